@@ -1,0 +1,101 @@
+/**
+ * A callback's body, in any of the forms ZEGOCLOUD may send it, becomes one flat list of fields.
+ *
+ * ZEGOCLOUD documents JSON that is "to be UrlDecoded", switches to form parameters on request, and does not document
+ * its Content-Type: so the text decides, never the header. Nothing is parsed here beyond the top level's keys.
+ */
+import { type Field, outline } from './json.ts'
+import { spellings, underDocumentedNames } from './names.ts'
+import type { Rejection } from './rejection.ts'
+
+/**
+ * The fields of a callback, each value still JSON text. Documented fields have their documented spelling, whatever
+ * spelling they came in; the others have their own.
+ */
+export type Fields = ReadonlyMap<string, string>
+
+const MOST_FIELDS = 1_000
+const TOO_MANY_FIELDS = `it has more than ${MOST_FIELDS} fields`
+
+/** How many times one encoding may wrap another: `data=%22%257B…` has four layers. */
+const MOST_LAYERS = 6
+
+/** Percent-encoded JSON: `{` or `"`, perhaps behind a byte order mark and white space, all of it encoded. */
+const PERCENT_ENCODED_JSON = /^(?:%EF%BB%BF|%20|%09|%0A|%0D|\+|\s)*%(?:7B|22)/i
+
+export const DOCUMENTED_FIELDS: ReadonlySet<string> = new Set([
+  'event',
+  'appid',
+  'timestamp',
+  'nonce',
+  'signature',
+  'task_id',
+  'vendor',
+  'field_id',
+  'snapshot_pic_list',
+])
+
+/** `file_id` is what the rest of the family calls it. */
+const SPELLINGS = new Map([...spellings(DOCUMENTED_FIELDS), ['fileid', 'field_id']])
+
+export function decode(body: string): { fields: Fields } | Rejection {
+  const fields = fieldsOf(body, MOST_LAYERS)
+  if (!Array.isArray(fields)) return { code: 'undecodable', why: fields }
+  if (fields.length > MOST_FIELDS) return { code: 'undecodable', why: TOO_MANY_FIELDS }
+  const named = underDocumentedNames(fields, SPELLINGS, isAbsent)
+  if (named.has('event') || named.has('signature')) return { fields: named }
+  return { code: 'undecodable', why: 'it has neither an event nor a signature' }
+}
+
+/** A field's value as ZEGOCLOUD signs it: a string's characters, a number's digits as written. Else `undefined`. */
+export function textOf(json: string | undefined): string | undefined {
+  if (json === undefined) return undefined
+  if (json.startsWith('"')) return JSON.parse(json) as string
+  return /^[-\d]/.test(json) ? json : undefined
+}
+
+/** Percent-encoding undone, `+` for a space; `undefined` if it is broken. */
+export function percentDecode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return undefined
+  }
+}
+
+/** The fields in whatever encoding they are, or why there are none. */
+function fieldsOf(untrimmed: string, layers: number): Field[] | string {
+  if (layers === 0) return `it is encoded more than ${MOST_LAYERS} times over`
+  const text = untrimmed.trim() // takes a byte order mark too
+  if (text.startsWith('{')) return outline(text)?.fields ?? 'it begins like JSON, and is not JSON'
+  if (text.startsWith('"')) {
+    if (outline(text) === undefined) return 'it begins like a JSON string, and is none'
+    return fieldsOf(JSON.parse(text) as string, layers - 1)
+  }
+  if (PERCENT_ENCODED_JSON.test(text)) {
+    const decoded = percentDecode(text)
+    const fields = decoded === undefined ? undefined : fieldsOf(decoded, layers - 1)
+    if (Array.isArray(fields)) return fields
+  }
+  if (countFormFields(text) > MOST_FIELDS) return TOO_MANY_FIELDS
+  return formFieldsOf([...new URLSearchParams(text)], layers)
+}
+
+function formFieldsOf(form: [string, string][], layers: number): Field[] {
+  // A client that takes the JSON for a form leaves it as the value, or as the name, of the only field.
+  const only = form.length === 1 ? form[0] : undefined
+  const wrapped = only?.find((part) => /^\s*[{"]/.test(part) || PERCENT_ENCODED_JSON.test(part))
+  const fields = wrapped === undefined ? undefined : fieldsOf(wrapped, layers - 1)
+  return Array.isArray(fields) ? fields : form.map(([key, value]) => [key, JSON.stringify(value)])
+}
+
+function countFormFields(text: string): number {
+  let count = 1
+  for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1)) count += 1
+  return count
+}
+
+/** For these, null, "" and absence are one. */
+function isAbsent(name: string, json: string): boolean {
+  return (name === 'field_id' || name === 'snapshot_pic_list') && (json === 'null' || json === '""')
+}

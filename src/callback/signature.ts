@@ -1,0 +1,71 @@
+/**
+ * ZEGOCLOUD's signature: the hex SHA-1 of the CallbackSecret, `timestamp` and `nonce`, sorted and joined.
+ *
+ * It covers these three strings and nothing else: not the body, the event, the app or the task. And with no separator
+ * between them, one signature is good for other splits of the same characters. The ledger exists for both reasons.
+ */
+import { type Fields, textOf } from './decode.ts'
+import type { Rejection } from './rejection.ts'
+
+/** The part of a callback that is looked at before it is trusted. */
+export type Envelope = {
+  appid: string | undefined
+  timestamp: string
+  nonce: string
+  /** In lower case: the ledger's key. */
+  signature: string
+}
+
+/** CallbackSecrets good for every app, and those of one app each. */
+export type Secrets = { everyApp: readonly string[]; byApp: ReadonlyMap<string, readonly string[]> }
+
+const SHA1_HEX = /^[0-9a-f]{40}$/
+
+export function envelopeOf(fields: Fields): Envelope {
+  const text = (name: string) => textOf(fields.get(name)) ?? ''
+  return {
+    appid: textOf(fields.get('appid')),
+    timestamp: text('timestamp'),
+    nonce: text('nonce'),
+    signature: text('signature').toLowerCase(),
+  }
+}
+
+/** Why the signature is not to be trusted; `undefined` if a secret of the callback's own app gives it. */
+export async function verify(
+  envelope: Envelope,
+  secrets: Secrets,
+): Promise<Extract<Rejection, { code: 'bad_signature' | 'unknown_app' }> | undefined> {
+  if (!SHA1_HEX.test(envelope.signature)) return { code: 'bad_signature' }
+  const own = envelope.appid === undefined ? [] : (secrets.byApp.get(envelope.appid) ?? [])
+  if (await anyGives(envelope, [...secrets.everyApp, ...own])) return undefined
+  if (await anyGives(envelope, [...secrets.byApp.values()].flat())) return { code: 'unknown_app' }
+  return { code: 'bad_signature' }
+}
+
+async function anyGives(envelope: Envelope, secrets: readonly string[]): Promise<boolean> {
+  const claimed = Uint8Array.fromHex(envelope.signature)
+  for (const secret of secrets) {
+    const digest = await crypto.subtle.digest('SHA-1', signedBytes(secret, envelope))
+    if (crypto.subtle.timingSafeEqual(digest, claimed)) return true
+  }
+  return false
+}
+
+/** The three strings in dictionary order, which is that of their bytes: JavaScript's own differs beyond U+FFFF. */
+function signedBytes(secret: string, { timestamp, nonce }: Envelope): Uint8Array {
+  const encoder = new TextEncoder()
+  const sorted = [secret, timestamp, nonce].map((text) => encoder.encode(text)).toSorted(compareBytes)
+  const joined = new Uint8Array(sorted.reduce((length, bytes) => length + bytes.length, 0))
+  let at = 0
+  for (const bytes of sorted) {
+    joined.set(bytes, at)
+    at += bytes.length
+  }
+  return joined
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const differing = a.findIndex((byte, at) => byte !== b[at])
+  return differing < 0 ? a.length - b.length : a[differing]! - (b[differing] ?? -1)
+}

@@ -1,0 +1,184 @@
+/**
+ * What a verified callback says: its content, the hash that tells contents apart, and the record made of it.
+ *
+ * The content is everything but `timestamp`, `nonce` and `signature`, in one form whatever the encoding was:
+ * a retry may be signed or encoded anew, and is the same content.
+ */
+import type { CompletedRecord, Picture } from '../event.ts'
+import { DOCUMENTED_FIELDS, type Fields, percentDecode, textOf } from './decode.ts'
+import { canonical, parse } from './json.ts'
+import { spellings, underDocumentedNames } from './names.ts'
+
+/** A callback's content. What is not as it should be stays as it came, for the hash and for people. */
+export type Content = {
+  event: unknown
+  appid: unknown
+  task_id: unknown
+  vendor: unknown
+  field_id: unknown
+  snapshot_pic_list: unknown
+  /** The fields that ZEGOCLOUD does not document. */
+  extra: Record<string, unknown> | undefined
+}
+
+/** Why an authentic callback is no snapshot we can use. */
+export type Unusable = { reason: 'unsupported_event' | 'invalid_snapshot'; detail: string }
+
+const RECORD_LIMIT_BYTES = 1_900_000 // a row of D1 holds 2 MB
+const TASK_ID_LIMIT_BYTES = 512 // a key of KV
+const FIELD_ID_LIMIT_BYTES = 512
+const NAME_LIMIT_BYTES = 64
+
+/** How many strings, percent-encoded or not, may be wrapped around the list. */
+const MOST_LIST_LAYERS = 4
+
+const PICTURE_FIELDS = spellings(['url', 'offset'])
+
+export function contentOf(fields: Fields): Content {
+  const undocumented = [...fields].filter(([name]) => !DOCUMENTED_FIELDS.has(name))
+  const id = (name: string) => idOf(fields.get(name))
+  return {
+    event: id('event'),
+    appid: id('appid'),
+    task_id: id('task_id'),
+    vendor: id('vendor'),
+    field_id: id('field_id'),
+    snapshot_pic_list: picturesOf(fields.get('snapshot_pic_list')),
+    extra: undocumented.length === 0 ? undefined : ownFields(undocumented.map(([name, json]) => [name, parse(json)])),
+  }
+}
+
+/** SHA-256 over the content's canonical JSON. */
+export async function hashOf(content: Content): Promise<string> {
+  return sha256(canonical(content))
+}
+
+/** In lower-case hex. */
+export async function sha256(text: string): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toHex()
+}
+
+/**
+ * The record of a content, or why there is none. A rule is here because a store or a reader needs it.
+ * @param signedAt the callback's timestamp, in milliseconds
+ * @param receivedAt in milliseconds
+ */
+export function readSnapshot(
+  content: Content,
+  signedAt: number,
+  receivedAt: number,
+): { record: CompletedRecord } | Unusable {
+  const { event, appid, task_id, vendor, field_id, snapshot_pic_list, extra } = content
+  if (event !== 'snapshot') {
+    return { reason: 'unsupported_event', detail: `The event is ${describe(event)}; only "snapshot" is stored.` }
+  }
+  if (!isText(task_id, TASK_ID_LIMIT_BYTES) || !isKey(task_id)) {
+    const wanted = `1 to ${TASK_ID_LIMIT_BYTES} bytes, without control characters or lone surrogates, not "." or ".."`
+    return invalid('task_id', task_id, wanted)
+  }
+  if (!isText(appid, NAME_LIMIT_BYTES)) return invalid('appid', appid, `1 to ${NAME_LIMIT_BYTES} bytes`)
+  if (!isText(vendor, NAME_LIMIT_BYTES)) return invalid('vendor', vendor, `1 to ${NAME_LIMIT_BYTES} bytes`)
+  if (field_id !== undefined && !isText(field_id, FIELD_ID_LIMIT_BYTES)) {
+    return invalid('field_id', field_id, `at most ${FIELD_ID_LIMIT_BYTES} bytes`)
+  }
+  if (!Array.isArray(snapshot_pic_list)) return invalid('snapshot_pic_list', snapshot_pic_list, 'a list')
+  const misfit = snapshot_pic_list.findIndex((item) => !isPicture(item))
+  if (misfit >= 0) {
+    const wanted = 'an object with a url, and perhaps an offset in milliseconds'
+    return invalid(`snapshot_pic_list[${misfit}]`, snapshot_pic_list[misfit], wanted)
+  }
+  const record: CompletedRecord = {
+    task_id,
+    status: 'completed',
+    appid,
+    vendor,
+    ...(field_id !== undefined && { field_id }),
+    snapshot_pic_list,
+    ...(extra !== undefined && { extra }),
+    via: 'callback',
+    signed_at: new Date(signedAt).toISOString(),
+    received_at: new Date(receivedAt).toISOString(),
+  }
+  if (byteLength(JSON.stringify(record)) > RECORD_LIMIT_BYTES) {
+    return { reason: 'invalid_snapshot', detail: `The record has more than ${RECORD_LIMIT_BYTES} bytes.` }
+  }
+  return { record }
+}
+
+/** A string, or a number's digits as they were written; anything else as it came. */
+function idOf(json: string | undefined): unknown {
+  return json === undefined ? undefined : (textOf(json) ?? parse(json))
+}
+
+/** The list, out of the strings and the percent-encoding around it. What is no list stays what it is. */
+function picturesOf(json: string | undefined): unknown {
+  let value = json === undefined ? null : parse(json)
+  for (let layer = 0; layer < MOST_LIST_LAYERS && typeof value === 'string'; layer += 1) {
+    const text = value.trim()
+    if (text === '') return []
+    const inner = parse(text) ?? (/^%(?:5B|22)/i.test(text) ? percentDecode(text) : undefined)
+    if (inner === undefined) return value
+    value = inner
+  }
+  if (value === null) return []
+  return Array.isArray(value) ? value.map(pictureOf) : value
+}
+
+/** A picture with the documented fields as documented, `offset` a number or absent; what is no picture stays as it is. */
+function pictureOf(item: unknown): unknown {
+  if (!isObject(item)) return item
+  const names = Object.keys(item)
+  if (names.every((name) => name === 'url' || (name === 'offset' && typeof item[name] === 'number'))) return item
+  const fields = underDocumentedNames(Object.entries(item), PICTURE_FIELDS, isAbsent)
+  if (fields.has('offset')) fields.set('offset', numberOf(fields.get('offset')))
+  return ownFields(fields)
+}
+
+/** For an offset, null, "" and absence are one. */
+function isAbsent(name: string, value: unknown): boolean {
+  return name === 'offset' && (value === null || value === '')
+}
+
+/** A numeric string's number; anything else as it came. */
+function numberOf(offset: unknown): unknown {
+  return typeof offset === 'string' && /^\s*[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?\s*$/i.test(offset)
+    ? Number(offset)
+    : offset
+}
+
+/** An object whose every field is its own: `__proto__` is a name like any other. */
+function ownFields(entries: Iterable<readonly [string, unknown]>): Record<string, unknown> {
+  return Object.fromEntries(entries)
+}
+
+function isPicture(item: unknown): item is Picture {
+  if (!isObject(item) || typeof item.url !== 'string') return false
+  return !Object.hasOwn(item, 'offset') || (typeof item.offset === 'number' && Math.abs(item.offset) <= 2 ** 53)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isText(value: unknown, limitBytes: number): value is string {
+  return typeof value === 'string' && value !== '' && byteLength(value) <= limitBytes
+}
+
+/** Whether KV takes it as a key, and people can type it. */
+function isKey(text: string): boolean {
+  return text !== '.' && text !== '..' && text.isWellFormed() && !/\p{Cc}/u.test(text)
+}
+
+export function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length
+}
+
+function invalid(field: string, value: unknown, wanted: string): Unusable {
+  return { reason: 'invalid_snapshot', detail: `${field} is ${describe(value)}; it has to be ${wanted}.` }
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'missing'
+  const text = JSON.stringify(value)
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}

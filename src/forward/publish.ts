@@ -1,0 +1,77 @@
+/** Finished records to KV and to the queue, in parallel and independently of each other, then the outbox's mark. */
+import { withDeadline } from '../deadline.ts'
+import type { CompletedRecord, FailedRecord } from '../event.ts'
+import { log, messageOf } from '../log.ts'
+import type { Env } from '../settings.ts'
+import { dueAgain, mark, type Mark, type Publication } from '../store/outbox.ts'
+import { eventOf } from './cloudevent.ts'
+
+export type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
+
+/** `waitUntil` ends 30 s after the answer: a target that hangs must leave time for the mark. */
+const TARGET_DEADLINE_MS = 10_000
+const SECONDS_A_DAY = 86_400
+const KV_SHORTEST_TTL_SECONDS = 60
+
+/**
+ * Publishes what each target misses. Never throws: what fails is due again later.
+ * @param retentionDays how long KV keeps a value after `received_at`; 0 for ever
+ */
+export async function publish(
+  publications: readonly Publication[],
+  targets: Targets,
+  retentionDays: number,
+  now: number,
+): Promise<void> {
+  const marks = await Promise.all(
+    publications.map((publication) => publishOne(publication, targets, retentionDays, now)),
+  )
+  try {
+    await mark(targets.DB, marks)
+  } catch (error) {
+    log('warn', 'publish.unmarked', { tasks: marks.length, why: messageOf(error) }) // they are published again
+  }
+}
+
+async function publishOne(
+  publication: Publication,
+  { RESULTS, EVENTS }: Targets,
+  retentionDays: number,
+  now: number,
+): Promise<Mark> {
+  const { task_id, content, record, since } = publication
+  const again = dueAgain(since, now)
+  const attempt = async (target: string, work: Promise<unknown>) => {
+    try {
+      await withDeadline(work, TARGET_DEADLINE_MS, target)
+      return null
+    } catch (error) {
+      log('warn', 'publish.failed', { task_id, target, why: messageOf(error) })
+      return again
+    }
+  }
+  const [kvDue, eventDue] = await Promise.all([
+    publication.kv ? attempt('kv', putRecord(RESULTS, record, retentionDays, now)) : undefined,
+    publication.event ? attempt('event', sendEvent(EVENTS, record, content)) : undefined,
+  ])
+  return { task_id, content, ...(kvDue !== undefined && { kvDue }), ...(eventDue !== undefined && { eventDue }) }
+}
+
+async function sendEvent(queue: Env['EVENTS'], record: Publication['record'], content: string): Promise<void> {
+  await queue.send(await eventOf(record, content), { contentType: 'json' })
+}
+
+async function putRecord(
+  results: KVNamespace,
+  record: CompletedRecord | FailedRecord,
+  retentionDays: number,
+  now: number,
+): Promise<void> {
+  const expiration = Date.parse(record.received_at) / 1000 + retentionDays * SECONDS_A_DAY
+  if (retentionDays > 0 && expiration < now / 1000 + KV_SHORTEST_TTL_SECONDS) return // it would be gone at once
+  const pictures = record.status === 'completed' ? record.snapshot_pic_list.length : 0
+  await results.put(record.task_id, JSON.stringify(record), {
+    metadata: { status: record.status, vendor: record.vendor, pictures },
+    ...(retentionDays > 0 && { expiration: Math.ceil(expiration) }),
+  })
+}

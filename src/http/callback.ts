@@ -1,0 +1,105 @@
+/** `POST /zego/callback`, and `/zego/callback/<token>`: what ZEGOCLOUD calls. */
+import { Hono } from 'hono'
+import { decodePath } from './path.ts'
+import { answerOf, BODY_LIMIT_BYTES } from '../callback/rejection.ts'
+import { publish } from '../forward/publish.ts'
+import { log, messageOf } from '../log.ts'
+import { receive, type Received } from '../receive.ts'
+import { type Env, isFault, readSettings, retentionDaysOf, type SettingFault, type Settings } from '../settings.ts'
+import { onDatabase } from '../store/database.ts'
+import { keep } from '../store/quarantine.ts'
+import { readBody } from './body.ts'
+import { notFound, problem } from './problem.ts'
+import { isToken } from './token.ts'
+
+/** ZEGOCLOUD repeats 2 s after the first attempt anyway. */
+const RETRY_AFTER_SECONDS = 2
+
+/** Publishing in the same moment as the answer would slow the answer down. */
+const AFTER_ANSWER_MS = 5
+
+export const callback = new Hono<{ Bindings: Env }>()
+
+callback.all('/zego/callback/*', async (c) => {
+  const settings = readSettings(c.env)
+  if (!(await isOurPath(c.req.url, settings.pathTokens))) {
+    return notFound('No callback is received here. Check the path token in the URL that ZEGOCLOUD was given.')
+  }
+  if (c.req.method !== 'POST') return methodNotAllowed()
+  const received = await take(c.req.raw, settings, c.env)
+  report(received, c.req.header('cf-ray') ?? crypto.randomUUID())
+  c.executionCtx.waitUntil(afterAnswer(received, settings, c.env))
+  return answer(received)
+})
+
+/** Whether the path has the token that is asked for. While that setting cannot be read, no path can be judged. */
+async function isOurPath(url: string, tokens: Settings['pathTokens']): Promise<boolean> {
+  if (isFault(tokens) || tokens.length === 0) return true
+  const given = new URL(url).pathname.slice('/zego/callback/'.length).replace(/\/$/, '')
+  return (await isToken(given, tokens)) || isToken(decodePath(given), tokens)
+}
+
+async function take(request: Request, settings: Settings, env: Env): Promise<Received> {
+  const { secrets, toleranceSeconds, pathTokens } = settings
+  if (isFault(pathTokens)) return notConfigured(pathTokens)
+  if (isFault(secrets)) return notConfigured(secrets)
+  if (isFault(toleranceSeconds)) return notConfigured(toleranceSeconds)
+  const body = await readBody(request, BODY_LIMIT_BYTES)
+  if (body === undefined) return { status: 'refused', rejection: { code: 'body_too_large' } }
+  return receive(body, { secrets, toleranceSeconds }, Date.now(), env.DB)
+}
+
+function notConfigured({ setting, why }: SettingFault): Received {
+  return { status: 'refused', rejection: { code: 'not_configured', setting, why } }
+}
+
+function answer(received: Received): Response {
+  switch (received.status) {
+    case 'stored':
+    case 'duplicate':
+      return Response.json({ status: received.status, task_id: received.task_id })
+    case 'quarantined':
+      return Response.json({ status: received.status, id: received.id, reason: received.reason }, { status: 202 })
+    case 'refused': {
+      const { code } = received.rejection
+      const headers = code === 'storage_unavailable' ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}
+      return problem({ code, ...answerOf(received.rejection), headers })
+    }
+  }
+}
+
+function methodNotAllowed(): Response {
+  return problem({
+    code: 'method_not_allowed',
+    status: 405,
+    title: 'Callbacks are POSTed here',
+    detail: 'ZEGOCLOUD POSTs callbacks to this URL. Results are read at GET /v1/snapshots/<task_id>.',
+    headers: { allow: 'POST' },
+  })
+}
+
+function report(received: Received, request_id: string): void {
+  if (received.status !== 'refused') {
+    const { status, publication: _, ...facts } = { publication: undefined, ...received }
+    return log('info', `callback.${status}`, { ...facts, request_id })
+  }
+  const { rejection } = received
+  const { status } = answerOf(rejection)
+  log(status >= 500 || status === 413 ? 'error' : 'warn', 'callback.refused', { status, ...rejection, request_id })
+}
+
+/** Never throws: what fails here is published by the sweep, or was evidence, kept at best effort. */
+async function afterAnswer(received: Received, settings: Settings, env: Env): Promise<void> {
+  if (received.status === 'stored') {
+    await scheduler.wait(AFTER_ANSWER_MS)
+    await publish([received.publication], env, retentionDaysOf(settings), Date.now())
+  }
+  if (received.status === 'refused' && received.exhibit) {
+    const { exhibit } = received
+    try {
+      await onDatabase(env.DB, () => keep(env.DB, exhibit))
+    } catch (error) {
+      log('warn', 'callback.unkept', { reason: exhibit.reason, why: messageOf(error) })
+    }
+  }
+}

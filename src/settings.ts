@@ -1,0 +1,122 @@
+/** What the runtime gives (`Env`) becomes what the code relies on (`Settings`), or what is wrong with it. */
+import type { Secrets } from './callback/signature.ts'
+import type { SnapshotEvent } from './event.ts'
+
+/** The bindings of wrangler.toml, and the settings as they come: strings, numbers, or nothing. */
+export type Env = {
+  DB: D1Database
+  RESULTS: KVNamespace
+  ASIDE: KVNamespace
+  EVENTS: Queue<SnapshotEvent>
+  INTAKE: Queue
+  ZEGO_CALLBACK_SECRET?: unknown
+  API_TOKEN?: unknown
+  CALLBACK_PATH_TOKEN?: unknown
+  SIGNATURE_TOLERANCE_SECONDS?: unknown
+  RETENTION_DAYS?: unknown
+}
+
+/** A setting that is missing or cannot be read. Never holds its value. */
+export type SettingFault = { setting: string; why: string }
+
+export type Settings = {
+  secrets: Secrets | SettingFault
+  apiTokens: readonly string[] | SettingFault
+  /** Empty: no token is asked for. */
+  pathTokens: readonly string[] | SettingFault
+  /** 0: a timestamp's age is not checked. */
+  toleranceSeconds: number | SettingFault
+  /** 0: results are kept. */
+  retentionDays: number | SettingFault
+}
+
+const DEFAULT_TOLERANCE_SECONDS = 600
+const MOST_SECONDS = 1e12 // beyond any timestamp
+const MOST_DAYS = 36_500
+
+export function readSettings(env: Env): Settings {
+  return {
+    secrets: read('ZEGO_CALLBACK_SECRET', env, (value) => secretsOf(required(value))),
+    apiTokens: read('API_TOKEN', env, (value) => listOf(required(value))),
+    pathTokens: read('CALLBACK_PATH_TOKEN', env, (value) => (value === undefined ? [] : listOf(value))),
+    toleranceSeconds: read('SIGNATURE_TOLERANCE_SECONDS', env, (value) =>
+      value === undefined ? DEFAULT_TOLERANCE_SECONDS : wholeNumberOf(value, MOST_SECONDS),
+    ),
+    retentionDays: read('RETENTION_DAYS', env, (value) => (value === undefined ? 0 : wholeNumberOf(value, MOST_DAYS))),
+  }
+}
+
+export function isFault(setting: unknown): setting is SettingFault {
+  return typeof setting === 'object' && setting !== null && 'setting' in setting
+}
+
+/** What somebody should look at. A missing API_TOKEN is a choice: results can be read from KV alone. */
+export function faultsOf(settings: Settings): SettingFault[] {
+  return Object.values(settings)
+    .filter(isFault)
+    .filter(({ setting, why }) => setting !== 'API_TOKEN' || why !== MISSING)
+}
+
+/** A setting that cannot be read removes nothing. */
+export function retentionDaysOf({ retentionDays }: Settings): number {
+  return isFault(retentionDays) ? 0 : retentionDays
+}
+
+const MISSING = 'it is not set'
+
+class Unreadable extends Error {}
+
+function read<Value>(setting: keyof Env, env: Env, parse: (value: unknown) => Value): Value | SettingFault {
+  try {
+    return parse(valueOf(env[setting]))
+  } catch (error) {
+    if (error instanceof Unreadable) return { setting, why: error.message }
+    throw error
+  }
+}
+
+/** A string trimmed, and the JSON in it if it begins like some; a number as a string. */
+function valueOf(given: unknown): unknown {
+  if (given === undefined || given === null) return undefined
+  if (typeof given === 'number') return String(given)
+  if (typeof given !== 'string') return given // [vars] of wrangler.toml can be lists and tables
+  const text = given.trim()
+  if (!/^[[{]/.test(text)) return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Unreadable('it begins like JSON, and is not JSON')
+  }
+}
+
+function required(value: unknown): unknown {
+  if (value === undefined) throw new Unreadable(MISSING)
+  return value
+}
+
+/** One secret, or a list of which any may match. */
+function listOf(value: unknown): string[] {
+  const list = Array.isArray(value) ? value : [value]
+  if (list.length === 0) throw new Unreadable('its list is empty')
+  return list.map((item: unknown) => {
+    if (typeof item !== 'string') throw new Unreadable('something in it is not a string')
+    if (item.trim() === '') throw new Unreadable('it is empty, or something in it is')
+    return item.trim()
+  })
+}
+
+function secretsOf(value: unknown): Secrets {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { everyApp: listOf(value), byApp: new Map() }
+  }
+  const apps = Object.entries(value)
+  if (apps.length === 0) throw new Unreadable('it names no app')
+  return { everyApp: [], byApp: new Map(apps.map(([appid, secret]) => [appid.trim(), listOf(secret)])) }
+}
+
+function wholeNumberOf(value: unknown, most: number): number {
+  // Number('') is 0, which would switch a check off.
+  if (typeof value !== 'string' || !/^\d+$/.test(value)) throw new Unreadable('it is not a whole number')
+  if (Number(value) > most) throw new Unreadable(`it is above ${most}`)
+  return Number(value)
+}

@@ -1,0 +1,55 @@
+/**
+ * The Worker keeps its own schema: plain `wrangler deploy` is enough, for the first version and for the next.
+ *
+ * Migrations only add, so that the version before goes on working while the next one is deployed.
+ */
+import { log, messageOf } from '../log.ts'
+import first from './migrations/0001_first.sql'
+
+export type Migration = { name: string; sql: string }
+
+/** Every migration file, oldest first, under the name by which wrangler records it. */
+export const MIGRATIONS: readonly Migration[] = [{ name: '0001_first.sql', sql: first }]
+
+/** As `wrangler d1 migrations apply` makes it, so that it then has nothing to do. */
+const MAKE_RECORD_OF_MIGRATIONS = `CREATE TABLE IF NOT EXISTS "d1_migrations"(
+		id         INTEGER PRIMARY KEY AUTOINCREMENT,
+		name       TEXT UNIQUE,
+		applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+)`
+
+/** D1's words for a schema older than the code. */
+export function isSchemaOutdated(error: unknown): boolean {
+  return /no such (?:table|column)|has no column named/.test(messageOf(error))
+}
+
+/**
+ * Applies every migration that is not recorded, each with its record in one transaction. Where two isolates do it at
+ * once, the record's UNIQUE name lets one of them win, and the other finds it done.
+ */
+export async function applyMigrations(db: D1Database, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+  await db.prepare(MAKE_RECORD_OF_MIGRATIONS).run()
+  for (const { name, sql } of migrations) {
+    if (await isRecorded(db, name)) continue
+    const record = db.prepare('INSERT INTO d1_migrations (name) VALUES (?1)').bind(name)
+    try {
+      await db.batch([record, ...statementsOf(sql).map((statement) => db.prepare(statement))])
+      log('info', 'schema.migrated', { name })
+    } catch (error) {
+      if (!(await isRecorded(db, name))) throw error
+    }
+  }
+}
+
+async function isRecorded(db: D1Database, name: string): Promise<boolean> {
+  return (await db.prepare('SELECT 1 FROM d1_migrations WHERE name = ?1').bind(name).first()) !== null
+}
+
+/** Our migration files end each statement with a semicolon at a line's end, and hold no triggers. */
+export function statementsOf(sql: string): string[] {
+  return sql
+    .replaceAll(/--.*$/gm, '')
+    .split(/;\s*$/m)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '')
+}

@@ -1,0 +1,96 @@
+/**
+ * The one door into the store: a batch, which is one transaction, that tells every outcome apart.
+ *
+ * The ledger comes first, for every verified callback: a signature is good for one content, so a body swapped under a
+ * captured signature is found, whatever its event. A fresh `delivery` on the row that it wrote tells "stored" from
+ * "duplicate", even when the batch runs again after D1 took the write and then failed.
+ */
+import type { Unusable } from '../callback/snapshot.ts'
+import type { CompletedRecord } from '../event.ts'
+import { onDatabase } from './database.ts'
+import { PUBLISH_GRACE_MS } from './outbox.ts'
+import { keep } from './quarantine.ts'
+
+/** A verified callback, ready to be settled. */
+export type Delivery = {
+  /** In lower case. */
+  signature: string
+  /** The hash of what it says. */
+  content: string
+  /** The latest time that a split of the signed characters can claim, in milliseconds. */
+  latestClaim: number
+  /** In milliseconds. */
+  receivedAt: number
+  /** As far as it is known. */
+  task_id: string | undefined
+  /** As it was received. */
+  body: string
+  said: { record: CompletedRecord } | Unusable
+}
+
+export type Outcome = 'stored' | 'duplicate' | 'conflict' | 'signature_reused' | Unusable['reason']
+
+const DETAILS: Partial<Record<Outcome, string>> = {
+  conflict: 'This task already has other content; the first one was kept.',
+  signature_reused: 'This signature already came with other content: one of the two is forged.',
+}
+
+const ENTER_IN_LEDGER = `
+  INSERT INTO ledger (signature, content, seen_at, latest_claim) VALUES (?1, ?2, ?3, ?4)
+  ON CONFLICT (signature) DO NOTHING`
+
+const URLS = (record: string) =>
+  `(SELECT json_group_array(value ->> 'url') FROM json_each(${record}, '$.snapshot_pic_list'))`
+
+/** Content is replaced only where none was final: a pending or failed task, or a query's record with the same URLs. */
+const STORE_SNAPSHOT = `
+  INSERT INTO snapshots (place, task_id, status, content, delivery, via, record, kv_due, event_due, unpublished_since)
+  SELECT (SELECT coalesce(max(place) + 1, ?6 * 1000) FROM snapshots WHERE place BETWEEN ?6 * 1000 AND ?6 * 1000 + 999),
+    ?3, 'completed', ?2, ?4, 'callback', ?5, ?7, ?7, ?6
+  WHERE EXISTS (SELECT 1 FROM ledger WHERE signature = ?1 AND content = ?2)
+  ON CONFLICT (task_id) DO UPDATE SET place = excluded.place, status = 'completed', content = excluded.content,
+    delivery = excluded.delivery, via = 'callback', record = excluded.record, kv_due = excluded.kv_due,
+    event_due = excluded.event_due, unpublished_since = excluded.unpublished_since, kv_refused = NULL
+  WHERE snapshots.status <> 'completed'
+    OR (snapshots.via = 'query' AND ${URLS('snapshots.record')} = ${URLS('excluded.record')})`
+
+/** ?3 is the task_id, ?4 the delivery, ?5 why the content is unusable or NULL. */
+const TELL_OUTCOME = `
+  SELECT CASE
+    WHEN (SELECT content FROM ledger WHERE signature = ?1) <> ?2 THEN 'signature_reused'
+    WHEN ?5 IS NOT NULL THEN ?5
+    WHEN content <> ?2 THEN 'conflict'
+    WHEN delivery = ?4 THEN 'stored'
+    ELSE 'duplicate' END AS outcome
+  FROM (SELECT 1) LEFT JOIN snapshots ON task_id = ?3`
+
+/**
+ * Settles a delivery, and keeps what is not stored. Any number of times, in any order, at once, it ends the same.
+ * Throws when D1 does not take it in time.
+ */
+export async function settle(db: D1Database, delivery: Delivery): Promise<Outcome> {
+  const id = crypto.randomUUID()
+  return onDatabase(db, async () => {
+    const outcome = await decide(db, delivery, id)
+    if (outcome === 'stored' || outcome === 'duplicate') return outcome
+    const detail = 'reason' in delivery.said ? delivery.said.detail : ''
+    await keep(db, { ...delivery, reason: outcome, detail: DETAILS[outcome] ?? detail })
+    return outcome
+  })
+}
+
+async function decide(db: D1Database, delivery: Delivery, id: string): Promise<Outcome> {
+  const { signature, content, latestClaim, receivedAt, said } = delivery
+  const [record, unusable] = 'reason' in said ? [undefined, said.reason] : [said.record, undefined]
+  const statements = [db.prepare(ENTER_IN_LEDGER).bind(signature, content, receivedAt, latestClaim)]
+  if (record !== undefined) {
+    const publishAt = receivedAt + PUBLISH_GRACE_MS
+    const text = JSON.stringify(record)
+    statements.push(
+      db.prepare(STORE_SNAPSHOT).bind(signature, content, record.task_id, id, text, receivedAt, publishAt),
+    )
+  }
+  statements.push(db.prepare(TELL_OUTCOME).bind(signature, content, record?.task_id ?? null, id, unusable ?? null))
+  const results = await db.batch<{ outcome: Outcome }>(statements)
+  return results.at(-1)!.results[0]!.outcome
+}

@@ -1,0 +1,14 @@
+declare namespace Cloudflare {
+  interface Env {
+    DB: D1Database
+    RESULTS: KVNamespace
+    ASIDE: KVNamespace
+    EVENTS: Queue<import('../src/event.ts').SnapshotEvent>
+    INTAKE: Queue
+    ZEGO_CALLBACK_SECRET: string
+    API_TOKEN: string
+  }
+  interface GlobalProps {
+    mainModule: typeof import('../src/worker.ts')
+  }
+}
