@@ -1,0 +1,149 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createTestHarness, type TestHarness } from 'wrangler'
+import type { CompletedRecord, SnapshotEvent } from '../../src/event.ts'
+import { projectCopy } from './project-copy.ts'
+
+const copy = projectCopy()
+const consumerDirectory = join(copy.directory, 'examples/consumer')
+let server: TestHarness
+
+function edit(file: string, changes: [string, string][]) {
+  const path = join(consumerDirectory, file)
+  let text = readFileSync(path, 'utf8')
+  for (const [from, to] of changes) {
+    expect(text).toContain(from)
+    text = text.replace(from, to)
+  }
+  writeFileSync(path, text)
+}
+
+beforeAll(async () => {
+  edit('worker.ts', [
+    // A handle that fails once for one task, and for ever for another.
+    [
+      'async function handle(event: SnapshotEvent) {\n',
+      `let failures = 0
+async function handle(event: SnapshotEvent) {
+  if (event.subject === 'fails-once' && failures++ === 0) throw new Error('failed once')
+  if (event.subject === 'fails-always') throw new Error('failed as always')
+  await scheduler.wait(50)
+`,
+    ],
+    ['FIRST_RETRY_SECONDS = 10', 'FIRST_RETRY_SECONDS = 1'],
+  ])
+  edit('wrangler.toml', [
+    ['max_batch_timeout = 1', 'max_batch_timeout = 0'],
+    ['max_retries = 10', 'max_retries = 2'],
+  ])
+  server = createTestHarness({
+    root: copy.directory,
+    workers: [
+      {
+        config: {
+          name: 'feeder',
+          main: join(import.meta.dirname, 'feeder.ts'),
+          compatibility_date: '2026-10-23',
+          queues: { producers: [{ binding: 'EVENTS', queue: 'zego-snapshots-events' }] },
+        },
+      },
+      { configPath: 'examples/consumer/wrangler.toml' },
+    ],
+  })
+  await server.listen()
+})
+
+afterAll(async () => {
+  await server.close()
+  copy.remove()
+})
+
+const record = (task_id: string): CompletedRecord => ({
+  task_id,
+  status: 'completed',
+  appid: '12345',
+  vendor: 'tencent',
+  snapshot_pic_list: [{ url: 'http://pictures.test/1.jpg', offset: 0 }],
+  via: 'callback',
+  received_at: '2026-11-22T10:00:00.000Z',
+})
+
+const completed = (task_id: string, data = record(task_id)): SnapshotEvent => ({
+  specversion: '1.0',
+  id: `id of ${task_id}`,
+  source: '/zego/12345',
+  type: 'com.zegocloud.snapshot.completed',
+  subject: task_id,
+  time: data.received_at,
+  datacontenttype: 'application/json',
+  data,
+})
+
+async function send(...events: unknown[]) {
+  const { EVENTS } = await server.getWorker<{ EVENTS: Queue }>('feeder').getEnv()
+  await EVENTS.sendBatch(events.map((body) => ({ body })))
+}
+
+async function rows<Row>(query: string) {
+  const { DB } = await server.getWorker<{ DB: D1Database }>('zego-snapshots-consumer').getEnv()
+  const { results } = await DB.prepare(query).all<Row>()
+  return results
+}
+
+/** What the consumer said about a task. */
+const said = (task_id: string) =>
+  server
+    .getLogs()
+    .map(({ message }) => message)
+    .filter((message) => message.includes(task_id))
+
+const soon = { timeout: 20_000, interval: 100 }
+
+test('handles an event once, however often it comes, even at the same time', async () => {
+  await send(...Array.from({ length: 5 }, () => completed('repeated')), completed('single'))
+  await send(...Array.from({ length: 5 }, () => completed('repeated')))
+  await vi.waitFor(() => expect(said('snapshot single:')).toEqual(['snapshot single: 1 pictures from tencent']), soon)
+  await send(completed('repeated'), completed('after'))
+  await vi.waitFor(() => expect(said('snapshot after:')).toHaveLength(1), soon)
+  // The copies that lost the claim come again after a second, and find it done.
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  expect(said('snapshot repeated:')).toHaveLength(1)
+  expect(await rows('SELECT id FROM seen WHERE busy_until IS NOT NULL')).toEqual([])
+})
+
+test('tells each kind of event apart', async () => {
+  const { snapshot_pic_list: _pictures, ...data } = record('huge')
+  await send(
+    { ...completed('huge'), dataref: '/v1/snapshots/huge', data: { ...data, pictures: 900 } },
+    {
+      ...completed('broken'),
+      type: 'com.zegocloud.snapshot.failed',
+      data: { ...data, task_id: 'broken', status: 'failed', error: { message: 'file does not exist' } },
+    },
+  )
+  await vi.waitFor(() => {
+    expect(said('huge')).toEqual(['snapshot huge: 900 pictures, to be read at /v1/snapshots/huge'])
+    expect(said('broken')).toEqual(['snapshot broken failed: file does not exist'])
+  }, soon)
+})
+
+test('brings back a failed event alone, and handles it then', async () => {
+  await send(completed('fails-once'), completed('its-neighbour'))
+  await vi.waitFor(() => expect(said('snapshot fails-once:')).toHaveLength(1), soon)
+  expect(said('snapshot its-neighbour:')).toHaveLength(1)
+})
+
+test('keeps as a dead letter what is no event, at once, and what fails for ever, in the end', async () => {
+  await send({ ...completed('no-event'), specversion: '2.0' }, completed('fails-always'), completed('well'))
+  await vi.waitFor(async () => {
+    const dead = await rows<{ body: string }>('SELECT body FROM dead')
+    expect(dead.map(({ body }) => (JSON.parse(body) as SnapshotEvent).subject).toSorted()).toEqual([
+      'fails-always',
+      'no-event',
+    ])
+  }, soon)
+  expect(said('no-event')[0]).toMatch(/^dead letter \S+ kept in table dead: \{/)
+  expect(said('snapshot well:')).toHaveLength(1)
+  expect(await rows("SELECT id FROM seen WHERE id IN ('id of no-event', 'id of fails-always')")).toEqual([])
+})

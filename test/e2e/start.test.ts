@@ -1,0 +1,155 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { snapshotRecord } from '../../src/event.ts'
+import { callbackFor, deliver } from '../../tools/zegocloud.ts'
+import { projectCopy } from './project-copy.ts'
+
+const copy = projectCopy()
+const soon = { timeout: 30_000, interval: 100 }
+let port: number
+let origin: string
+let npmStart: ChildProcessWithoutNullStreams
+let printed = ''
+
+async function bind(wanted: number) {
+  const server = createServer()
+  await once(server.listen(wanted, '127.0.0.1'), 'listening')
+  const { port: bound } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return bound
+}
+
+/** A free port with a free one after it, for the pictures. */
+async function freePort(): Promise<number> {
+  const first = await bind(0)
+  try {
+    await bind(first + 1)
+    return first
+  } catch {
+    return freePort()
+  }
+}
+
+/** Runs to its end in the copy. */
+async function run(command: string, ...args: string[]) {
+  const child = spawn(command, args, { cwd: copy.directory, shell: process.platform === 'win32' })
+  const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  return { out, err, status: status as number }
+}
+
+const read = async (task_id: string) => {
+  const headers = { authorization: 'Bearer dev-token' }
+  const response = await fetch(`${origin}/v1/snapshots/${encodeURIComponent(task_id)}`, { headers })
+  return { status: response.status, record: await response.json<Record<string, unknown>>() }
+}
+
+/** The tasks of which the consumer has printed a line, one entry a line. */
+const consumed = () => [...printed.matchAll(/consumer {2}snapshot (\S+):/g)].map(([, task_id]) => task_id ?? '')
+
+beforeAll(async () => {
+  port = await freePort()
+  origin = `http://127.0.0.1:${port}`
+  npmStart = spawn('npm', ['start', '--', '--port', String(port)], {
+    cwd: copy.directory,
+    shell: process.platform === 'win32',
+  })
+  for (const stream of [npmStart.stdout, npmStart.stderr]) stream.on('data', (chunk) => (printed += String(chunk)))
+  await vi.waitFor(() => expect(printed).toContain('Ready.'), { timeout: 55_000, interval: 100 })
+})
+
+afterAll(() => {
+  npmStart.kill('SIGTERM')
+  copy.remove()
+})
+
+test('writes .dev.vars and says where everything is', () => {
+  expect(readFileSync(join(copy.directory, '.dev.vars'), 'utf8')).toContain("ZEGO_CALLBACK_SECRET='secret'")
+  expect(printed).toContain(`${origin}/zego/callback\n`)
+  expect(printed).toContain(`npm run simulate -- --url "${origin}/zego/callback"`)
+})
+
+test('a callback can be read back as it was sent, from D1 and from KV', async () => {
+  const callback = callbackFor({ secret: 'secret', picturesAt: `http://127.0.0.1:${port + 1}` })
+  const options = { secret: 'secret', encoding: 'json', retry: 're-signed' } as const
+  expect((await deliver(`${origin}/zego/callback`, callback, options)).delivered).toBe(true)
+  const { task_id, appid, vendor, field_id, snapshot_pic_list } = callback
+  const { status, record } = await read(task_id)
+  expect({ status, record }).toMatchObject({
+    status: 200,
+    record: { task_id, appid, vendor, field_id, snapshot_pic_list, status: 'completed', via: 'callback' },
+  })
+  await vi.waitFor(async () => {
+    const wrangler = join(copy.directory, 'node_modules/wrangler/bin/wrangler.js')
+    const getKey = ['kv', 'key', 'get', task_id, '--binding', 'RESULTS', '--local', '--text']
+    const { out } = await run(process.execPath, wrangler, ...getKey)
+    expect(JSON.parse(out)).toEqual(record)
+  }, soon)
+  await vi.waitFor(() => expect(consumed()).toEqual([task_id]), soon)
+})
+
+test('npm run simulate: every encoding arrives, duplicates are one, forgeries are refused', async () => {
+  const before = new Set(consumed())
+  const flags = [
+    '--url',
+    `${origin}/zego/callback`,
+    '--count',
+    '20',
+    '--encoding',
+    'mixed',
+    '--duplicates',
+    '2',
+    '--forge',
+  ]
+  const { out, err, status } = await run('npm', 'run', '-s', 'simulate', '--', ...flags)
+  expect(err).toBe('')
+  expect(out).toMatch(/ delivered +20\n +duplicates +40\n +refused +80 of 80 forgeries\n +lost +0\n/)
+  expect(out).toMatch(/ 200 stored +20\n/)
+  expect(status).toBe(0)
+
+  await vi.waitFor(() => expect(new Set(consumed()).size).toBe(before.size + 20), soon)
+  expect(consumed()).toHaveLength(before.size + 20)
+  for (const task_id of consumed().filter((id) => !before.has(id))) {
+    const { status: found, record } = await read(task_id)
+    expect({ found, task_id: record['task_id'] }).toEqual({ found: 200, task_id })
+    const parsed = snapshotRecord.parse(record)
+    const pictures = parsed.status === 'completed' ? parsed.snapshot_pic_list : []
+    expect(pictures).toHaveLength(3)
+    const picture = await fetch(pictures[1]?.url ?? '')
+    expect(picture.headers.get('content-type')).toBe('image/svg+xml')
+    await picture.body?.cancel()
+  }
+})
+
+test('prints short lines: no request lines, no raw JSON', () => {
+  expect(printed).toMatch(/^\d\d:\d\d:\d\d {2}callback\.stored +\S+/m)
+  expect(printed).not.toContain('{"event"')
+  expect(printed).not.toMatch(/POST \/zego\/callback/)
+})
+
+test('a port that is taken is told of in a sentence', async () => {
+  const { err, status } = await run('npm', 'start', '--', '--port', String(port))
+  expect(status).not.toBe(0)
+  expect(err).toContain(`start: port ${port} is taken\n`)
+})
+
+/** The processes at work in the copy's directory. */
+const inCopy = () =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`) === copy.directory
+    } catch {
+      return false
+    }
+  })
+
+test.runIf(process.platform === 'linux')('leaves no process behind', async () => {
+  expect(inCopy().length).toBeGreaterThan(2)
+  npmStart.kill('SIGTERM')
+  await vi.waitFor(() => expect(inCopy()).toEqual([]), soon)
+})

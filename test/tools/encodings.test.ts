@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest'
+import { callbackFor, encode, encodings, sign, type Callback, type Encoding } from '../../tools/zegocloud.ts'
+
+/** Reads each encoding the plain way, knowing which it is. */
+const decoders: Record<Encoding, (body: string) => Record<string, unknown>> = {
+  json: fromJson,
+  'pretty-bom': (body) => {
+    expect(body).toMatch(/^\uFEFF\{\n/)
+    return fromJson(body.slice(1))
+  },
+  'json-array': (body) => {
+    const fields = fromJson(body)
+    expect(Array.isArray(fields['snapshot_pic_list'])).toBe(true)
+    return fields
+  },
+  'json-as-form-type': fromJson,
+  'json-no-type': fromJson,
+  'json-string': (body) => fromJson(JSON.parse(body) as string),
+  numbers: (body) => {
+    expect(body).toMatch(/"appid":12345,.*"timestamp":\d{10},"nonce":\d{19},.*("field_id":\d{19},|"hw")/)
+    return fromJson(body)
+  },
+  'pascal-case': (body) => {
+    expect(body).toMatch(/"AppId":12345,"Event":"snapshot","Timestamp":\d{10},"Nonce":"/)
+    const { FileId, ...others } = fromJson(body)
+    const lower = Object.entries(others).map(([key, value]) => [key.replace(/\B[A-Z]/g, '_$&').toLowerCase(), value])
+    const { app_id, ...fields } = Object.fromEntries(lower)
+    return { ...fields, appid: app_id, ...(FileId !== undefined && { field_id: FileId }) }
+  },
+  'list-percent': (body) => {
+    const fields = fromJson(body)
+    return { ...fields, snapshot_pic_list: decodeURIComponent(fields['snapshot_pic_list'] as string) }
+  },
+  'percent-json': (body) => fromJson(decodeURIComponent(body)),
+  'percent-json-plus': (body) => {
+    expect(body).toMatch(/^%7b%0a\+%22appid%22%3a\+/)
+    return fromJson(decodeURIComponent(body.replaceAll('+', ' ')))
+  },
+  'percent-bom': (body) => {
+    expect(body).toMatch(/^%EF%BB%BF%7B/)
+    return fromJson(decodeURIComponent(body.slice('%EF%BB%BF'.length)))
+  },
+  'percent-string': (body) => fromJson(JSON.parse(decodeURIComponent(body)) as string),
+  form: fromForm,
+  'form-as-json-type': fromForm,
+  'form-one-field': (body) => fromJson(new URLSearchParams(body).get('data') ?? ''),
+  'form-json-as-key': (body) => {
+    const [[name, value] = ['', '?'], ...others] = new URLSearchParams(body)
+    expect([value, others]).toEqual(['', []])
+    return fromJson(name)
+  },
+}
+
+/** A long number as the digits it was written with. */
+const reviver = (_key: string, value: unknown, context?: { source?: string }) =>
+  typeof value === 'number' && context?.source?.length === 19 ? context.source : value
+
+function fromJson(text: string) {
+  return JSON.parse(text, reviver) as Record<string, unknown>
+}
+
+function fromForm(body: string) {
+  return Object.fromEntries(new URLSearchParams(body)) as Record<string, unknown>
+}
+
+function decode(body: string, encoding: Encoding): Callback {
+  const fields = decoders[encoding](body)
+  const list = fields['snapshot_pic_list']
+  const texts = Object.entries(fields).map(([key, value]) => [key, typeof value === 'number' ? String(value) : value])
+  return {
+    ...(Object.fromEntries(texts) as Callback),
+    snapshot_pic_list: (typeof list === 'string' ? JSON.parse(list) : list) as Callback['snapshot_pic_list'],
+  }
+}
+
+test.each(encodings)('%s holds the same fields, and its signature holds', (encoding) => {
+  const callback = callbackFor({ secret: 'secret' })
+  const decoded = decode(Buffer.from(encode(callback, encoding).bytes).toString(), encoding)
+  expect(decoded).toEqual(callback)
+  expect(sign({ secret: 'secret', ...decoded })).toBe(callback.signature)
+})
+
+test.each(encodings)('%s leaves out what Huawei Cloud leaves out', (encoding) => {
+  const callback = callbackFor({ secret: 'secret', vendor: 'hw' })
+  expect(decode(Buffer.from(encode(callback, encoding).bytes).toString(), encoding)).toEqual(callback)
+})
+
+test.each(encodings)('%s takes a callback of another event, without a list', (encoding) => {
+  const { bytes } = encode({ event: 'record', appid: '1', timestamp: '2', nonce: '3', signature: 'x' }, encoding)
+  expect(Buffer.from(bytes).toString()).not.toContain('undefined')
+})
+
+test('is sent under every kind of Content-Type, and under none', () => {
+  const callback = callbackFor({ secret: 'secret' })
+  const types = new Set(encodings.map((encoding) => encode(callback, encoding).contentType?.split(';')[0]))
+  expect(types).toEqual(new Set(['application/json', 'application/x-www-form-urlencoded', 'text/plain', undefined]))
+})
