@@ -28,6 +28,7 @@ const consumer = {
 
 export default defineConfig({
   test: {
+    silent: 'passed-only',
     projects: [
       {
         plugins: [
@@ -36,6 +37,7 @@ export default defineConfig({
             miniflare: {
               bindings,
               compatibilityFlags: ['service_binding_extra_handlers'],
+              queueConsumers: { 'zego-snapshots-intake': { maxBatchTimeout: 0.05, maxRetries: 100 } },
               serviceBindings: { CONSUMER: 'consumer' },
               workers: [consumer],
             },

@@ -1,11 +1,17 @@
 /** The entry: what Cloudflare calls. */
 import { app } from './app.ts'
-import { sweep } from './forward/sweep.ts'
-import { readSettings, retentionDaysOf, type Env } from './settings.ts'
+import { type IntakeMessage, isCallback, isWork } from './intake/aside.ts'
+import { consumeCallbacks } from './intake/consume.ts'
+import { everyMinute, goOn } from './minute.ts'
+import type { Env } from './settings.ts'
 
 export default {
   fetch: app.fetch,
-  async scheduled(_controller, env) {
-    await sweep(env, retentionDaysOf(readSettings(env)), Date.now())
+  async queue(batch, env) {
+    await consumeCallbacks(batch.messages.filter(isCallback), env, Date.now())
+    await goOn(batch.messages.filter(isWork), env)
   },
-} satisfies ExportedHandler<Env>
+  async scheduled(controller, env) {
+    await everyMinute(env, controller.scheduledTime)
+  },
+} satisfies ExportedHandler<Env, IntakeMessage>

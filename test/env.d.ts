@@ -1,3 +1,5 @@
+/// <reference types="vite/types/importMeta.d.ts" />
+
 declare namespace Cloudflare {
   interface Env {
     DB: D1Database
@@ -7,6 +9,8 @@ declare namespace Cloudflare {
     INTAKE: Queue
     ZEGO_CALLBACK_SECRET: string
     API_TOKEN: string
+    /** The stand-in consumer of vitest.config.ts. */
+    CONSUMER: Fetcher
   }
   interface GlobalProps {
     mainModule: typeof import('../src/worker.ts')

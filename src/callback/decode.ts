@@ -38,7 +38,7 @@ export const DOCUMENTED_FIELDS: ReadonlySet<string> = new Set([
 /** `file_id` is what the rest of the family calls it. */
 const SPELLINGS = new Map([...spellings(DOCUMENTED_FIELDS), ['fileid', 'field_id']])
 
-export function decode(body: string): { fields: Fields } | Rejection {
+export function decode(body: string): { fields: Fields } | Extract<Rejection, { code: 'undecodable' }> {
   const fields = fieldsOf(body, MOST_LAYERS)
   if (!Array.isArray(fields)) return { code: 'undecodable', why: fields }
   if (fields.length > MOST_FIELDS) return { code: 'undecodable', why: TOO_MANY_FIELDS }

@@ -11,18 +11,18 @@ export function timeOf(timestamp: string): number | undefined {
 }
 
 /**
- * The time, in milliseconds, of a timestamp that is good now; else why it is not.
+ * Why the timestamp is not good now; `undefined` if it is.
  * @param toleranceSeconds how far it may be from now, either way; 0 leaves the age unchecked, not the form
  */
 export function checkFreshness(
   timestamp: string,
   now: number,
   toleranceSeconds: number,
-): { signedAt: number } | Extract<Rejection, { code: 'invalid_timestamp' | 'stale' }> {
-  const signedAt = timeOf(timestamp)
-  if (signedAt === undefined) return { code: 'invalid_timestamp' }
-  const age = now - signedAt
-  if (toleranceSeconds === 0 || Math.abs(age) <= toleranceSeconds * 1000) return { signedAt }
+): Extract<Rejection, { code: 'invalid_timestamp' | 'stale' }> | undefined {
+  const time = timeOf(timestamp)
+  if (time === undefined) return { code: 'invalid_timestamp' }
+  const age = now - time
+  if (toleranceSeconds === 0 || Math.abs(age) <= toleranceSeconds * 1000) return undefined
   return { code: 'stale', ageSeconds: Math.round(age / 1000) }
 }
 

@@ -107,11 +107,15 @@ export function canonical(value: unknown): string {
 const keepDigits = (_key: string, value: unknown, context?: { source?: string }): unknown =>
   typeof value === 'number' && context?.source && isLargeNumber(context.source) ? context.source : value
 
-/** Whether a number, as written, is beyond the integers that a double tells apart. */
-function isLargeNumber(source: string): boolean {
+/** Whether a number, as written, is above 2^53: doubles do not tell all integers there apart. */
+export function isLargeNumber(source: string): boolean {
   if (source.length < 16 && !/e/i.test(source)) return false
   const value = Math.abs(Number(source))
-  return value > 2 ** 53 || (value === 2 ** 53 && /^-?\d+$/.test(source) && !source.endsWith('9007199254740992'))
+  if (value !== 2 ** 53) return value > 2 ** 53
+  // It may have been rounded to 2^53, which has 16 digits, as has all that is rounded to it.
+  const digits = source.replace(/e.*/i, '').replaceAll(/\D/g, '').replace(/^0+/, '')
+  const integer = digits.slice(0, 16)
+  return integer > '9007199254740992' || (integer === '9007199254740992' && /[1-9]/.test(digits.slice(16)))
 }
 
 function afterSpace(text: string, start: number): number {

@@ -60,12 +60,12 @@ export async function sha256(text: string): Promise<string> {
 
 /**
  * The record of a content, or why there is none. A rule is here because a store or a reader needs it.
- * @param signedAt the callback's timestamp, in milliseconds
+ * @param signedAt the callback's timestamp, in milliseconds, if it is one
  * @param receivedAt in milliseconds
  */
 export function readSnapshot(
   content: Content,
-  signedAt: number,
+  signedAt: number | undefined,
   receivedAt: number,
 ): { record: CompletedRecord } | Unusable {
   const { event, appid, task_id, vendor, field_id, snapshot_pic_list, extra } = content
@@ -96,7 +96,7 @@ export function readSnapshot(
     snapshot_pic_list,
     ...(extra !== undefined && { extra }),
     via: 'callback',
-    signed_at: new Date(signedAt).toISOString(),
+    ...(signedAt !== undefined && { signed_at: new Date(signedAt).toISOString() }),
     received_at: new Date(receivedAt).toISOString(),
   }
   if (byteLength(JSON.stringify(record)) > RECORD_LIMIT_BYTES) {

@@ -6,9 +6,11 @@ import { publish, type Targets } from './publish.ts'
 /** An invocation of the free plan has 50 subrequests, and a publication takes two. */
 const SLICE = 10
 
-export async function sweep(targets: Targets, retentionDays: number, now: number): Promise<void> {
+/** Tells whether there may be more that can be published now. */
+export async function sweep(targets: Targets, retentionDays: number, now: number): Promise<boolean> {
   const publications = await takeDue(targets.DB, now, SLICE)
-  if (publications.length === 0) return
+  if (publications.length === 0) return false
   log('info', 'sweep.publishing', { tasks: publications.length })
-  await publish(publications, targets, retentionDays, now)
+  const allWell = await publish(publications, targets, retentionDays, now)
+  return allWell && publications.length === SLICE
 }

@@ -46,7 +46,7 @@ async function take(request: Request, settings: Settings, env: Env): Promise<Rec
   if (isFault(toleranceSeconds)) return notConfigured(toleranceSeconds)
   const body = await readBody(request, BODY_LIMIT_BYTES)
   if (body === undefined) return { status: 'refused', rejection: { code: 'body_too_large' } }
-  return receive(body, { secrets, toleranceSeconds }, Date.now(), env.DB)
+  return receive(body, { secrets, toleranceSeconds }, Date.now(), env)
 }
 
 function notConfigured({ setting, why }: SettingFault): Received {
@@ -60,6 +60,8 @@ function answer(received: Received): Response {
       return Response.json({ status: received.status, task_id: received.task_id })
     case 'quarantined':
       return Response.json({ status: received.status, id: received.id, reason: received.reason }, { status: 202 })
+    case 'accepted':
+      return Response.json({ status: received.status, task_id: received.task_id }, { status: 202 })
     case 'refused': {
       const { code } = received.rejection
       const headers = code === 'storage_unavailable' ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}

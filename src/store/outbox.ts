@@ -23,6 +23,8 @@ export type Mark = {
   content: string
   kvDue?: number | null
   eventDue?: number | null
+  /** Why KV will never take it, in KV's words. */
+  kvRefused?: string
 }
 
 /** The request that stored a record publishes it; the sweep leaves it alone that long. */
@@ -45,7 +47,8 @@ const TAKE_DUE = `
 const MARK = `
   UPDATE snapshots SET
     kv_due = CASE WHEN ?3 THEN ?4 ELSE kv_due END,
-    event_due = CASE WHEN ?5 THEN ?6 ELSE event_due END
+    event_due = CASE WHEN ?5 THEN ?6 ELSE event_due END,
+    kv_refused = CASE WHEN ?3 THEN ?7 ELSE kv_refused END
   WHERE task_id = ?1 AND content = ?2`
 
 /** Takes up to `limit` publications that are due. */
@@ -74,18 +77,10 @@ export async function mark(db: D1Database, marks: readonly Mark[]): Promise<void
   if (marks.length === 0) return
   await onDatabase(db, () =>
     db.batch(
-      marks.map(({ task_id, content, kvDue, eventDue }) =>
-        db
-          .prepare(MARK)
-          .bind(
-            task_id,
-            content,
-            kvDue === undefined ? 0 : 1,
-            kvDue ?? null,
-            eventDue === undefined ? 0 : 1,
-            eventDue ?? null,
-          ),
-      ),
+      marks.map(({ task_id, content, kvDue, eventDue, kvRefused }) => {
+        const tried = [kvDue, eventDue].flatMap((due) => [due === undefined ? 0 : 1, due ?? null])
+        return db.prepare(MARK).bind(task_id, content, ...tried, kvRefused ?? null)
+      }),
     ),
   )
 }

@@ -27,7 +27,7 @@ export function isSchemaOutdated(error: unknown): boolean {
  * Applies every migration that is not recorded, each with its record in one transaction. Where two isolates do it at
  * once, the record's UNIQUE name lets one of them win, and the other finds it done.
  */
-export async function applyMigrations(db: D1Database, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+export async function applyMigrations(db: D1Database, migrations = MIGRATIONS): Promise<void> {
   await db.prepare(MAKE_RECORD_OF_MIGRATIONS).run()
   for (const { name, sql } of migrations) {
     if (await isRecorded(db, name)) continue
@@ -39,6 +39,15 @@ export async function applyMigrations(db: D1Database, migrations: readonly Migra
       if (!(await isRecorded(db, name))) throw error
     }
   }
+}
+
+let checked = false
+
+/** Once an isolate: for what no query misses, such as an index. */
+export async function checkSchema(db: D1Database): Promise<void> {
+  if (checked) return
+  await applyMigrations(db)
+  checked = true
 }
 
 async function isRecorded(db: D1Database, name: string): Promise<boolean> {

@@ -5,30 +5,19 @@
  * captured signature is found, whatever its event. A fresh `delivery` on the row that it wrote tells "stored" from
  * "duplicate", even when the batch runs again after D1 took the write and then failed.
  */
+import type { Delivery } from '../callback/delivery.ts'
 import type { Unusable } from '../callback/snapshot.ts'
-import type { CompletedRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
-import { PUBLISH_GRACE_MS } from './outbox.ts'
-import { keep } from './quarantine.ts'
+import { type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
+import { exhibitId, keep } from './quarantine.ts'
 
-/** A verified callback, ready to be settled. */
-export type Delivery = {
-  /** In lower case. */
-  signature: string
-  /** The hash of what it says. */
-  content: string
-  /** The latest time that a split of the signed characters can claim, in milliseconds. */
-  latestClaim: number
-  /** In milliseconds. */
-  receivedAt: number
-  /** As far as it is known. */
-  task_id: string | undefined
-  /** As it was received. */
-  body: string
-  said: { record: CompletedRecord } | Unusable
-}
+export type Settlement =
+  | { status: 'stored'; task_id: string; publication: Publication }
+  | { status: 'duplicate'; task_id: string }
+  | { status: 'quarantined'; id: string; reason: 'conflict' | Unusable['reason'] }
+  | { status: 'signature_reused' }
 
-export type Outcome = 'stored' | 'duplicate' | 'conflict' | 'signature_reused' | Unusable['reason']
+type Outcome = 'stored' | 'duplicate' | 'conflict' | 'signature_reused' | Unusable['reason']
 
 const DETAILS: Partial<Record<Outcome, string>> = {
   conflict: 'This task already has other content; the first one was kept.',
@@ -68,15 +57,31 @@ const TELL_OUTCOME = `
  * Settles a delivery, and keeps what is not stored. Any number of times, in any order, at once, it ends the same.
  * Throws when D1 does not take it in time.
  */
-export async function settle(db: D1Database, delivery: Delivery): Promise<Outcome> {
+export async function settle(db: D1Database, delivery: Delivery): Promise<Settlement> {
   const id = crypto.randomUUID()
   return onDatabase(db, async () => {
     const outcome = await decide(db, delivery, id)
-    if (outcome === 'stored' || outcome === 'duplicate') return outcome
-    const detail = 'reason' in delivery.said ? delivery.said.detail : ''
-    await keep(db, { ...delivery, reason: outcome, detail: DETAILS[outcome] ?? detail })
-    return outcome
+    if (outcome !== 'stored' && outcome !== 'duplicate') {
+      const detail = 'reason' in delivery.said ? delivery.said.detail : ''
+      await keep(db, { ...delivery, reason: outcome, detail: DETAILS[outcome] ?? detail })
+    }
+    return settlementOf(outcome, delivery)
   })
+}
+
+function settlementOf(outcome: Outcome, { said, content, receivedAt }: Delivery): Settlement {
+  if (outcome === 'signature_reused') return { status: outcome }
+  if ('reason' in said) return quarantined(said.reason, content)
+  if (outcome === 'conflict') return quarantined(outcome, content)
+  const { record } = said
+  const { task_id } = record
+  if (outcome !== 'stored') return { status: 'duplicate', task_id }
+  const publication = { task_id, content, record, since: receivedAt, kv: true, event: true }
+  return { status: outcome, task_id, publication }
+}
+
+function quarantined(reason: 'conflict' | Unusable['reason'], content: string): Settlement {
+  return { status: 'quarantined', id: exhibitId({ reason, content }), reason }
 }
 
 async function decide(db: D1Database, delivery: Delivery, id: string): Promise<Outcome> {

@@ -43,3 +43,10 @@ CREATE TABLE quarantine (
 CREATE INDEX quarantine_signature ON quarantine (signature, reason);
 CREATE INDEX quarantine_newest ON quarantine (received_at);
 CREATE INDEX quarantine_reason ON quarantine (reason, received_at);
+
+-- What is known of the parts that D1 cannot count, such as the callbacks that wait in ASIDE.
+CREATE TABLE state (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL,              -- JSON
+  changed_at INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,60 @@
+/** What waits in ASIDE goes into D1, in the order in which it was received. */
+import { withDeadline } from '../deadline.ts'
+import { log, messageOf } from '../log.ts'
+import type { Env } from '../settings.ts'
+import { isOutage } from '../store/database.ts'
+import { noteAside } from '../store/state.ts'
+import { ASIDE_DEADLINE_MS, MOST_REFUSALS, PARKED, putInKv, type SetAside, WAITING } from './aside.ts'
+import { settleAside } from './settle-aside.ts'
+
+/** An invocation of the free plan has 50 subrequests, and a callback takes three. */
+const SLICE = 10
+const MOST_KEYS = 1_000
+
+type Fate = 'settled' | 'parked' | 'refused' | 'd1 is down'
+
+/**
+ * Settles a slice, and tells whether there is more that can be settled now. What D1 keeps refusing is parked, out of
+ * the way of the others. The sweep publishes what is stored here: it is due at once.
+ */
+export async function drain(env: Env, from: typeof WAITING | typeof PARKED, now: number): Promise<boolean> {
+  const [waiting, parked] = await Promise.all([keysOf(WAITING, env.ASIDE), keysOf(PARKED, env.ASIDE)])
+  const keys = from === WAITING ? waiting : parked
+  const fates: Fate[] = []
+  for (const key of keys.slice(0, SLICE)) {
+    const fate = await drainOne(key, env)
+    fates.push(fate)
+    if (fate === 'd1 is down') return false
+  }
+  const gone = fates.filter((fate) => fate === 'settled' || fate === 'parked').length
+  const left = {
+    waiting: waiting.length - (from === WAITING ? gone : 0),
+    parked: parked.length - (from === PARKED ? gone : 0) + fates.filter((fate) => fate === 'parked').length,
+  }
+  await noteAside(env.DB, left, now)
+  return gone > 0 && gone < keys.length
+}
+
+async function drainOne(key: string, env: Env): Promise<Fate> {
+  const callback = await withDeadline(env.ASIDE.get<SetAside>(key, 'json'), ASIDE_DEADLINE_MS, 'ASIDE')
+  if (callback === null) return 'settled' // before; KV's lists lag behind
+  try {
+    await settleAside(callback, env.DB)
+    await env.ASIDE.delete(key)
+    return 'settled'
+  } catch (error) {
+    const outage = await isOutage(error, env.DB)
+    log(outage ? 'warn' : 'error', 'aside.unsettled', { outage, why: messageOf(error) })
+    if (outage) return 'd1 is down'
+  }
+  const refusals = (callback.refusals ?? 0) + 1
+  const fate = refusals < MOST_REFUSALS || key.startsWith(PARKED) ? 'refused' : 'parked'
+  await putInKv(fate === 'parked' ? PARKED : key, { ...callback, refusals }, env.ASIDE)
+  if (fate === 'parked') await env.ASIDE.delete(key)
+  return fate
+}
+
+async function keysOf(prefix: string, aside: KVNamespace): Promise<string[]> {
+  const list = await withDeadline(aside.list({ prefix, limit: MOST_KEYS }), ASIDE_DEADLINE_MS, 'ASIDE')
+  return list.keys.map(({ name }) => name)
+}

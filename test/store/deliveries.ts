@@ -1,0 +1,33 @@
+import type { CompletedRecord } from '../../src/event.ts'
+import type { Delivery } from '../../src/callback/delivery.ts'
+
+export function record(task_id: string, urls: string[] = ['http://pictures.test/1.jpg']): CompletedRecord {
+  return {
+    task_id,
+    status: 'completed',
+    appid: '12345',
+    vendor: 'tencent',
+    snapshot_pic_list: urls.map((url) => ({ url })),
+    via: 'callback',
+    signed_at: '2023-11-14T22:13:20.000Z',
+    received_at: '2023-11-14T22:13:20.412Z',
+  }
+}
+
+/** A delivery of `content` for `task_id`: the same words give the same delivery. */
+export function delivery(signature: string, content = 'content', task_id = 'task'): Delivery {
+  return {
+    signature,
+    content,
+    latestClaim: 1_700_000_000_000,
+    receivedAt: 1_700_000_000_412,
+    task_id,
+    body: `body of ${content}`,
+    said: { record: record(task_id, [`http://pictures.test/${content}.jpg`]) },
+  }
+}
+
+export function unusable(signature: string, content = 'content'): Delivery {
+  const said = { reason: 'unsupported_event', detail: 'The event is "compose".' } as const
+  return { ...delivery(signature, content), said }
+}

@@ -1,0 +1,96 @@
+import { createScheduledController } from 'cloudflare:test'
+import { env, exports } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
+import { applyMigrations, MIGRATIONS, statementsOf } from '../../src/store/schema.ts'
+import { onDatabase } from '../../src/store/database.ts'
+import worker from '../../src/worker.ts'
+
+const recorded = async () => {
+  const { results } = await env.DB.prepare('SELECT name FROM d1_migrations ORDER BY id').all<{ name: string }>()
+  return results.map(({ name }) => name)
+}
+const files = import.meta.glob('../../src/store/migrations/*.sql', { query: '?raw', import: 'default', eager: true })
+
+describe('the schema that the Worker keeps by itself', () => {
+  it('bundles every migration file, in order, under its own name', () => {
+    const names = Object.keys(files).map((path) => path.split('/').at(-1))
+    expect(MIGRATIONS.map(({ name }) => name)).toEqual(names.toSorted())
+    expect(MIGRATIONS.map(({ sql }) => sql)).toEqual(Object.values(files))
+  })
+
+  it('only adds', () => {
+    for (const statement of MIGRATIONS.flatMap(({ sql }) => statementsOf(sql))) {
+      expect(statement).toMatch(/^(CREATE TABLE|CREATE INDEX|ALTER TABLE \w+ ADD COLUMN) /)
+    }
+  })
+
+  it('is made by the first request that needs it', async () => {
+    const answer = await exports.default.fetch('https://receiver.test/v1/snapshots/none', {
+      headers: { authorization: 'Bearer test-token' },
+    })
+    expect(answer.status).toBe(404)
+    expect(await recorded()).toEqual(MIGRATIONS.map(({ name }) => name))
+  })
+
+  it('is recorded as wrangler records it', async () => {
+    await applyMigrations(env.DB)
+    const { results } = await env.DB.prepare('PRAGMA table_info(d1_migrations)').all<{ name: string; type: string }>()
+    expect(results.map(({ name, type }) => [name, type])).toEqual([
+      ['id', 'INTEGER'],
+      ['name', 'TEXT'],
+      ['applied_at', 'TIMESTAMP'],
+    ])
+  })
+
+  it('is made once by ten isolates at once', async () => {
+    await Promise.all(Array.from({ length: 10 }, () => applyMigrations(env.DB)))
+    expect(await recorded()).toEqual(MIGRATIONS.map(({ name }) => name))
+  })
+
+  it('is left alone when it is up to date', async () => {
+    await applyMigrations(env.DB)
+    const batch = vi.spyOn(env.DB, 'batch')
+    await applyMigrations(env.DB)
+    expect(batch).not.toHaveBeenCalled()
+  })
+})
+
+describe('new code on an old database', () => {
+  const next = [
+    ...MIGRATIONS,
+    { name: '0002_next.sql', sql: 'ALTER TABLE snapshots ADD COLUMN next TEXT;\nCREATE TABLE nexts (id TEXT);\n' },
+  ]
+
+  it.each([
+    'SELECT next FROM snapshots',
+    'UPDATE snapshots SET next = 1',
+    `INSERT INTO snapshots (task_id, status, record, next) VALUES ('task', 'pending', '{}', 1)`,
+    'SELECT id FROM nexts',
+    'INSERT INTO nexts (id) VALUES (1)',
+  ])('brings the schema up to date where it lacks something: %s', async (sql) => {
+    await applyMigrations(env.DB)
+    await onDatabase(env.DB, (db) => db.prepare(sql).all(), next)
+    expect(await recorded()).toEqual(next.map(({ name }) => name))
+  })
+
+  it('does so once for ten requests at once', async () => {
+    await applyMigrations(env.DB)
+    const work = (db: D1Database) => db.prepare('INSERT INTO nexts (id) VALUES (1)').run()
+    await Promise.all(Array.from({ length: 10 }, () => onDatabase(env.DB, work, next)))
+    expect(await env.DB.prepare('SELECT count(*) AS made FROM nexts').first('made')).toBe(10)
+  })
+
+  it('leaves a migration that fails out of the record, and tells why', async () => {
+    const broken = [
+      ...MIGRATIONS,
+      { name: '0002_broken.sql', sql: 'CREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);\n' },
+    ]
+    await expect(onDatabase(env.DB, (db) => db.prepare('SELECT * FROM half').all(), broken)).rejects.toThrow('half')
+    expect(await recorded()).toEqual(MIGRATIONS.map(({ name }) => name))
+  })
+
+  it('adds by cron what no query misses, such as an index', async () => {
+    await worker.scheduled(createScheduledController(), env)
+    expect(await recorded()).toEqual(MIGRATIONS.map(({ name }) => name))
+  })
+})

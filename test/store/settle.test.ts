@@ -1,0 +1,209 @@
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { applyMigrations } from '../../src/store/schema.ts'
+import type { Delivery } from '../../src/callback/delivery.ts'
+import { settle } from '../../src/store/settle.ts'
+import { delivery, record, unusable } from './deliveries.ts'
+
+beforeEach(() => applyMigrations(env.DB))
+
+async function all<Row>(sql: string): Promise<Row[]> {
+  return (await env.DB.prepare(sql).all<Row>()).results
+}
+
+/** The settlement in a word. */
+async function settled(one: Delivery): Promise<string> {
+  const settlement = await settle(env.DB, one)
+  return settlement.status === 'quarantined' ? settlement.reason : settlement.status
+}
+
+async function settleAll(deliveries: Delivery[]): Promise<Record<string, number>> {
+  const outcomes = await Promise.all(deliveries.map((one) => settled(one)))
+  return outcomes.reduce<Record<string, number>>((counts, outcome) => {
+    counts[outcome] = (counts[outcome] ?? 0) + 1
+    return counts
+  }, {})
+}
+
+const fifty = <Value>(make: (n: number) => Value) => Array.from({ length: 50 }, (_, n) => make(n))
+
+describe('one delivery after another', () => {
+  const rows: [string, Delivery[], string[]][] = [
+    ['stores what is new', [delivery('a')], ['stored']],
+    ['knows the same delivery again', [delivery('a'), delivery('a')], ['stored', 'duplicate']],
+    ['knows the same content under a new signature', [delivery('a'), delivery('b')], ['stored', 'duplicate']],
+    [
+      'refuses other content under a used signature',
+      [delivery('a'), delivery('a', 'other')],
+      ['stored', 'signature_reused'],
+    ],
+    [
+      'refuses another task under a used signature',
+      [delivery('a'), delivery('a', 'other', 'task 2')],
+      ['stored', 'signature_reused'],
+    ],
+    ['keeps the first content of a task', [delivery('a'), delivery('b', 'other')], ['stored', 'conflict']],
+    [
+      'says the same of a conflict that comes again, re-signed or not',
+      [delivery('a'), delivery('b', 'other'), delivery('b', 'other'), delivery('c', 'other')],
+      ['stored', 'conflict', 'conflict', 'conflict'],
+    ],
+    ['keeps an unusable callback', [unusable('a'), unusable('a'), unusable('b')], Array(3).fill('unsupported_event')],
+    [
+      'refuses a snapshot under the signature of another event',
+      [unusable('a', 'compose'), delivery('a')],
+      ['unsupported_event', 'signature_reused'],
+    ],
+    [
+      'refuses another event under the signature of a snapshot',
+      [delivery('a'), unusable('a', 'compose')],
+      ['stored', 'signature_reused'],
+    ],
+  ]
+
+  it.each(rows)('%s', async (_title, deliveries, outcomes) => {
+    const got: string[] = []
+    for (const one of deliveries) got.push(await settled(one))
+    expect(got).toEqual(outcomes)
+  })
+
+  it('keeps what is not stored, once for each reason and content, as it was received', async () => {
+    for (const one of [delivery('a'), delivery('b', 'other'), delivery('c', 'other'), delivery('a', 'forged')]) {
+      await settle(env.DB, one)
+    }
+    expect(await all('SELECT id, reason, task_id, body FROM quarantine ORDER BY id')).toEqual([
+      { id: 'conflict:other', reason: 'conflict', task_id: 'task', body: 'body of other' },
+      { id: 'signature_reused:forged', reason: 'signature_reused', task_id: 'task', body: 'body of forged' },
+    ])
+  })
+
+  it('stops at sixteen bodies a signature', async () => {
+    await settle(env.DB, delivery('a'))
+    for (let n = 0; n < 20; n += 1) await settle(env.DB, delivery('a', `forged ${n}`))
+    expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 16 }])
+  })
+})
+
+describe('fifty deliveries at once', () => {
+  it('stores one of fifty equal ones', async () => {
+    expect(await settleAll(fifty(() => delivery('a')))).toEqual({ stored: 1, duplicate: 49 })
+  })
+
+  it('stores one of fifty that were signed anew', async () => {
+    expect(await settleAll(fifty((n) => delivery(`signature ${n}`)))).toEqual({ stored: 1, duplicate: 49 })
+  })
+
+  it('takes one of fifty bodies under one signature, and keeps sixteen of the others', async () => {
+    expect(await settleAll(fifty((n) => delivery('a', `body ${n}`)))).toEqual({ stored: 1, signature_reused: 49 })
+    expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 16 }])
+  })
+
+  it('stores one of fifty contents for one task, and keeps the others as conflicts', async () => {
+    expect(await settleAll(fifty((n) => delivery(`signature ${n}`, `content ${n}`)))).toEqual({
+      stored: 1,
+      conflict: 49,
+    })
+    expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 49 }])
+  })
+
+  it('stores fifty tasks that were received in the same millisecond, each in a place of its own', async () => {
+    expect(await settleAll(fifty((n) => delivery(`signature ${n}`, `content ${n}`, `task ${n}`)))).toEqual({
+      stored: 50,
+    })
+    expect(await all('SELECT DISTINCT received_at FROM snapshots')).toEqual([{ received_at: 1_700_000_000_412 }])
+  })
+
+  it('finds the forgeries among genuine ones', async () => {
+    const genuine = fifty((n) => delivery(`signature ${n}`, `content ${n}`, `task ${n}`))
+    await settleAll(genuine)
+    const again = genuine.flatMap((one, n) => [one, delivery(`signature ${n}`, `forged ${n}`, `task ${n}`)])
+    expect(await settleAll(again)).toEqual({ duplicate: 50, signature_reused: 50 })
+    expect(await all(`SELECT count(*) AS forged FROM snapshots WHERE content LIKE 'forged%'`)).toEqual([{ forged: 0 }])
+  })
+})
+
+describe('what may be replaced', () => {
+  const urls = ['http://pictures.test/1.jpg', 'record/2.jpg']
+
+  async function given(status: string, via: string | null, stored: object) {
+    await env.DB.prepare(
+      'INSERT INTO snapshots (place, task_id, status, content, via, record) VALUES (1, ?, ?, ?, ?, ?)',
+    )
+      .bind('task', status, status === 'pending' ? null : 'old', via, JSON.stringify(stored))
+      .run()
+  }
+  const callback = { ...delivery('a'), said: { record: record('task', urls) } }
+
+  it.each(['pending', 'failed'])('a %s task by a callback', async (status) => {
+    await given(status, null, { task_id: 'task', status })
+    expect(await settled(callback)).toBe('stored')
+    const [row] = await all<Record<string, unknown>>('SELECT * FROM snapshots')
+    expect(row).toMatchObject({
+      status: 'completed',
+      content: 'content',
+      received_at: 1_700_000_000_412,
+      event_sent: 0,
+    })
+  })
+
+  it('a record of the query API by a callback with the same pictures', async () => {
+    await given('completed', 'query', record('task', urls))
+    expect(await settled(callback)).toBe('stored')
+  })
+
+  it.each([
+    ['other pictures', ['http://pictures.test/1.jpg']],
+    ['the same pictures in another order', urls.toReversed()],
+  ])('not a record of the query API by a callback with %s', async (_title, stored) => {
+    await given('completed', 'query', record('task', stored))
+    expect(await settled(callback)).toBe('conflict')
+  })
+
+  it('not a record of a callback', async () => {
+    await given('completed', 'callback', record('task', urls))
+    expect(await settled(callback)).toBe('conflict')
+  })
+})
+
+describe('when D1 fails', () => {
+  it('tries once more after an error that D1 calls transient', async () => {
+    vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1_ERROR: Network connection lost.'))
+    expect(await settled(delivery('a'))).toBe('stored')
+  })
+
+  it('still says "stored" when D1 took the write and then failed', async () => {
+    const batch = env.DB.batch.bind(env.DB)
+    vi.spyOn(env.DB, 'batch').mockImplementationOnce(async (statements) => {
+      await batch(statements)
+      throw new Error('D1_ERROR: Network connection lost.')
+    })
+    expect(await settled(delivery('a'))).toBe('stored')
+  })
+
+  it('does not try a third time, nor again after any other error', async () => {
+    const batch = vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: Network connection lost.'))
+    await expect(settle(env.DB, delivery('a'))).rejects.toThrow('Network connection lost')
+    expect(batch).toHaveBeenCalledTimes(2)
+    batch.mockReset().mockRejectedValue(new Error('D1_ERROR: too big'))
+    await expect(settle(env.DB, delivery('a'))).rejects.toThrow('too big')
+    expect(batch).toHaveBeenCalledTimes(1)
+  })
+
+  it('gives up on a D1 that hangs', async () => {
+    vi.spyOn(env.DB, 'batch').mockImplementation(() => new Promise(() => {}))
+    await expect(settle(env.DB, delivery('a'))).rejects.toThrow('D1 took longer than')
+  })
+})
+
+it('writes no more rows than the cost figures say', async () => {
+  const written = async (one: Delivery) => {
+    const batch = vi.spyOn(env.DB, 'batch')
+    await settle(env.DB, one)
+    const results = (await batch.mock.results[0]!.value) as D1Result[]
+    batch.mockRestore()
+    return results.map(({ meta }) => meta.rows_written)
+  }
+  expect(await written(delivery('a'))).toEqual([1, 3, 0])
+  expect(await written(delivery('a'))).toEqual([0, 0, 0])
+  expect(await written(delivery('b'))).toEqual([1, 0, 0])
+})
