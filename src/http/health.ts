@@ -3,6 +3,7 @@ import { Hono } from 'hono'
 import { log, messageOf } from '../log.ts'
 import { type Env, faultsOf, readSettings } from '../settings.ts'
 import { isEventLate, isKvLate } from '../store/outbox.ts'
+import { asideState } from '../store/state.ts'
 
 type Verdict = { status: 'ok' } | { status: 'degraded' | 'unhealthy'; parts: string[] }
 
@@ -26,6 +27,8 @@ async function judge(env: Env, now: number): Promise<Verdict> {
   try {
     if (await isEventLate(env.DB, now)) broken.push('publishing')
     if (await isKvLate(env.DB, now)) late.push('kv')
+    const { waiting, parked } = await asideState(env.DB)
+    if (waiting + parked > 0) late.push('aside')
   } catch (error) {
     log('error', 'health.failed', { store: 'd1', why: messageOf(error) })
     broken.push('d1')

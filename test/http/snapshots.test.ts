@@ -1,0 +1,80 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
+import { signedCallback } from '../callbacks.ts'
+import { deliver, read, request } from '../worker.ts'
+
+const hang = () => new Promise<never>(() => {})
+
+describe('GET /v1/snapshots/{task_id}', () => {
+  it.each(['plain', 'a/b', 'a%2Fb', '100%', 'a b', 'a+b', 'ä€😀', '?x=1#y', '"quoted"', '…'])(
+    'gives the record of %s',
+    async (task_id) => {
+      await deliver(signedCallback({ task_id }))
+      const answer = await read(task_id)
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json'])
+      expect(await answer.json()).toMatchObject({ task_id })
+      expect(await env.RESULTS.get(task_id, 'json')).toMatchObject({ task_id })
+    },
+  )
+
+  it('says what is not known', async () => {
+    const answer = await read('unknown')
+    expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'not_found' }])
+  })
+
+  it.each([
+    ['fails', () => Promise.reject(new Error('D1_ERROR: down'))],
+    ['hangs', hang],
+  ])('reads from KV while D1 %s', async (_title, first) => {
+    await deliver(signedCallback({ task_id: 'task' }))
+    const broken = { DB: { prepare: () => ({ bind: () => ({ first }) }), batch: first } }
+    expect(await (await read('task', broken)).json()).toMatchObject({ task_id: 'task' })
+    const answer = await read('unknown', broken)
+    expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'storage_unavailable' }])
+  })
+
+  it('says so when KV fails as well', async () => {
+    vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
+      throw new Error('D1_ERROR: down')
+    })
+    vi.spyOn(env.RESULTS, 'get').mockRejectedValue(new Error('KV is down'))
+    expect((await read('task')).status).toBe(503)
+  })
+})
+
+describe('the API token', () => {
+  const ask = (authorization: string | undefined, settings = {}, path = '/v1/snapshots/x') =>
+    request(`https://receiver.test${path}`, { headers: authorization === undefined ? {} : { authorization } }, settings)
+
+  it.each([undefined, '', 'Bearer', 'Bearer wrong', 'Bearer test-token2', 'Basic test-token', 'test-token'])(
+    'is asked for: %j is not enough',
+    async (authorization) => {
+      for (const path of ['/v1/snapshots/x', '/v1/anything', '/v1']) {
+        const answer = await ask(authorization, {}, path)
+        expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'unauthorized' }])
+        expect(answer.headers.get('www-authenticate')).toContain('Bearer')
+      }
+    },
+  )
+
+  it.each(['Bearer test-token', 'bearer test-token', 'BEARER  test-token '])(
+    'is taken as %j',
+    async (authorization) => {
+      expect((await ask(authorization)).status).toBe(404)
+    },
+  )
+
+  it('can be rotated', async () => {
+    const settings = { API_TOKEN: '["new","test-token"]' }
+    expect((await ask('Bearer new', settings)).status).toBe(404)
+    expect((await ask('Bearer test-token', settings)).status).toBe(404)
+    expect((await ask('Bearer old', settings)).status).toBe(401)
+  })
+
+  it.each([undefined, '', '[]', '{"a":"b"}', '["a"'])('is not guessed while the setting is %j', async (token) => {
+    for (const authorization of ['Bearer test-token', 'Bearer undefined', 'Bearer ']) {
+      const answer = await ask(authorization, { API_TOKEN: token })
+      expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'not_configured' }])
+    }
+  })
+})

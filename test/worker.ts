@@ -1,0 +1,52 @@
+/** The Worker, called as the runtime calls it, with everything that it left for after its answer done. */
+import { createExecutionContext, createScheduledController, waitOnExecutionContext } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import type { SnapshotEvent, SnapshotRecord } from '../src/event.ts'
+import worker from '../src/worker.ts'
+import { CALLBACK_URL } from './callbacks.ts'
+
+type Settings = Record<string, unknown>
+
+/** @param settings replace those of vitest.config.ts; bindings too */
+export async function request(url: string, init: RequestInit = {}, settings: Settings = {}): Promise<Response> {
+  const ctx = createExecutionContext()
+  const answer = await worker.fetch(new Request(url, init) as never, { ...env, ...settings }, ctx)
+  await waitOnExecutionContext(ctx)
+  return answer
+}
+
+export async function deliver(body: unknown, settings: Settings = {}): Promise<Response> {
+  const raw = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body)
+  return request(CALLBACK_URL, { method: 'POST', body: raw as string }, settings)
+}
+
+export async function read(taskId: string, settings: Settings = {}): Promise<Response> {
+  const url = `https://receiver.test/v1/snapshots/${encodeURIComponent(taskId)}`
+  return request(url, { headers: { authorization: 'Bearer test-token' } }, settings)
+}
+
+/** @param minute of the hour: a whole hour drains and looks at what is parked, a tenth one drains */
+export async function cron(minute = 1, settings: Settings = {}): Promise<void> {
+  const scheduledTime = new Date(Date.UTC(2026, 0, 1, 0, minute))
+  await worker.scheduled(createScheduledController({ scheduledTime }), { ...env, ...settings })
+}
+
+export async function rows<Row = Record<string, unknown>>(sql: string): Promise<Row[]> {
+  return (await env.DB.prepare(sql).all<Row>()).results
+}
+
+export async function recordInKv(taskId: string): Promise<SnapshotRecord | null> {
+  return env.RESULTS.get<SnapshotRecord>(taskId, 'json')
+}
+
+const arrived: SnapshotEvent[] = []
+
+/** The events of a task that have reached a consumer: at least as many as are waited for. */
+export async function events(taskId: string, waitFor = 1): Promise<SnapshotEvent[]> {
+  const found = () => arrived.filter(({ subject }) => subject === taskId)
+  for (let patience = 100; patience > 0 && found().length < waitFor; patience -= 1) {
+    await scheduler.wait(20)
+    arrived.push(...(await (await env.CONSUMER.fetch('https://consumer.test/')).json<SnapshotEvent[]>()))
+  }
+  return found()
+}
