@@ -1,0 +1,254 @@
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { snapshotEvent } from '../../src/event.ts'
+import { signedCallback } from '../callbacks.ts'
+import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
+
+const START = Date.UTC(2026, 5, 1, 12)
+const MINUTE = 60_000
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: START, toFake: ['Date'] })
+})
+
+const later = (ms: number) => vi.setSystemTime(START + ms)
+const outbox = () =>
+  rows('SELECT kv_due - unpublished_since AS kv, event_due - unpublished_since AS event FROM snapshots')
+const nothingOwed = [{ kv: null, event: null }]
+
+describe('publishing', () => {
+  it('marks what it published, in one row written', async () => {
+    const batch = vi.spyOn(env.DB, 'batch')
+    await deliver(signedCallback({ task_id: 'marked' }))
+    const marks = (await batch.mock.results.at(-1)!.value) as D1Result[]
+    expect(marks.map(({ meta }) => meta.rows_written)).toEqual([1])
+    expect(await outbox()).toEqual(nothingOwed)
+  })
+
+  it('is made up for by the sweep when the isolate ended after its answer', async () => {
+    vi.spyOn(env.EVENTS, 'send').mockImplementationOnce(() => new Promise(() => {}))
+    vi.spyOn(env.RESULTS, 'put').mockImplementationOnce(() => new Promise(() => {}))
+    const { default: worker } = await import('../../src/worker.ts')
+    const dropped = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} }
+    const body = JSON.stringify(signedCallback({ task_id: 'dropped' }))
+    const request = new Request('https://receiver.test/zego/callback', { method: 'POST', body })
+    expect((await worker.fetch(request as never, env, dropped as never)).status).toBe(200)
+
+    await cron()
+    expect(await recordInKv('dropped')).toBeNull() // its own request may be at it still
+    later(MINUTE)
+    vi.restoreAllMocks()
+    await cron()
+    expect(await recordInKv('dropped')).toMatchObject({ task_id: 'dropped' })
+    expect(await events('dropped')).toHaveLength(1)
+    expect(await outbox()).toEqual(nothingOwed)
+  })
+
+  it.each([
+    ['KV fails', 'RESULTS', 'put'],
+    ['the queue fails', 'EVENTS', 'send'],
+  ] as const)('goes on with one target when %s, and tries the other again', async (_title, binding, method) => {
+    const failing = vi.spyOn(env[binding] as KVNamespace & Queue, method).mockRejectedValue(new Error('down'))
+    const [working, worked] =
+      binding === 'RESULTS' ? [vi.spyOn(env.EVENTS, 'send'), 'event'] : [vi.spyOn(env.RESULTS, 'put'), 'kv']
+    await deliver(signedCallback({ task_id: `one target ${method}` }))
+    const owed = binding === 'RESULTS' ? 'kv' : 'event'
+    expect(await outbox()).toEqual([{ [owed]: MINUTE, [worked]: null }])
+    later(MINUTE)
+    await cron()
+    expect(await outbox()).toEqual([{ [owed]: 2 * MINUTE, [worked]: null }])
+    later(2 * MINUTE)
+    await cron()
+    expect(await outbox()).toEqual([{ [owed]: 4 * MINUTE, [worked]: null }])
+    failing.mockRestore()
+    later(4 * MINUTE)
+    await cron()
+    expect(await outbox()).toEqual(nothingOwed)
+    expect(working).toHaveBeenCalledTimes(1)
+  })
+
+  it('waits an hour at most between two attempts', async () => {
+    vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('down'))
+    await deliver(signedCallback())
+    later(600 * MINUTE)
+    await cron()
+    expect(await outbox()).toEqual([{ kv: 660 * MINUTE, event: null }])
+  })
+
+  it('leaves KV alone until midnight UTC once its day is used up', async () => {
+    vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('KV put() limit exceeded for the day.'))
+    await deliver(signedCallback())
+    expect(await outbox()).toEqual([{ kv: 12 * 60 * MINUTE, event: null }])
+  })
+
+  it('marks what KV will never take, and does not try it again', async () => {
+    const put = vi
+      .spyOn(env.RESULTS, 'put')
+      .mockRejectedValue(new Error('KV PUT failed: 413 Value length of 9 exceeds'))
+    await deliver(signedCallback({ task_id: 'refused' }))
+    later(60 * MINUTE)
+    await cron()
+    expect(put).toHaveBeenCalledTimes(1)
+    expect(await rows('SELECT kv_refused FROM snapshots')).toEqual([
+      { kv_refused: 'KV PUT failed: 413 Value length of 9 exceeds' },
+    ])
+    expect(await events('refused')).toHaveLength(1)
+  })
+
+  it('publishes again what was published but could not be marked', async () => {
+    const batch = env.DB.batch.bind(env.DB)
+    const settleOnly = vi.spyOn(env.DB, 'batch')
+    settleOnly.mockImplementation((statements) =>
+      statements.length === 1 ? Promise.reject(new Error('down')) : batch(statements),
+    )
+    await deliver(signedCallback({ task_id: 'unmarked' }))
+    settleOnly.mockRestore()
+    later(MINUTE)
+    await cron()
+    const [first, second] = await events('unmarked', 2)
+    expect(second).toEqual(first) // the same id: consumers drop it
+    expect(await outbox()).toEqual(nothingOwed)
+  })
+
+  it('does not mark what was replaced meanwhile', async () => {
+    vi.spyOn(env.EVENTS, 'send').mockImplementationOnce(async () => {
+      await env.DB.prepare(`UPDATE snapshots SET content = 'newer'`).run()
+      return {} as QueueSendResponse
+    })
+    await deliver(signedCallback())
+    expect(await outbox()).toEqual([{ kv: MINUTE, event: MINUTE }])
+  })
+})
+
+describe('the sweep', () => {
+  async function backlog(count: number, kv: number | null, event: number | null, name = 'task'): Promise<void> {
+    await cron() // makes the schema
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
+      INSERT INTO snapshots (place, task_id, status, content, via, record, kv_due, event_due, unpublished_since)
+      SELECT (SELECT coalesce(max(place), 0) FROM snapshots) + 1 + i, ?4 || i, 'completed', 'content', 'callback',
+        json_object('task_id', ?4 || i, 'status', 'completed', 'appid', '1', 'vendor', 'hw', 'snapshot_pic_list',
+          json('[]'), 'via', 'callback', 'received_at', '2026-06-01T12:00:00.000Z'), ?2, ?3, 0 FROM n`,
+    )
+      .bind(count, kv, event, name)
+      .run()
+  }
+  const owed = async () => (await rows('SELECT count(*) AS owed FROM snapshots WHERE publish_at IS NOT NULL'))[0]
+
+  it('works through a backlog slice by slice, each in an invocation of its own', async () => {
+    await backlog(95, START, START)
+    await cron()
+    for (let patience = 200; patience > 0 && (await owed())?.owed !== 0; patience -= 1) await scheduler.wait(20)
+    expect(await owed()).toEqual({ owed: 0 })
+  })
+
+  it('reads a slice of a backlog of 100,000, not the whole', async () => {
+    await backlog(100_000, START, START)
+    const results: D1Result[] = []
+    const prepare = env.DB.prepare.bind(env.DB)
+    vi.spyOn(env.DB, 'prepare').mockImplementation((sql) => {
+      const statement = prepare(sql)
+      const bind = statement.bind.bind(statement)
+      statement.bind = (...values) => {
+        const bound = bind(...values)
+        const all = bound.all.bind(bound)
+        bound.all = async () => {
+          const result = await all()
+          results.push(result)
+          return result as never
+        }
+        return bound
+      }
+      return statement
+    })
+    vi.spyOn(env.INTAKE, 'send').mockResolvedValue({} as QueueSendResponse)
+    await cron()
+    expect(results.map(({ meta }) => meta.rows_read < 100)).toEqual([true])
+    expect(await owed()).toEqual({ owed: 99_990 })
+  })
+
+  it('sends events first, however many records KV does not take', async () => {
+    await backlog(500, START - 10 * MINUTE, null, 'kv')
+    await backlog(5, null, START, 'event')
+    vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('down'))
+    await cron()
+    expect(await rows('SELECT count(*) AS owed FROM snapshots WHERE event_due IS NOT NULL')).toEqual([{ owed: 0 }])
+  })
+
+  it('shares no row with a sweep at the same time', async () => {
+    await backlog(30, null, START, 'shared')
+    const send = vi.spyOn(env.EVENTS, 'send').mockResolvedValue({} as QueueSendResponse)
+    await Promise.all([cron(), cron(), cron()])
+    const subjects = send.mock.calls.map(([event]) => event.subject)
+    expect(new Set(subjects).size).toBe(subjects.length)
+  })
+
+  it('logs nothing while there is nothing to do', async () => {
+    await cron()
+    const spies = (['info', 'warn', 'error', 'log'] as const).map((level) => vi.spyOn(console, level))
+    await cron()
+    for (const spy of spies) expect(spy).not.toHaveBeenCalled()
+  })
+})
+
+describe('the event', () => {
+  const many = (count: number) =>
+    JSON.stringify(Array.from({ length: count }, (_, n) => ({ url: `http://pictures.test/${n}.jpg`, offset: n })))
+
+  it('is what the schema for consumers says', async () => {
+    await deliver(signedCallback({ task_id: 'event' }))
+    const [event] = await events('event')
+    expect(snapshotEvent.parse(event)).toEqual(event)
+    expect(event).toMatchObject({
+      specversion: '1.0',
+      id: expect.stringMatching(/^[0-9a-f]{64}$/),
+      source: '/zego/12345',
+      subject: 'event',
+      time: '2026-06-01T12:00:00.000Z',
+      datacontenttype: 'application/json',
+    })
+    expect(event).not.toHaveProperty('dataref')
+  })
+
+  it('leads to the record where that is too large for a message', async () => {
+    await deliver({ ...signedCallback({ task_id: 'large/1', snapshot_pic_list: many(3_000) }), more: 'x'.repeat(100) })
+    const [event] = await events('large/1')
+    expect(snapshotEvent.parse(event)).toEqual(event)
+    expect(event).toMatchObject({ dataref: '/v1/snapshots/large%2F1', data: { pictures: 3_000, via: 'callback' } })
+    expect(event?.data).not.toHaveProperty('snapshot_pic_list')
+    expect(event?.data).not.toHaveProperty('extra')
+    expect(await (await read('large/1')).json()).toMatchObject({ snapshot_pic_list: JSON.parse(many(3_000)) })
+  })
+
+  it('is whole up to the limit of a message', async () => {
+    for (const count of [2_400, 2_500, 2_600, 2_700, 2_800]) {
+      const task_id = `size ${count}`
+      await deliver(signedCallback({ task_id, snapshot_pic_list: many(count) }))
+      const [event] = await events(task_id)
+      const { length } = JSON.stringify({ ...event, data: await (await read(task_id)).json() })
+      expect('dataref' in event!).toBe(length > 127_000)
+    }
+  })
+})
+
+describe('a value in KV', () => {
+  it('carries what a list of keys is read for', async () => {
+    await deliver(signedCallback({ task_id: 'metadata' }))
+    const { metadata } = await env.RESULTS.getWithMetadata('metadata')
+    expect(metadata).toEqual({ status: 'completed', vendor: 'tencent', pictures: 2 })
+  })
+
+  it('is the record as D1 has it, to the letter', async () => {
+    await deliver({ ...signedCallback({ task_id: 'letter' }), __proto__x: 1, n: 12345678901234567890n.toString() })
+    const [row] = await rows<{ record: string }>('SELECT record FROM snapshots')
+    expect(await env.RESULTS.get('letter')).toBe(row?.record)
+  })
+
+  it('leaves with the retention time, and never sooner', async () => {
+    const put = vi.spyOn(env.RESULTS, 'put')
+    await deliver(signedCallback(), { RETENTION_DAYS: 2 })
+    expect(put.mock.calls[0]?.[2]).toMatchObject({ expiration: START / 1000 + 2 * 86_400 })
+    await deliver(signedCallback({ task_id: 'kept' }), { RETENTION_DAYS: 'never' })
+    expect(put.mock.calls[1]?.[2]).not.toHaveProperty('expiration')
+  })
+})
