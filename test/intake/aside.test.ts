@@ -1,0 +1,299 @@
+import { env } from 'cloudflare:workers'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { ASIDE_DEADLINE_MS, asideHint, type IntakeMessage, INTAKE_DEADLINE_MS } from '../../src/intake/aside.ts'
+import { D1_DEADLINE_MS } from '../../src/store/database.ts'
+import worker from '../../src/worker.ts'
+import { signedCallback } from '../callbacks.ts'
+import { cron, deliver, events, recordInKv, rows } from '../worker.ts'
+
+const fail =
+  (message = 'down') =>
+  () =>
+    Promise.reject(new Error(message))
+const hang = () => new Promise<never>(() => {})
+const isHome = async (task_id: string) =>
+  (await rows('SELECT task_id FROM snapshots')).some((row) => row.task_id === task_id)
+
+/** D1 down for writes and for reads. */
+function d1Is(down: () => Promise<never>) {
+  const batch = vi.spyOn(env.DB, 'batch').mockImplementation(down)
+  const prepare = vi.spyOn(env.DB, 'prepare').mockImplementation(
+    () =>
+      ({
+        bind: () => ({ run: down, all: down, first: down, bind: down }),
+        run: down,
+        all: down,
+        first: down,
+      }) as never,
+  )
+  return () => {
+    batch.mockRestore()
+    prepare.mockRestore()
+  }
+}
+
+/** Holds back what is sent to INTAKE, to be consumed when the test says so. */
+function holdIntake(): IntakeMessage[] {
+  const held: IntakeMessage[] = []
+  vi.spyOn(env.INTAKE, 'send').mockImplementation(async (message) => {
+    held.push(message as IntakeMessage)
+    return {} as QueueSendResponse
+  })
+  return held
+}
+
+type Fate = { acked: boolean; retriedAfter?: number | undefined }
+
+async function consume(bodies: IntakeMessage[], attempts = 1): Promise<Fate[]> {
+  const fates: Fate[] = bodies.map(() => ({ acked: false }))
+  const messages = bodies.map((body, n) => ({
+    id: String(n),
+    timestamp: new Date(),
+    attempts,
+    body,
+    ack: () => (fates[n]!.acked = true),
+    retry: (options?: QueueRetryOptions) => (fates[n]!.retriedAfter = options?.delaySeconds),
+  }))
+  await worker.queue({ queue: 'zego-snapshots-intake', messages, ackAll() {}, retryAll() {} } as never, env)
+  return fates
+}
+
+beforeEach(() => {
+  asideHint.used = false
+})
+
+afterEach(() => {
+  asideHint.used = false
+})
+
+const asideKeys = async () => (await env.ASIDE.list()).keys.map(({ name }) => name.split(':')[0])
+
+describe('a verified callback that D1 does not take', () => {
+  it('has deadlines that leave an answer within 5 s, whatever hangs', () => {
+    expect(D1_DEADLINE_MS + INTAKE_DEADLINE_MS + ASIDE_DEADLINE_MS).toBeLessThan(5_000)
+  })
+
+  it.each([
+    ['fails', fail('D1_ERROR: Network connection lost.')],
+    ['is overloaded', fail('D1 DB is overloaded. Too many requests queued.')],
+    ['hangs', hang],
+    ['fails in words of its own', fail('no idea')],
+  ])(
+    'is accepted by INTAKE when D1 %s, and reaches D1, KV and the queue',
+    async (title, down) => {
+      const task_id = `intake ${title}`
+      const restore = d1Is(down)
+      const answer = await deliver(signedCallback({ task_id }))
+      expect([answer.status, await answer.json()]).toEqual([202, { status: 'accepted', task_id }])
+      restore()
+      expect(await events(task_id)).toHaveLength(1)
+      expect(await recordInKv(task_id)).toMatchObject({ task_id })
+    },
+    20_000,
+  )
+
+  it.each([
+    ['fails', fail()],
+    ['hangs', hang],
+  ])('is accepted by ASIDE when INTAKE %s too, and drains into D1', async (title, down) => {
+    const task_id = `aside ${title}`
+    const restore = d1Is(fail())
+    const send = vi.spyOn(env.INTAKE, 'send').mockImplementation(down)
+    const answer = await deliver(signedCallback({ task_id }))
+    expect([answer.status, await answer.json()]).toEqual([202, { status: 'accepted', task_id }])
+    expect(await asideKeys()).toEqual(['waiting'])
+    restore()
+    send.mockRestore()
+    await cron() // not the tenth minute: this isolate knows that it used ASIDE
+    expect(await isHome(task_id)).toBe(true)
+    expect(await asideKeys()).toEqual([])
+  })
+
+  it('is refused with 503 only when all three fail', async () => {
+    d1Is(fail())
+    vi.spyOn(env.INTAKE, 'send').mockImplementation(fail())
+    vi.spyOn(env.ASIDE, 'put').mockImplementation(fail())
+    const answer = await deliver(signedCallback())
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2'])
+    expect(await answer.json()).toMatchObject({ code: 'storage_unavailable' })
+  })
+
+  it('goes straight to ASIDE when it is too large for a message', async () => {
+    const restore = d1Is(fail())
+    const send = vi.spyOn(env.INTAKE, 'send')
+    const answer = await deliver({ ...signedCallback({ task_id: 'large' }), padding: 'x'.repeat(130_000) })
+    expect(answer.status).toBe(202)
+    expect(send).not.toHaveBeenCalled()
+    restore()
+    await cron(10)
+    expect(await isHome('large')).toBe(true)
+  })
+
+  it('that is no snapshot is put aside as well, and quarantined later', async () => {
+    const restore = d1Is(fail())
+    const held = holdIntake()
+    expect((await deliver(signedCallback({ event: 'compose' }))).status).toBe(202)
+    restore()
+    await consume(held)
+    expect(await rows('SELECT reason FROM quarantine')).toEqual([{ reason: 'unsupported_event' }])
+  })
+
+  it('is not put aside when its signature or its time is wrong', async () => {
+    d1Is(fail())
+    const held = holdIntake()
+    expect((await deliver(signedCallback({}, 'wrong'))).status).toBe(401)
+    expect((await deliver(signedCallback({ timestamp: '1000000000' }))).status).toBe(401)
+    expect(held).toEqual([])
+  })
+})
+
+describe('what was put aside', () => {
+  /** What INTAKE holds of these callbacks, which arrived while D1 was down. */
+  async function whileDown(callbacks: unknown[], at = Date.now()): Promise<IntakeMessage[]> {
+    vi.useFakeTimers({ now: at, toFake: ['Date'] })
+    const restore = d1Is(fail())
+    const held = holdIntake()
+    for (const callback of callbacks) await deliver(callback)
+    restore()
+    vi.mocked(env.INTAKE.send).mockRestore()
+    return held
+  }
+
+  it('keeps the time at which it was received, and needs no fresh signature', async () => {
+    const received = Date.now() - 11 * 3_600_000
+    const timestamp = String(Math.floor(received / 1000))
+    const held = await whileDown([signedCallback({ timestamp })], received)
+    vi.useRealTimers()
+    expect(await consume(held)).toEqual([{ acked: true }])
+    expect(await rows('SELECT received_at FROM snapshots')).toEqual([{ received_at: received }])
+  })
+
+  it('is settled in the order in which it was received, the ledger first: the forgery that came second is found', async () => {
+    const genuine = signedCallback({ task_id: 'genuine' })
+    const [first] = await whileDown([genuine], Date.now())
+    const [second] = await whileDown([{ ...genuine, task_id: 'forged' }], Date.now() + 1)
+    vi.useRealTimers()
+    await consume([second!, first!])
+    expect(await rows('SELECT task_id FROM snapshots')).toEqual([{ task_id: 'genuine' }])
+    expect(await rows('SELECT reason, task_id FROM quarantine')).toEqual([
+      { reason: 'signature_reused', task_id: 'forged' },
+    ])
+    expect(await events('genuine')).toHaveLength(1)
+    expect(await recordInKv('forged')).toBeNull()
+  })
+
+  it('passes the ledger however long it waited: a forgery that outlives the freshness of the original', async () => {
+    const genuine = signedCallback({ task_id: 'original' })
+    const held = await whileDown([{ ...genuine, task_id: 'patient' }])
+    vi.useRealTimers()
+    await deliver(genuine)
+    await consume(held, 9)
+    expect(await rows('SELECT task_id FROM snapshots')).toEqual([{ task_id: 'original' }])
+  })
+
+  it('is stored once, though each retry of ZEGOCLOUD was put aside', async () => {
+    const callback = signedCallback({ task_id: 'retried' })
+    const held = await whileDown([callback, callback, signedCallback({ task_id: 'retried' })])
+    expect(await consume(held)).toEqual(Array(3).fill({ acked: true }))
+    expect(await events('retried')).toHaveLength(1)
+  })
+
+  it('waits longer after each attempt while D1 is down', async () => {
+    const held = await whileDown([signedCallback()])
+    d1Is(fail('D1 DB is overloaded'))
+    const delays = []
+    for (let attempts = 1; attempts < 10; attempts += 1) delays.push((await consume(held, attempts))[0]!.retriedAfter)
+    expect(delays).toEqual([10, 20, 40, 80, 160, 320, 640, 1_280, 2_560])
+  })
+
+  it.each([
+    ['at the tenth attempt', 10, 0],
+    ['after 12 h', 2, 12 * 3_600_000],
+  ])('moves to ASIDE %s, never to nothing', async (_title, attempts, age) => {
+    const timestamp = String(Math.floor((Date.now() - age) / 1000))
+    const held = await whileDown([signedCallback({ task_id: 'moved', timestamp })], Date.now() - age)
+    vi.useRealTimers()
+    const restore = d1Is(fail('D1 DB is overloaded'))
+    const put = vi.spyOn(env.ASIDE, 'put').mockImplementationOnce(fail())
+    expect((await consume(held, attempts))[0]).toMatchObject({ acked: false })
+    put.mockRestore()
+    expect(await consume(held, attempts)).toEqual([{ acked: true }])
+    expect(await asideKeys()).toEqual(['waiting'])
+    restore()
+    await cron(10)
+    expect(await isHome('moved')).toBe(true)
+  })
+
+  it('does not hold up the others when D1 refuses it alone: it is parked, counted, and tried again now and then', async () => {
+    await cron() // makes the schema
+    const [bad, good] = await whileDown([signedCallback({ task_id: 'bad' }), signedCallback({ task_id: 'good' })])
+    const batch = env.DB.batch.bind(env.DB)
+    const picky = vi.spyOn(env.DB, 'batch').mockImplementation((statements) => {
+      if (statements.length < 3 || !refuses) return batch(statements)
+      return Promise.reject(new Error('D1_ERROR: string or blob too big: SQLITE_TOOBIG'))
+    })
+    let refuses = true
+    expect((await consume([bad!], 1))[0]).toMatchObject({ acked: false })
+    expect((await consume([bad!], 2))[0]).toMatchObject({ acked: false })
+    expect((await consume([bad!], 3))[0]).toMatchObject({ acked: true })
+    refuses = false
+    expect(await consume([good!])).toEqual([{ acked: true }])
+    refuses = true
+    expect(await asideKeys()).toEqual(['parked'])
+    await cron(10)
+    expect(await asideKeys()).toEqual(['parked'])
+    expect(await rows('SELECT value FROM state')).toEqual([{ value: '{"waiting":0,"parked":1}' }])
+    picky.mockRestore()
+    await cron(60)
+    expect(await isHome('bad')).toBe(true)
+    expect(await rows('SELECT value FROM state')).toEqual([{ value: '{"waiting":0,"parked":0}' }])
+  })
+
+  it('in ASIDE is parked at the third refusal, behind which the others drain', async () => {
+    for (const [n, task_id] of ['bad', 'good'].entries()) {
+      const callback = { body: JSON.stringify(signedCallback({ task_id })), received_at: Date.now() + n }
+      await env.ASIDE.put(`waiting:${n}`, JSON.stringify(callback))
+    }
+    const batch = env.DB.batch.bind(env.DB)
+    let settling = 0
+    vi.spyOn(env.DB, 'batch').mockImplementation((statements) => {
+      settling += statements.length === 3 ? 1 : 0
+      return statements.length === 3 && settling !== 2 ? Promise.reject(new Error('SQLITE_TOOBIG')) : batch(statements)
+    })
+    await cron(10)
+    expect(await isHome('good')).toBe(true)
+    expect(await asideKeys()).toEqual(['waiting'])
+    await cron(10)
+    await cron(10)
+    expect(await asideKeys()).toEqual(['parked'])
+  })
+
+  it('drains slice after slice, however much there is', async () => {
+    const restore = d1Is(fail())
+    const send = vi.spyOn(env.INTAKE, 'send').mockImplementation(fail())
+    for (let n = 0; n < 35; n += 1) await deliver(signedCallback({ task_id: `slice ${n}` }))
+    restore()
+    send.mockRestore()
+    await cron(10)
+    for (let patience = 200; patience > 0 && (await asideKeys()).length > 0; patience -= 1) await scheduler.wait(20)
+    expect(await rows('SELECT count(*) AS stored FROM snapshots')).toEqual([{ stored: 35 }])
+  })
+
+  it('is not looked for each minute: KV allows 1,000 lists a day', async () => {
+    const list = vi.spyOn(env.ASIDE, 'list')
+    for (let minute = 1; minute < 10; minute += 1) await cron(minute)
+    expect(list).not.toHaveBeenCalled()
+    await cron(10)
+    expect(list).toHaveBeenCalled()
+  })
+
+  it('is looked for when D1 is back', async () => {
+    await cron()
+    const restore = d1Is(fail())
+    await cron()
+    restore()
+    const list = vi.spyOn(env.ASIDE, 'list')
+    await cron()
+    expect(list).toHaveBeenCalled()
+  })
+})
