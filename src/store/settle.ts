@@ -35,7 +35,7 @@ const URLS = (record: string) =>
 const STORE_SNAPSHOT = `
   INSERT INTO snapshots (place, task_id, status, content, delivery, via, record, kv_due, event_due, unpublished_since)
   SELECT (SELECT coalesce(max(place) + 1, ?6 * 1000) FROM snapshots WHERE place BETWEEN ?6 * 1000 AND ?6 * 1000 + 999),
-    ?3, 'completed', ?2, ?4, 'callback', ?5, ?7, ?7, ?6
+    ?3, 'completed', ?2, ?4, 'callback', ?5, ?8, ?8, ?7
   WHERE EXISTS (SELECT 1 FROM ledger WHERE signature = ?1 AND content = ?2)
   ON CONFLICT (task_id) DO UPDATE SET place = excluded.place, status = 'completed', content = excluded.content,
     delivery = excluded.delivery, via = 'callback', record = excluded.record, kv_due = excluded.kv_due,
@@ -56,27 +56,28 @@ const TELL_OUTCOME = `
 /**
  * Settles a delivery, and keeps what is not stored. Any number of times, in any order, at once, it ends the same.
  * Throws when D1 does not take it in time.
+ * @param now in milliseconds: what was put aside is settled long after it was received
  */
-export async function settle(db: D1Database, delivery: Delivery): Promise<Settlement> {
+export async function settle(db: D1Database, delivery: Delivery, now = Date.now()): Promise<Settlement> {
   const id = crypto.randomUUID()
   return onDatabase(db, async () => {
-    const outcome = await decide(db, delivery, id)
+    const outcome = await decide(db, delivery, id, now)
     if (outcome !== 'stored' && outcome !== 'duplicate') {
       const detail = 'reason' in delivery.said ? delivery.said.detail : ''
       await keep(db, { ...delivery, reason: outcome, detail: DETAILS[outcome] ?? detail })
     }
-    return settlementOf(outcome, delivery)
+    return settlementOf(outcome, delivery, now)
   })
 }
 
-function settlementOf(outcome: Outcome, { said, content, receivedAt }: Delivery): Settlement {
+function settlementOf(outcome: Outcome, { said, content }: Delivery, now: number): Settlement {
   if (outcome === 'signature_reused') return { status: outcome }
   if ('reason' in said) return quarantined(said.reason, content)
   if (outcome === 'conflict') return quarantined(outcome, content)
   const { record } = said
   const { task_id } = record
   if (outcome !== 'stored') return { status: 'duplicate', task_id }
-  const publication = { task_id, content, record, since: receivedAt, kv: true, event: true }
+  const publication = { task_id, content, record, since: now, kv: true, event: true }
   return { status: outcome, task_id, publication }
 }
 
@@ -84,16 +85,13 @@ function quarantined(reason: 'conflict' | Unusable['reason'], content: string): 
   return { status: 'quarantined', id: exhibitId({ reason, content }), reason }
 }
 
-async function decide(db: D1Database, delivery: Delivery, id: string): Promise<Outcome> {
+async function decide(db: D1Database, delivery: Delivery, id: string, now: number): Promise<Outcome> {
   const { signature, content, latestClaim, receivedAt, said } = delivery
   const [record, unusable] = 'reason' in said ? [undefined, said.reason] : [said.record, undefined]
   const statements = [db.prepare(ENTER_IN_LEDGER).bind(signature, content, receivedAt, latestClaim)]
   if (record !== undefined) {
-    const publishAt = receivedAt + PUBLISH_GRACE_MS
-    const text = JSON.stringify(record)
-    statements.push(
-      db.prepare(STORE_SNAPSHOT).bind(signature, content, record.task_id, id, text, receivedAt, publishAt),
-    )
+    const known = [signature, content, record.task_id, id, JSON.stringify(record), receivedAt]
+    statements.push(db.prepare(STORE_SNAPSHOT).bind(...known, now, now + PUBLISH_GRACE_MS))
   }
   statements.push(db.prepare(TELL_OUTCOME).bind(signature, content, record?.task_id ?? null, id, unusable ?? null))
   const results = await db.batch<{ outcome: Outcome }>(statements)
