@@ -38,11 +38,19 @@ export function exhibitId({ reason, content }: Pick<Exhibit, 'reason' | 'content
   return `${reason}:${content}`
 }
 
+/** A row of D1 holds 2 MB. A body has less, but bytes that are no UTF-8 have become three each. */
+const BODY_LIMIT_BYTES = 1_900_000
+
+function fitting(body: string): string {
+  const bytes = new TextEncoder().encode(body)
+  return bytes.length <= BODY_LIMIT_BYTES ? body : new TextDecoder().decode(bytes.subarray(0, BODY_LIMIT_BYTES))
+}
+
 /** Idempotent. To be called within `onDatabase`. */
 export async function keep(db: D1Database, exhibit: Exhibit): Promise<void> {
   const { reason, detail, signature, task_id, receivedAt, body } = exhibit
   await db
     .prepare(KEEP)
-    .bind(exhibitId(exhibit), reason, detail, signature, task_id ?? null, receivedAt, body)
+    .bind(exhibitId(exhibit), reason, detail, signature, task_id ?? null, receivedAt, fitting(body))
     .run()
 }

@@ -1,0 +1,263 @@
+/** What forgers may try. Each row: what is sent, how it is answered, and what is in the store afterwards. */
+import { env } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
+import { type Fields, sign, signedCallback } from './callbacks.ts'
+import resplit from './wire/resplit.json'
+import { cron, deliver, events, request, rows } from './worker.ts'
+
+const URL = 'https://receiver.test/zego/callback'
+const now = () => String(Math.floor(Date.now() / 1000))
+
+/** A forged body: its task must never be stored. */
+const forged = (over: Partial<Fields> = {}) => ({ ...signedCallback({ task_id: 'forged' }), ...over })
+
+/** What is in the store: the tasks of snapshots, the reasons of the quarantine, the number of signatures known. */
+async function stored() {
+  await cron() // makes the schema where nothing else did
+  const column = async (sql: string) => (await rows(sql)).map((row) => Object.values(row)[0])
+  return {
+    snapshots: await column('SELECT task_id FROM snapshots'),
+    quarantine: await column('SELECT reason FROM quarantine ORDER BY reason'),
+    ledger: (await rows('SELECT * FROM ledger')).length,
+  }
+}
+const nothing = { snapshots: [], quarantine: [], ledger: 0 }
+
+describe('without the secret, nothing is stored', () => {
+  const { timestamp, nonce, signature } = signedCallback()
+  const rowsOfTable: [string, () => unknown, number, string][] = [
+    ['no signature', () => ({ ...forged(), signature: undefined }), 401, 'bad_signature'],
+    ['an empty signature', () => forged({ signature: '' }), 401, 'bad_signature'],
+    ['signed with no secret', () => forged({ signature: sign('', timestamp, nonce) }), 401, 'bad_signature'],
+    ['signed with "undefined"', () => forged(signedCallback({ task_id: 'forged' }, 'undefined')), 401, 'bad_signature'],
+    ['signed with another secret', () => forged(signedCallback({ task_id: 'forged' }, 'Secret')), 401, 'bad_signature'],
+    ['a signature cut short', () => forged({ signature: signature.slice(0, 39) }), 401, 'bad_signature'],
+    ['a signature with a tail', () => forged({ signature: `${signature}00` }), 401, 'bad_signature'],
+    ['a signature that is no hex', () => forged({ signature: 'z'.repeat(40) }), 401, 'bad_signature'],
+    ['a signature in a list', () => ({ ...forged(), signature: [signature] }), 401, 'bad_signature'],
+    ['another timestamp', () => ({ ...forged(), timestamp: '1700000001' }), 401, 'bad_signature'],
+    ['another nonce', () => ({ ...forged(), nonce: '2' }), 401, 'bad_signature'],
+    ['a nonce as a list', () => ({ ...forged(), nonce: ['1'] }), 401, 'bad_signature'],
+    ['only __proto__', () => '{"__proto__":{"event":"snapshot","signature":"x"}}', 400, 'undecodable'],
+    [
+      'a deep JSON',
+      () => `{"event":"snapshot","signature":"x","a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
+      401,
+      'bad_signature',
+    ],
+    ['a deep JSON cut off', () => `{"event":"snapshot","a":${'['.repeat(900_000)}`, 400, 'undecodable'],
+    ['a million form fields', () => 'a&'.repeat(940_000), 400, 'undecodable'],
+    [
+      '1,001 fields',
+      () => Object.fromEntries(Array.from({ length: 1_001 }, (_, n) => [`event${n}`, 1])),
+      400,
+      'undecodable',
+    ],
+    ['100,000 keys in a list', () => `{"event":"x","a":[${keys(100_000)}]}`, 401, 'bad_signature'],
+    ['more than the limit', () => 'x'.repeat(1_900_001), 413, 'body_too_large'],
+    ['white space alone', () => ' '.repeat(1_900_000), 400, 'undecodable'],
+    ['plus signs alone', () => '+'.repeat(1_900_000), 400, 'undecodable'],
+    ['NUL', () => '\0', 400, 'undecodable'],
+    ['bytes that are no UTF-8', () => new Uint8Array([0xff, 0xfe, 0x7b, 0x00]), 400, 'undecodable'],
+  ]
+  const keys = (count: number) => `{${Array.from({ length: count }, (_, n) => `"k${n}":1`).join()}}`
+
+  it.each(rowsOfTable)('%s', async (_title, body, status, code) => {
+    const answer = await deliver(body())
+    expect([answer.status, (await answer.json<{ code: string }>()).code]).toEqual([status, code])
+    expect(await stored()).toEqual(nothing)
+  })
+
+  it('a second app’s secret for the first app’s id: kept, and the ledger untouched', async () => {
+    const settings = { ZEGO_CALLBACK_SECRET: '{"12345":"secret","777":"other"}' }
+    const answer = await deliver(signedCallback({ task_id: 'forged' }, 'other'), settings)
+    expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'unknown_app' }])
+    expect(await stored()).toEqual({ ...nothing, quarantine: ['unknown_app'] })
+  })
+
+  it.each(['', '/', '/wrong', '/wrong/token', '/tokeN'])('a path token that is wrong or missing: %j', async (path) => {
+    const body = JSON.stringify(signedCallback({ task_id: 'forged' }))
+    const answer = await request(`${URL}${path}`, { method: 'POST', body }, { CALLBACK_PATH_TOKEN: 'token' })
+    expect(answer.status).toBe(404)
+    expect(await stored()).toEqual(nothing)
+  })
+
+  it('a body without end, unannounced, is not read to its end', async () => {
+    let pulled = 0
+    const endless = new ReadableStream({
+      pull(controller) {
+        pulled += 1
+        controller.enqueue(new Uint8Array(100_000))
+      },
+    })
+    const answer = await request(URL, { method: 'POST', body: endless })
+    expect(answer.status).toBe(413)
+    expect(pulled).toBeLessThan(40)
+  })
+})
+
+describe('a captured signature', () => {
+  it.each([
+    ['on another task', { task_id: 'forged' }],
+    ['on other pictures', { snapshot_pic_list: '[]' }],
+    ['on another vendor', { vendor: 'hw' }],
+    ['on another app', { appid: '777' }],
+    ['on another event', { event: 'compose' }],
+    ['on an unknown field', { more: '1' }],
+    ['in upper case on another task', { task_id: 'forged', upper: true }],
+  ])('%s, after the original, is a 409', async (_title, { upper, ...change }: Record<string, unknown>) => {
+    const genuine = signedCallback({ task_id: 'genuine' })
+    await deliver(genuine)
+    const signature = upper ? genuine.signature.toUpperCase() : genuine.signature
+    const answer = await deliver({ ...genuine, ...change, signature })
+    expect([answer.status, await answer.json()]).toMatchObject([409, { code: 'signature_reused' }])
+    expect(await stored()).toEqual({ snapshots: ['genuine'], quarantine: ['signature_reused'], ledger: 1 })
+  })
+
+  it('of another event of the family is no good for a snapshot', async () => {
+    const compose = signedCallback({ event: 'compose' })
+    await deliver(compose)
+    const answer = await deliver({ ...compose, event: 'snapshot', task_id: 'forged' })
+    expect(answer.status).toBe(409)
+    expect(await stored()).toEqual({ snapshots: [], quarantine: ['signature_reused', 'unsupported_event'], ledger: 1 })
+  })
+
+  it('on fifty bodies at once places one at most, and leaves sixteen behind', async () => {
+    const captured = signedCallback()
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => deliver({ ...captured, task_id: `forged ${n}` })),
+    )
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(49)
+    const { snapshots, quarantine } = await stored()
+    expect([snapshots.length, quarantine.length]).toEqual([1, 16])
+  })
+
+  it('that a forger uses first is what the scheme cannot prevent: the genuine one is kept, not lost', async () => {
+    const genuine = signedCallback({ task_id: 'genuine' })
+    await deliver({ ...genuine, task_id: 'forged' })
+    expect((await deliver(genuine)).status).toBe(409)
+    expect(await rows('SELECT task_id FROM quarantine')).toEqual([{ task_id: 'genuine' }])
+  })
+
+  it('is stale after the window, also in the future, and touches no ledger', async () => {
+    const captured = signedCallback({ task_id: 'forged' })
+    for (const shift of [601_000, -601_000]) {
+      vi.useFakeTimers({ now: Number(captured.timestamp) * 1000 + shift, toFake: ['Date'] })
+      expect((await deliver(captured)).status).toBe(401)
+      vi.useRealTimers()
+    }
+    expect(await stored()).toEqual({ ...nothing, quarantine: ['stale'] })
+  })
+
+  it('that is old, repeated without end, writes nothing to the ledger and sixteen rows at most', async () => {
+    const old = signedCallback({ timestamp: '1600000000' })
+    for (let n = 0; n < 40; n += 1) await deliver({ ...old, task_id: `forged ${n}` })
+    expect(await stored()).toEqual({ ...nothing, quarantine: Array(16).fill('stale') })
+  })
+})
+
+describe('the same characters, split anew', () => {
+  it.each(resplit.pairs)('timestamp $timestamp, nonce $nonce: never stored beside the original', async (pair) => {
+    vi.useFakeTimers({ now: 1_470_820_198_000, toFake: ['Date'] })
+    const { signature } = resplit
+    await deliver({ ...signedCallback({ task_id: 'genuine' }), ...resplit.original, signature })
+    const answer = await deliver({ ...forged(), ...pair, signature })
+    expect([401, 409]).toContain(answer.status)
+    expect((await stored()).snapshots).toEqual(['genuine'])
+    expect(await events('forged', 0)).toEqual([])
+  })
+
+  it('timestamp and nonce exchanged, both of them fresh: one signature, one content', async () => {
+    const [timestamp, nonce] = [now(), String(Number(now()) + 1)]
+    const genuine = signedCallback({ task_id: 'genuine', timestamp, nonce })
+    await deliver(genuine)
+    const answer = await deliver({ ...genuine, task_id: 'forged', timestamp: nonce, nonce: timestamp })
+    expect(answer.status).toBe(409)
+  })
+
+  it('a split that becomes fresh years later still meets the ledger', async () => {
+    vi.useFakeTimers({ now: 1_700_000_000_000, toFake: ['Date'] })
+    // "1700000000" + "1900000000123": read from the other end, there is a timestamp of 2030.
+    const [timestamp, nonce] = ['1700000000', '1900000000']
+    const genuine = signedCallback({ task_id: 'genuine', timestamp, nonce })
+    await deliver(genuine, { RETENTION_DAYS: 1 })
+    for (const years of [1, 3, 6]) {
+      vi.setSystemTime(1_700_000_000_000 + years * 365 * 86_400_000)
+      for (let minute = 0; minute < 3; minute += 1) await cron(minute, { RETENTION_DAYS: 1 })
+    }
+    vi.setSystemTime(1_900_000_000_000)
+    const answer = await deliver(
+      { ...genuine, timestamp: nonce, nonce: timestamp, task_id: 'forged' },
+      { RETENTION_DAYS: 1 },
+    )
+    expect(answer.status).toBe(409)
+  })
+})
+
+describe('signed, but hostile', () => {
+  const list = (items: unknown[]) => ({ ...signedCallback(), snapshot_pic_list: items })
+  const table: [string, () => unknown, number][] = [
+    ['__proto__ as a field', () => JSON.stringify(signedCallback()).replace('{', '{"__proto__":{"admin":true},'), 200],
+    [
+      '__proto__ in a picture',
+      () => ({ ...signedCallback(), snapshot_pic_list: '[{"url":"u","__proto__":{"url":5}}]' }),
+      200,
+    ],
+    [
+      'a repeated key: the last one counts',
+      () => JSON.stringify(signedCallback()).replace('{', '{"task_id":"first",'),
+      200,
+    ],
+    ['a lone surrogate in the task_id', () => signedCallback({ task_id: 'a\ud800' }), 202],
+    ['a lone surrogate in a URL', () => list([{ url: 'a\ud800' }]), 200],
+    ['NUL in the task_id', () => signedCallback({ task_id: 'a\0b' }), 202],
+    ['NUL in a URL', () => list([{ url: 'a\0b' }]), 200],
+    ['NUL in a form', () => new URLSearchParams({ ...signedCallback(), more: '\0' }).toString(), 200],
+    ['a raw NUL in a form', () => `${new URLSearchParams(signedCallback()).toString()}&more=\0`, 200],
+    ['task_id "."', () => signedCallback({ task_id: '.' }), 202],
+    [
+      '20,000 pictures',
+      () => list(Array.from({ length: 20_000 }, (_, n) => ({ url: `http://p.test/${n}.jpg`, offset: n }))),
+      200,
+    ],
+    [
+      'a list nested beyond reason',
+      () => ({ ...signedCallback(), snapshot_pic_list: `${'['.repeat(50_000)}${']'.repeat(50_000)}` }),
+      202,
+    ],
+    [
+      'an unknown field nested beyond reason',
+      () => `${JSON.stringify(signedCallback()).slice(0, -1)},"deep":${'['.repeat(50_000)}${']'.repeat(50_000)}}`,
+      200,
+    ],
+    ['a record just under the limit', () => list([{ url: 'x'.repeat(1_890_000) }]), 200],
+    ['javascript: for a URL, which is data here', () => list([{ url: 'javascript:alert(1)' }]), 200],
+  ]
+
+  it.each(table)('%s: never lost, never a fault', async (_title, body, status) => {
+    const answer = await deliver(body())
+    expect(answer.status).toBe(status)
+    const { snapshots, quarantine } = await stored()
+    expect([snapshots.length, quarantine.length]).toEqual(status === 200 ? [1, 0] : [0, 1])
+    if (status === 200) expect(await rows('SELECT publish_at FROM snapshots')).toEqual([{ publish_at: null }])
+  })
+
+  it('keeps the body as it came, NUL and all', async () => {
+    const body = `${new URLSearchParams({ ...signedCallback({ event: 'compose' }) }).toString()}&more=\0\u{1F600}`
+    await deliver(body)
+    expect(await rows('SELECT body FROM quarantine')).toEqual([{ body }])
+    expect(await env.DB.prepare('SELECT length(CAST(body AS BLOB)) AS bytes FROM quarantine').first('bytes')).toBe(
+      new TextEncoder().encode(body).length,
+    )
+  })
+
+  it('bytes that are no UTF-8 grow when they are kept: they are cut, not refused', async () => {
+    const start = new TextEncoder().encode(`${new URLSearchParams(signedCallback({ event: 'compose' })).toString()}&x=`)
+    const body = new Uint8Array(1_800_000).fill(0xff)
+    body.set(start)
+    expect((await deliver(body)).status).toBe(202)
+    const kept = await rows<{ bytes: number }>('SELECT length(CAST(body AS BLOB)) AS bytes FROM quarantine')
+    expect(kept.map(({ bytes }) => bytes < 1_950_000)).toEqual([true])
+  })
+})
