@@ -29,14 +29,15 @@ export function isSchemaOutdated(error: unknown): boolean {
  */
 export async function applyMigrations(db: D1Database, migrations = MIGRATIONS): Promise<void> {
   await db.prepare(MAKE_RECORD_OF_MIGRATIONS).run()
+  const recorded = await recordedNames(db)
   for (const { name, sql } of migrations) {
-    if (await isRecorded(db, name)) continue
+    if (recorded.has(name)) continue
     const record = db.prepare('INSERT INTO d1_migrations (name) VALUES (?1)').bind(name)
     try {
       await db.batch([record, ...statementsOf(sql).map((statement) => db.prepare(statement))])
       log('info', 'schema.migrated', { name })
     } catch (error) {
-      if (!(await isRecorded(db, name))) throw error
+      if (!(await recordedNames(db)).has(name)) throw error
     }
   }
 }
@@ -50,8 +51,9 @@ export async function checkSchema(db: D1Database): Promise<void> {
   checked = true
 }
 
-async function isRecorded(db: D1Database, name: string): Promise<boolean> {
-  return (await db.prepare('SELECT 1 FROM d1_migrations WHERE name = ?1').bind(name).first()) !== null
+async function recordedNames(db: D1Database): Promise<Set<string>> {
+  const { results } = await db.prepare('SELECT name FROM d1_migrations').all<{ name: string }>()
+  return new Set(results.map(({ name }) => name))
 }
 
 /** Our migration files end each statement with a semicolon at a line's end, and hold no triggers. */
