@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest'
+
+const sources = import.meta.glob<string>('../src/**/*.{ts,tsx}', { query: '?raw', import: 'default', eager: true })
+
+/** Each may import what stands above it, and its own folder. */
+const LAYERS = [
+  ['event.ts', 'log.ts', 'deadline.ts', 'sql.d.ts'],
+  ['callback'],
+  ['settings.ts'],
+  ['store'],
+  ['forward'],
+  ['intake', 'zego'],
+  ['receive.ts', 'minute.ts'],
+  ['http'],
+  ['dashboard'],
+  ['app.ts'],
+  ['worker.ts'],
+]
+
+/** The first folder, or the file, of a path below src. */
+const partOf = (path: string) => path.split('/')[0]!
+const layerOf = (path: string) => LAYERS.findIndex((parts) => parts.includes(partOf(path)))
+
+const files = Object.entries(sources).map(([path, text]) => {
+  const name = path.replace('../src/', '')
+  const imports = Array.from(text.matchAll(/(?:from|import) '([^']+)'/g), ([, what]) => what!)
+  const own = imports
+    .filter((what) => what.startsWith('.'))
+    .map((what) => new URL(what, `file:///${name}`).pathname.slice(1))
+  return { name, text, own, foreign: imports.filter((what) => !what.startsWith('.')) }
+})
+
+it('knows where every file belongs', () => {
+  expect(files.filter(({ name }) => layerOf(name) < 0).map(({ name }) => name)).toEqual([])
+})
+
+it('lets imports run one way', () => {
+  const wrong = files.flatMap(({ name, own }) =>
+    own
+      .filter((what) => partOf(what) !== partOf(name) && layerOf(what) >= layerOf(name))
+      .map((what) => `${name} imports ${what}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+it('keeps callback/ pure: no framework, no binding, no clock', () => {
+  for (const { name, text, foreign } of files.filter(({ name: file }) => partOf(file) === 'callback')) {
+    expect(foreign, name).toEqual([])
+    expect(text, name).not.toMatch(/Date\.now|new Date\(\)|\benv\b|console\./)
+  }
+})
+
+it('keeps the file for consumers to zod alone', () => {
+  const [event] = files.filter(({ name }) => name === 'event.ts')
+  expect([event?.own, event?.foreign]).toEqual([[], ['zod/mini']])
+})
