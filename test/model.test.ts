@@ -79,9 +79,7 @@ function world() {
     const put = env[store].put.bind(env[store]) as (...args: unknown[]) => Promise<void>
     vi.spyOn(env[store], 'put').mockImplementation(guard(store, put) as KVNamespace['put'])
   }
-  vi.spyOn(env.DB, 'batch').mockImplementation(
-    guard('DB', (statements) => real.batch(statements.map(bare))) as D1Database['batch'],
-  )
+  vi.spyOn(env.DB, 'batch').mockImplementation(guard('DB', (statements) => real.batch(statements.map(bare))))
   vi.spyOn(env.DB, 'prepare').mockImplementation((sql) => guarded(real.prepare(sql)))
   kv('RESULTS')
   kv('ASIDE')

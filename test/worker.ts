@@ -10,7 +10,7 @@ type Settings = Record<string, unknown>
 /** @param settings replace those of vitest.config.ts; bindings too */
 export async function request(url: string, init: RequestInit = {}, settings: Settings = {}): Promise<Response> {
   const ctx = createExecutionContext()
-  const answer = await worker.fetch(new Request(url, init) as never, { ...env, ...settings }, ctx)
+  const answer = await worker.fetch(new Request(url, init), { ...env, ...settings }, ctx)
   await waitOnExecutionContext(ctx)
   return answer
 }
