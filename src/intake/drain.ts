@@ -7,8 +7,8 @@ import { noteAside } from '../store/state.ts'
 import { ASIDE_DEADLINE_MS, MOST_REFUSALS, PARKED, putInKv, type SetAside, WAITING } from './aside.ts'
 import { settleAside } from './settle-aside.ts'
 
-/** An invocation of the free plan has 50 subrequests, and a callback takes three. */
-const SLICE = 10
+/** An invocation of the free plan has 50 subrequests: a callback takes up to four, and the minute's sweep its share. */
+const SLICE = 5
 const MOST_KEYS = 1_000
 
 type Fate = 'settled' | 'parked' | 'refused' | 'd1 is down'
