@@ -9,8 +9,7 @@ import worker from '../src/worker.ts'
 import { type Fields, signedCallback } from './callbacks.ts'
 import { cron, deliver, rows } from './worker.ts'
 
-const STORES = ['DB', 'INTAKE', 'ASIDE', 'RESULTS', 'EVENTS'] as const
-type Store = (typeof STORES)[number]
+type Store = 'DB' | 'INTAKE' | 'ASIDE' | 'RESULTS' | 'EVENTS'
 
 /** How a store fails: before it does anything, or after it has taken the write. */
 type Fault = 'before' | 'after'
@@ -22,6 +21,8 @@ type Step =
   | { do: 'mend'; store: Store }
   | { do: 'sweep' | 'consume' }
 
+/** D1 most of all: without it the others are not asked. */
+const store = fc.constantFrom<Store[]>('DB', 'DB', 'DB', 'INTAKE', 'ASIDE', 'RESULTS', 'EVENTS')
 const task = fc.nat({ max: 4 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -37,12 +38,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       do: fc.constant('break' as const),
-      store: fc.constantFrom(...STORES),
+      store,
       fault: fc.constantFrom('before', 'after'),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('mend' as const), store: fc.constantFrom(...STORES) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('sweep' as const, 'consume' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('mend' as const), store }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('sweep' as const, 'consume' as const) }) },
 )
 
 /** The real stores, which can be told to fail; the queues are held, so that the steps decide when they deliver. */
@@ -110,7 +111,7 @@ it(
   { timeout: 120_000 },
   async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 15, maxLength: 40 }), async (steps) => {
         await reset()
         await cron()
         let minute = 1
@@ -165,7 +166,7 @@ it(
         vi.restoreAllMocks()
         vi.useRealTimers()
       }),
-      { numRuns: 40 },
+      { numRuns: 40, endOnFailure: true },
     )
   },
 )

@@ -279,6 +279,19 @@ describe('what was put aside', () => {
     expect(await rows('SELECT count(*) AS stored FROM snapshots')).toEqual([{ stored: 35 }])
   })
 
+  it('stays in ASIDE when D1 fails in the middle of a drain', async () => {
+    const callback = { body: JSON.stringify(signedCallback({ task_id: 'middle' })), received_at: Date.now() }
+    await env.ASIDE.put('waiting:1', JSON.stringify(callback))
+    await cron() // makes the schema
+    const batch = vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1 DB is overloaded'))
+    await cron(10)
+    expect(await asideKeys()).toEqual(['waiting'])
+    batch.mockRestore()
+    await cron(10)
+    expect(await isHome('middle')).toBe(true)
+    expect(await asideKeys()).toEqual([])
+  })
+
   it('is not looked for each minute: KV allows 1,000 lists a day', async () => {
     const list = vi.spyOn(env.ASIDE, 'list')
     for (let minute = 1; minute < 10; minute += 1) await cron(minute)
