@@ -70,7 +70,7 @@ const percentPlus = (text: string) =>
     .replaceAll(/%../g, (escape) => escape.toLowerCase())
 
 const withList = (fields: Sent, rewrite: (list: string) => unknown) =>
-  typeof fields.snapshot_pic_list === 'string'
+  typeof fields.snapshot_pic_list === 'string' && fields.snapshot_pic_list !== ''
     ? { ...fields, snapshot_pic_list: rewrite(fields.snapshot_pic_list) }
     : fields
 

@@ -67,7 +67,7 @@ export function percentDecode(text: string): string | undefined {
 function fieldsOf(untrimmed: string, layers: number): Field[] | string {
   if (layers === 0) return `it is encoded more than ${MOST_LAYERS} times over`
   const text = untrimmed.trim() // takes a byte order mark too
-  if (text.startsWith('{')) return outline(text)?.fields ?? 'it begins like JSON, and is not JSON'
+  if (text.startsWith('{')) return outline(text, MOST_FIELDS)?.fields ?? 'it begins like JSON, and is not JSON'
   if (text.startsWith('"')) {
     if (outline(text) === undefined) return 'it begins like a JSON string, and is none'
     return fieldsOf(JSON.parse(text) as string, layers - 1)
@@ -89,9 +89,16 @@ function formFieldsOf(form: [string, string][], layers: number): Field[] {
   return Array.isArray(fields) ? fields : form.map(([key, value]) => [key, JSON.stringify(value)])
 }
 
+/** What is empty between two `&` is no field. */
 function countFormFields(text: string): number {
-  let count = 1
-  for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1)) count += 1
+  let count = 0
+  let start = 0
+  while (start < text.length) {
+    const next = text.indexOf('&', start)
+    const end = next < 0 ? text.length : next
+    if (end > start) count += 1
+    start = end + 1
+  }
   return count
 }
 

@@ -1,9 +1,9 @@
 /**
  * JSON read in two steps, because a callback is not trusted before its signature holds.
  *
- * `outline` checks a whole text against the grammar in one pass and builds nothing but the top level's keys: a hostile
- * megabyte costs milliseconds, where `JSON.parse` of 100,000 distinct keys takes most of a second.
- * `parse` then builds a value, and keeps the digits of numbers that a double cannot hold.
+ * `outline` checks a whole text against the grammar in one pass and builds nothing but the top level's keys. So numbers
+ * keep their digits without a reviver over the whole text, and the depth is known before anything recurses.
+ * `parse` then builds a value.
  */
 
 /** What one pass over a JSON text tells. */
@@ -23,10 +23,13 @@ const DEEPEST_LEVEL = 64
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const WORD = /true|false|null/y
-const HEX4 = /[0-9a-fA-F]{4}/y
+const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y
 
-/** The outline of a JSON text; `undefined` if it is not JSON. */
-export function outline(text: string): Outline | undefined {
+/**
+ * The outline of a JSON text; `undefined` if it is not JSON.
+ * @param mostFields of the top level: with one more, the rest is not read
+ */
+export function outline(text: string, mostFields = Infinity): Outline | undefined {
   const found: Outline = { fields: [], depth: 0, hasLargeNumber: false }
   /** The brackets that close what is open. */
   const closing: ('}' | ']')[] = []
@@ -44,7 +47,7 @@ export function outline(text: string): Outline | undefined {
       ended = text[at] === closing.at(-1)
     } else {
       const start = at
-      at = first === '"' ? endOfString(text, at) : endOfScalar(text, at)
+      at = first === '"' ? endOf(STRING, text, at) : endOfScalar(text, at)
       if (at < 0) return undefined
       if (first !== '"' && isLargeNumber(text.slice(start, at))) found.hasLargeNumber = true
     }
@@ -53,6 +56,7 @@ export function outline(text: string): Outline | undefined {
     while (ended) {
       if (key !== undefined && closing.length === 1) {
         found.fields.push([key, text.slice(valueStart, at)])
+        if (found.fields.length > mostFields) return found
         key = undefined
       }
       at = afterSpace(text, at)
@@ -65,7 +69,7 @@ export function outline(text: string): Outline | undefined {
 
     at = afterSpace(text, at)
     if (closing.at(-1) === '}') {
-      const keyEnd = text[at] === '"' ? endOfString(text, at) : -1
+      const keyEnd = endOf(STRING, text, at)
       const colon = keyEnd < 0 ? -1 : afterSpace(text, keyEnd)
       if (colon < 0 || text[colon] !== ':') return undefined
       const value = afterSpace(text, colon + 1)
@@ -124,21 +128,6 @@ function afterSpace(text: string, start: number): number {
     const code = text.charCodeAt(at)
     if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at
     at += 1
-  }
-}
-
-/** The place behind the string that begins at `start`, or -1. */
-function endOfString(text: string, start: number): number {
-  let at = start + 1
-  for (;;) {
-    const code = text.charCodeAt(at)
-    if (code === 0x22) return at + 1
-    if (code === 0x5c) {
-      const escaped = text.charAt(at + 1)
-      if (escaped === 'u' ? endOf(HEX4, text, at + 2) < 0 : escaped === '' || !'"\\/bfnrt'.includes(escaped)) return -1
-      at += escaped === 'u' ? 6 : 2
-    } else if (code >= 0x20) at += 1
-    else return -1 // a control character, or the text's end (NaN)
   }
 }
 

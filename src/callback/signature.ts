@@ -19,6 +19,9 @@ export type Envelope = {
 /** CallbackSecrets good for every app, and those of one app each. */
 export type Secrets = { everyApp: readonly string[]; byApp: ReadonlyMap<string, readonly string[]> }
 
+/** Of timestamp and nonce, which have some thirty: each secret hashes them before anything is known of the sender. */
+const SIGNED_LIMIT_CHARACTERS = 1_024
+
 const SHA1_HEX = /^[0-9a-f]{40}$/
 
 export function envelopeOf(fields: Fields): Envelope {
@@ -36,7 +39,9 @@ export async function verify(
   envelope: Envelope,
   secrets: Secrets,
 ): Promise<Extract<Rejection, { code: 'bad_signature' | 'unknown_app' }> | undefined> {
-  if (!SHA1_HEX.test(envelope.signature)) return { code: 'bad_signature' }
+  const { timestamp, nonce, signature } = envelope
+  const isTooLong = timestamp.length + nonce.length > SIGNED_LIMIT_CHARACTERS
+  if (!SHA1_HEX.test(signature) || isTooLong) return { code: 'bad_signature' }
   const own = envelope.appid === undefined ? [] : (secrets.byApp.get(envelope.appid) ?? [])
   if (await anyGives(envelope, [...secrets.everyApp, ...own])) return undefined
   if (await anyGives(envelope, [...secrets.byApp.values()].flat())) return { code: 'unknown_app' }
@@ -66,6 +71,8 @@ function signedBytes(secret: string, { timestamp, nonce }: Envelope): Uint8Array
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const differing = a.findIndex((byte, at) => byte !== b[at])
-  return differing < 0 ? a.length - b.length : a[differing]! - (b[differing] ?? -1)
+  for (let at = 0; at < a.length && at < b.length; at += 1) {
+    if (a[at] !== b[at]) return a[at]! - b[at]!
+  }
+  return a.length - b.length
 }

@@ -6,7 +6,7 @@
  */
 import type { CompletedRecord, Picture } from '../event.ts'
 import { DOCUMENTED_FIELDS, type Fields, percentDecode, textOf } from './decode.ts'
-import { canonical, parse } from './json.ts'
+import { canonical, isLargeNumber, parse } from './json.ts'
 import { spellings, underDocumentedNames } from './names.ts'
 
 /** A callback's content. What is not as it should be stays as it came, for the hash and for people. */
@@ -105,9 +105,13 @@ export function readSnapshot(
   return { record }
 }
 
-/** A string, or a number's digits as they were written; anything else as it came. */
+/** A string, or a number's digits as they were written; anything else as it came, so never a string. */
 function idOf(json: string | undefined): unknown {
-  return json === undefined ? undefined : (textOf(json) ?? parse(json))
+  if (json === undefined) return undefined
+  const text = textOf(json)
+  if (text !== undefined) return text
+  const value = parse(json)
+  return typeof value === 'string' ? { tooDeep: value } : value
 }
 
 /** The list, out of the strings and the percent-encoding around it. What is no list stays what it is. */
@@ -116,7 +120,8 @@ function picturesOf(json: string | undefined): unknown {
   for (let layer = 0; layer < MOST_LIST_LAYERS && typeof value === 'string'; layer += 1) {
     const text = value.trim()
     if (text === '') return []
-    const inner = parse(text) ?? (/^%(?:5B|22)/i.test(text) ? percentDecode(text) : undefined)
+    const parsed = parse(text)
+    const inner = parsed === undefined && /^%(?:5B|22)/i.test(text) ? percentDecode(text) : parsed
     if (inner === undefined) return value
     value = inner
   }
@@ -139,11 +144,10 @@ function isAbsent(name: string, value: unknown): boolean {
   return name === 'offset' && (value === null || value === '')
 }
 
-/** A numeric string's number; anything else as it came. */
+/** A numeric string's number, unless that would lose digits; anything else as it came. */
 function numberOf(offset: unknown): unknown {
-  return typeof offset === 'string' && /^\s*[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?\s*$/i.test(offset)
-    ? Number(offset)
-    : offset
+  if (typeof offset !== 'string' || !/^\s*[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?\s*$/i.test(offset)) return offset
+  return isLargeNumber(offset) ? offset : Number(offset)
 }
 
 /** An object whose every field is its own: `__proto__` is a name like any other. */
@@ -153,7 +157,7 @@ function ownFields(entries: Iterable<readonly [string, unknown]>): Record<string
 
 function isPicture(item: unknown): item is Picture {
   if (!isObject(item) || typeof item.url !== 'string') return false
-  return !Object.hasOwn(item, 'offset') || (typeof item.offset === 'number' && Math.abs(item.offset) <= 2 ** 53)
+  return !Object.hasOwn(item, 'offset') || typeof item.offset === 'number'
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

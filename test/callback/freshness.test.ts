@@ -1,0 +1,118 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { checkFreshness, latestClaim, timeOf } from '../../src/callback/freshness.ts'
+import { sign } from '../callbacks.ts'
+import resplit from '../wire/resplit.json'
+
+const NOW = 1_700_000_000_000
+
+const NO_TIMESTAMPS = [
+  ['', '170000000', '17000000000', '170000000000', '17000000000000', '+170000000', '-170000000', '1.70000000'],
+  [
+    ' 1700000000',
+    '1700000000 ',
+    '1700000000\n',
+    '\n1700000000',
+    '1700000000\u0000',
+    '١٧٠٠٠٠٠٠٠٠',
+    '１７００００００００',
+  ],
+  ['0x65500000', '1700000e03', '17000000_0', 'now', 'NaN', 'Infinity', '1700000000,1700000000'],
+].flat()
+
+describe('a timestamp', () => {
+  it('has 10 digits of seconds', () => {
+    expect(timeOf('1700000000')).toBe(1_700_000_000_000)
+    expect(timeOf('0000000000')).toBe(0)
+  })
+
+  it('or 13 digits of milliseconds', () => {
+    expect(timeOf('1747121418250')).toBe(1_747_121_418_250)
+  })
+
+  it.each(NO_TIMESTAMPS)('is not %j', (timestamp) => {
+    expect(timeOf(timestamp)).toBeUndefined()
+    expect(checkFreshness(timestamp, NOW, 600)).toEqual({ code: 'invalid_timestamp' })
+    expect(checkFreshness(timestamp, NOW, 0)).toEqual({ code: 'invalid_timestamp' })
+  })
+})
+
+describe('a timestamp is fresh', () => {
+  it.each([
+    ['now', '1700000000'],
+    ['600 s ago', '1699999400'],
+    ['600 s ahead', '1700000600'],
+    ['now, in milliseconds', '1700000000000'],
+    ['600,000 ms ago', '1699999400000'],
+    ['600,000 ms ahead', '1700000600000'],
+  ])('%s', (_, timestamp) => {
+    expect(checkFreshness(timestamp, NOW, 600)).toBeUndefined()
+  })
+
+  it('at any age while the age is not checked', () => {
+    for (const timestamp of ['0000000000', '9999999999', '0000000000000', '9999999999999']) {
+      expect(checkFreshness(timestamp, NOW, 0)).toBeUndefined()
+    }
+  })
+})
+
+describe('a timestamp is stale', () => {
+  it.each([
+    ['601 s ago', '1699999399', 601],
+    ['601 s ahead', '1700000601', -601],
+    ['600,001 ms ago', '1699999399999', 600],
+    ['600,001 ms ahead', '1700000600001', -600],
+    ['ten digits of 1970', '0000000001', 1_699_999_999],
+    ['ten digits of the year 2286', '9999999999', -8_299_999_999],
+  ])('%s', (_, timestamp, ageSeconds) => {
+    expect(checkFreshness(timestamp, NOW, 600)).toEqual({ code: 'stale', ageSeconds })
+  })
+
+  it('one second out where a second is tolerated', () => {
+    expect(checkFreshness('1699999999', NOW, 1)).toBeUndefined()
+    expect(checkFreshness('1699999998', NOW, 1)).toEqual({ code: 'stale', ageSeconds: 2 })
+  })
+})
+
+describe('the latest time that a signature can claim', () => {
+  it.each([
+    ['is its own where the nonce gives no other', '1700000000', 'abc', 1_700_000_000_000],
+    ['is the nonce where that is a later timestamp', '1700000000', '1800000000000', 1_800_000_000_000],
+    ['is its own where that is later', '1800000000000', '1700000000', 1_800_000_000_000],
+    ['may begin in the nonce', '1700000000', '1800000000', 1_800_000_000_170],
+    ['may have 10 digits out of both', '1700000000', '99', 9_917_000_000_000],
+    ['may have 13 digits out of both', '1700000000', '999', 9_991_700_000_000],
+    ['may end in the timestamp', '1111111111', '2'.repeat(19), 2_222_222_222_222],
+    ['is none for letters', 'now', 'abc', 0],
+    ['is none for nothing', '', '', 0],
+  ])('%s', (_, timestamp, nonce, latest) => {
+    expect(latestClaim(timestamp, nonce)).toBe(latest)
+  })
+
+  it('is the same, or later, than that of every other split', () => {
+    const times = [resplit.original, ...resplit.pairs].map(({ timestamp }) => timeOf(timestamp) ?? 0)
+    for (const { timestamp, nonce } of [resplit.original, ...resplit.pairs]) {
+      expect(latestClaim(timestamp, nonce)).toBeGreaterThanOrEqual(Math.max(...times))
+    }
+  })
+
+  it('bounds whatever timestamp verifies with the signature', () => {
+    const digits = fc.string({ unit: fc.constantFrom('0', '1', '2', '7', '9'), maxLength: 26 })
+    // Secrets that sort before, among and after digits.
+    const secret = fc.constantFrom('!', '5', '1700', 'secret', '')
+    fc.assert(
+      fc.property(secret, digits, digits, (key, timestamp, nonce) => {
+        const signature = sign(key, timestamp, nonce)
+        const latest = latestClaim(timestamp, nonce)
+        for (const joined of [timestamp + nonce, nonce + timestamp]) {
+          for (let at = 0; at <= joined.length; at += 1) {
+            const [start, end] = [joined.slice(0, at), joined.slice(at)]
+            if (sign(key, start, end) !== signature) continue
+            expect(latest).toBeGreaterThanOrEqual(Math.max(timeOf(start) ?? 0, timeOf(end) ?? 0))
+          }
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+})

@@ -1,0 +1,210 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { canonical, outline, parse } from '../../src/callback/json.ts'
+import { anyString } from './arbitraries.ts'
+
+/** What `JSON.parse` makes of it, if it takes it. */
+function reference(text: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return undefined
+  }
+}
+
+const jsonText = fc
+  .tuple(fc.jsonValue({ noUnicodeString: false, maxDepth: 4 }), fc.constantFrom('', ' ', '\t', '\n\r'))
+  .map(([value, space]) => JSON.stringify(value, null, space))
+
+/** The pieces that a reader of JSON tells apart, and some that only look like them. */
+const PIECES = [
+  ['{', '}', '[', ']', ',', ':', '"', '"a"', '"__proto__":', '""', '\\', '\\u12', '\\ud800', '\\n', '\u0000'],
+  ['\u0001', '\u2028', '\uFEFF', '\u00A0', ' ', '\n', '-', '0', '01', '1', '1.', '.5', '1e', '1E+2', '-0', '+'],
+  ['true', 'false', 'null', 'nul', 'undefined', 'NaN', 'Infinity', "'a'", '/**/', '{"a":1}', '[[]]'],
+].flat()
+
+const jsonLike = fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((pieces) => pieces.join(''))
+
+/** JSON with one character taken out, put in or replaced. */
+const almostJson = fc
+  .tuple(jsonText, fc.nat(), fc.nat({ max: 1 }), fc.oneof(jsonLike, fc.constant(''), anyString))
+  .map(([text, place, taken, put]) => {
+    const at = place % (text.length + 1)
+    return text.slice(0, at) + put.slice(0, 1) + text.slice(at + taken)
+  })
+
+describe('outline', () => {
+  it('takes what JSON.parse takes, and nothing else', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyString, jsonText, jsonLike, almostJson), (text) => {
+        expect(outline(text) !== undefined).toBe(reference(text) !== undefined)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it('gives the fields that JSON.parse finds, each as JSON text', () => {
+    const members = fc.array(fc.tuple(fc.oneof(anyString, fc.constantFrom('__proto__', 'a', '')), jsonText))
+    fc.assert(
+      fc.property(members, fc.constantFrom('', ' \n'), (fields, space) => {
+        const text = `{${fields.map(([key, json]) => `${space}${JSON.stringify(key)}${space}:${json}${space}`).join(',')}}`
+        const found = outline(text)?.fields.map(([key, json]) => [key, json.trim()])
+        expect(found).toEqual(fields)
+        expect(JSON.stringify(Object.fromEntries(found!.map(([key, json]) => [key, JSON.parse(json!)])))).toBe(
+          JSON.stringify(JSON.parse(text)),
+        )
+      }),
+    )
+  })
+
+  it.each(['[{"a":1}]', '"{}"', 'null', '12'])('finds no fields in %s', (text) => {
+    expect(outline(text)?.fields).toEqual([])
+  })
+
+  it('counts levels of objects and lists', () => {
+    const depths = ['1', '[]', '[[],[[]]]', '{"a":{"b":[]},"c":1}'].map((text) => outline(text)?.depth)
+    expect(depths).toEqual([0, 1, 3, 3])
+  })
+
+  it.each([
+    ['a list', '[', ']'],
+    ['an object', '{"a":', '}'],
+  ])('reads %s of 100,000 levels', (_, open, close) => {
+    const text = `${open.repeat(100_000)}1${close.repeat(100_000)}`
+    expect(outline(text)?.depth).toBe(100_000)
+    expect(outline(text.slice(0, -1))).toBeUndefined()
+  })
+})
+
+describe('parse', () => {
+  /** How numbers are written, with many of them where doubles begin to fail. */
+  const numberSource = fc.oneof(
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
+    fc.bigInt({ min: -(2n ** 80n), max: 2n ** 80n }).map(String),
+    fc.bigInt({ min: 2n ** 53n - 3n, max: 2n ** 53n + 3n }).map(String),
+    fc
+      .tuple(
+        fc.constantFrom('', '-'),
+        fc.constantFrom('9007199254740991', '9007199254740992', '9007199254740993', '900719925474099'),
+        fc.constantFrom('', '.0', '.00', '.5', '.50', '.0000000000000000000001', '.999999999999999'),
+        fc.constantFrom('', 'e0', 'E-0', 'e+1', 'e1', 'e-1', 'e400', 'E-400'),
+      )
+      .map((parts) => parts.join('')),
+  )
+
+  /** Exact, where a double is not. */
+  function isAbove2to53(source: string): boolean {
+    const [, whole, fraction = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:e([-+]?\d+))?$/i.exec(source)!
+    const digits = BigInt(whole + fraction)
+    const power = Number(exponent) - fraction.length
+    return power >= 0 ? digits * 10n ** BigInt(power) > 2n ** 53n : digits > 2n ** 53n * 10n ** BigInt(-power)
+  }
+
+  it('gives what JSON.parse gives', () => {
+    fc.assert(
+      fc.property(fc.oneof(almostJson, jsonText, anyString), (text) => {
+        fc.pre(!/\d{16}|\de/i.test(text))
+        expect(JSON.stringify(parse(text))).toBe(JSON.stringify(reference(text)?.value))
+      }),
+    )
+  })
+
+  it('gives numbers above 2^53 as strings of what was written, wherever they are, and no others', () => {
+    fc.assert(
+      fc.property(fc.array(numberSource), (sources) => {
+        const values = sources.map((source) => (isAbove2to53(source) ? source : Number(source)))
+        expect(parse(`{"a":[${sources.join(' , ')}]}`)).toEqual({ a: values })
+        for (const [at, source] of sources.entries()) expect(parse(source)).toBe(values[at])
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it.each([
+    ['9007199254740992', 2 ** 53],
+    ['-9007199254740992', -(2 ** 53)],
+    ['9007199254740992.000', 2 ** 53],
+    ['9.007199254740992e15', 2 ** 53],
+    ['9007199254740993', '9007199254740993'],
+    ['-9007199254740993', '-9007199254740993'],
+    ['9007199254740993.0', '9007199254740993.0'],
+    ['9007199254740992.1', '9007199254740992.1'],
+    ['9.007199254740993e15', '9.007199254740993e15'],
+    ['1e400', '1e400'],
+    ['-1E+400', '-1E+400'],
+    ['1e16', '1e16'],
+    ['1e-400', 0],
+    ['0.12500000000000000000', 0.125],
+  ])('reads the number %s as %j', (source, value) => {
+    expect(parse(source)).toBe(value)
+    expect(parse(`[{"a":${source}}]`)).toEqual([{ a: value }])
+  })
+
+  it('leaves digits in strings and keys alone', () => {
+    const text = '{"9007199254740993":"9007199254740993","a":9007199254740993}'
+    expect(parse(text)).toEqual({ '9007199254740993': '9007199254740993', a: '9007199254740993' })
+  })
+
+  it.each(['{"__proto__":{"a":1}}', '{"a":{"__proto__":9007199254740993}}'])(
+    'keeps __proto__ as a key in %s',
+    (text) => {
+      const value = parse(text) as Record<string, unknown>
+      expect(JSON.stringify(value).replace(/"(\d+)"/, '$1')).toBe(text)
+      expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
+    },
+  )
+
+  it('builds 64 levels, and leaves what is deeper as its text', () => {
+    const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
+    expect(JSON.stringify(parse(nested(64)))).toBe(nested(64))
+    expect(parse(nested(65))).toBe(nested(65))
+    expect(parse(nested(100_000))).toBe(nested(100_000))
+  })
+})
+
+describe('canonical JSON', () => {
+  it('is JSON of the same value', () => {
+    fc.assert(
+      fc.property(jsonText, (text) => {
+        expect(JSON.parse(canonical(JSON.parse(text)))).toEqual(JSON.parse(JSON.stringify(JSON.parse(text))))
+      }),
+    )
+  })
+
+  it('does not depend on the order of keys, at any level', () => {
+    const reversed = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(reversed)
+      if (typeof value !== 'object' || value === null) return value
+      const entries = Object.entries(value).map(([key, inner]) => [key, reversed(inner)])
+      return Object.fromEntries(entries.toReversed())
+    }
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
+        expect(canonical(reversed(value))).toBe(canonical(value))
+      }),
+    )
+  })
+
+  it('differs where the values differ', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.jsonValue(), (one, other) => {
+        fc.pre(!isSame(one, other))
+        expect(canonical(one)).not.toBe(canonical(other))
+      }),
+    )
+  })
+
+  it('sorts keys by UTF-16 unit, as RFC 8785 does, and leaves out what is undefined', () => {
+    const value = { '\u20ac': 1, '\r': 2, '\ufb33': 3, '1': 4, '\ud83d\ude00': 5, '\u0080': 6, none: undefined }
+    expect(canonical(value)).toBe('{"\\r":2,"1":4,"\u0080":6,"\u20ac":1,"\ud83d\ude00":5,"\ufb33":3}')
+  })
+})
+
+function isSame(one: unknown, other: unknown): boolean {
+  try {
+    expect(JSON.parse(JSON.stringify(one))).toEqual(JSON.parse(JSON.stringify(other)))
+    return true
+  } catch {
+    return false
+  }
+}
