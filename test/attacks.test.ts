@@ -37,6 +37,12 @@ describe('without the secret, nothing is stored', () => {
     ['a signature in a list', () => ({ ...forged(), signature: [signature] }), 401, 'bad_signature'],
     ['another timestamp', () => ({ ...forged(), timestamp: '1700000001' }), 401, 'bad_signature'],
     ['another nonce', () => ({ ...forged(), nonce: '2' }), 401, 'bad_signature'],
+    [
+      'a nonce beyond reason',
+      () => forged(signedCallback({ task_id: 'forged', nonce: '1'.repeat(1_800_000) })),
+      401,
+      'bad_signature',
+    ],
     ['a nonce as a list', () => ({ ...forged(), nonce: ['1'] }), 401, 'bad_signature'],
     ['only __proto__', () => '{"__proto__":{"event":"snapshot","signature":"x"}}', 400, 'undecodable'],
     [

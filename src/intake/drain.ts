@@ -4,7 +4,7 @@ import { log, messageOf } from '../log.ts'
 import type { Env } from '../settings.ts'
 import { isOutage } from '../store/database.ts'
 import { noteAside } from '../store/state.ts'
-import { ASIDE_DEADLINE_MS, MOST_REFUSALS, PARKED, putInKv, type SetAside, WAITING } from './aside.ts'
+import { ASIDE_DEADLINE_MS, asideHint, MOST_REFUSALS, PARKED, putInKv, type SetAside, WAITING } from './aside.ts'
 import { settleAside } from './settle-aside.ts'
 
 /** An invocation of the free plan has 50 subrequests: a callback takes up to four, and the minute's sweep its share. */
@@ -24,7 +24,10 @@ export async function drain(env: Env, from: typeof WAITING | typeof PARKED, now:
   for (const key of keys.slice(0, SLICE)) {
     const fate = await drainOne(key, env)
     fates.push(fate)
-    if (fate === 'd1 is down') return false
+    if (fate === 'd1 is down') {
+      asideHint.used = true // look again in a minute, not in ten
+      return false
+    }
   }
   const gone = fates.filter((fate) => fate === 'settled' || fate === 'parked').length
   const left = {
@@ -36,25 +39,33 @@ export async function drain(env: Env, from: typeof WAITING | typeof PARKED, now:
 }
 
 async function drainOne(key: string, env: Env): Promise<Fate> {
-  const callback = await withDeadline(env.ASIDE.get<SetAside>(key, 'json'), ASIDE_DEADLINE_MS, 'ASIDE')
+  const { ASIDE, DB } = env
+  const callback = await inTime(ASIDE.get<SetAside>(key, 'json'))
   if (callback === null) return 'settled' // before; KV's lists lag behind
   try {
-    await settleAside(callback, env.DB)
-    await env.ASIDE.delete(key)
-    return 'settled'
+    await settleAside(callback, DB)
   } catch (error) {
-    const outage = await isOutage(error, env.DB)
+    const outage = await isOutage(error, DB)
     log(outage ? 'warn' : 'error', 'aside.unsettled', { outage, why: messageOf(error) })
-    if (outage) return 'd1 is down'
+    return outage ? 'd1 is down' : refuse(key, callback, ASIDE)
   }
-  const refusals = (callback.refusals ?? 0) + 1
-  const fate = refusals < MOST_REFUSALS || key.startsWith(PARKED) ? 'refused' : 'parked'
-  await putInKv(fate === 'parked' ? PARKED : key, { ...callback, refusals }, env.ASIDE)
-  if (fate === 'parked') await env.ASIDE.delete(key)
-  return fate
+  await inTime(ASIDE.delete(key))
+  return 'settled'
+}
+
+async function refuse(key: string, callback: SetAside, aside: KVNamespace): Promise<Fate> {
+  const refused = { ...callback, refusals: (callback.refusals ?? 0) + 1 }
+  const parks = refused.refusals >= MOST_REFUSALS && !key.startsWith(PARKED)
+  await putInKv(parks ? PARKED : key, refused, aside)
+  if (parks) await inTime(aside.delete(key))
+  return parks ? 'parked' : 'refused'
 }
 
 async function keysOf(prefix: string, aside: KVNamespace): Promise<string[]> {
-  const list = await withDeadline(aside.list({ prefix, limit: MOST_KEYS }), ASIDE_DEADLINE_MS, 'ASIDE')
+  const list = await inTime(aside.list({ prefix, limit: MOST_KEYS }))
   return list.keys.map(({ name }) => name)
+}
+
+async function inTime<Value>(work: Promise<Value>): Promise<Value> {
+  return withDeadline(work, ASIDE_DEADLINE_MS, 'ASIDE')
 }

@@ -58,6 +58,18 @@ async function consume(bodies: IntakeMessage[], attempts = 1): Promise<Fate[]> {
   return fates
 }
 
+/** D1 refuses one task, while it takes the others. */
+async function refuseTask(taskId: string): Promise<void> {
+  await env.DB.prepare(
+    `CREATE TRIGGER refuse BEFORE INSERT ON snapshots WHEN NEW.task_id = '${taskId}'
+    BEGIN SELECT RAISE(ABORT, 'refused'); END`,
+  ).run()
+}
+
+async function takeTask(): Promise<void> {
+  await env.DB.prepare('DROP TRIGGER refuse').run()
+}
+
 beforeEach(() => {
   asideHint.used = false
 })
@@ -227,26 +239,19 @@ describe('what was put aside', () => {
   it('does not hold up the others when D1 refuses it alone: it is parked, counted, and tried again now and then', async () => {
     await cron() // makes the schema
     const [bad, good] = await whileDown([signedCallback({ task_id: 'bad' }), signedCallback({ task_id: 'good' })])
-    const batch = env.DB.batch.bind(env.DB)
-    const picky = vi.spyOn(env.DB, 'batch').mockImplementation((statements) => {
-      if (statements.length < 3 || !refuses) return batch(statements)
-      return Promise.reject(new Error('D1_ERROR: string or blob too big: SQLITE_TOOBIG'))
-    })
-    let refuses = true
+    await refuseTask('bad')
     expect((await consume([bad!], 1))[0]).toMatchObject({ acked: false })
     expect((await consume([bad!], 2))[0]).toMatchObject({ acked: false })
     expect((await consume([bad!], 3))[0]).toMatchObject({ acked: true })
-    refuses = false
     expect(await consume([good!])).toEqual([{ acked: true }])
-    refuses = true
     expect(await asideKeys()).toEqual(['parked'])
     await cron(10)
     expect(await asideKeys()).toEqual(['parked'])
-    expect(await rows('SELECT value FROM state')).toEqual([{ value: '{"waiting":0,"parked":1}' }])
-    picky.mockRestore()
+    expect(await rows(`SELECT value FROM state WHERE name = 'aside'`)).toEqual([{ value: '{"waiting":0,"parked":1}' }])
+    await takeTask()
     await cron(60)
     expect(await isHome('bad')).toBe(true)
-    expect(await rows('SELECT value FROM state')).toEqual([{ value: '{"waiting":0,"parked":0}' }])
+    expect(await rows(`SELECT value FROM state WHERE name = 'aside'`)).toEqual([{ value: '{"waiting":0,"parked":0}' }])
   })
 
   it('in ASIDE is parked at the third refusal, behind which the others drain', async () => {
@@ -254,12 +259,8 @@ describe('what was put aside', () => {
       const callback = { body: JSON.stringify(signedCallback({ task_id })), received_at: Date.now() + n }
       await env.ASIDE.put(`waiting:${n}`, JSON.stringify(callback))
     }
-    const batch = env.DB.batch.bind(env.DB)
-    let settling = 0
-    vi.spyOn(env.DB, 'batch').mockImplementation((statements) => {
-      settling += statements.length === 3 ? 1 : 0
-      return statements.length === 3 && settling !== 2 ? Promise.reject(new Error('SQLITE_TOOBIG')) : batch(statements)
-    })
+    await cron() // makes the schema
+    await refuseTask('bad')
     await cron(10)
     expect(await isHome('good')).toBe(true)
     expect(await asideKeys()).toEqual(['waiting'])
@@ -289,6 +290,18 @@ describe('what was put aside', () => {
     batch.mockRestore()
     await cron(10)
     expect(await isHome('middle')).toBe(true)
+    expect(await asideKeys()).toEqual([])
+  })
+
+  it('is settled, and no refusal of D1, when KV does not delete it', async () => {
+    const callback = { body: JSON.stringify(signedCallback({ task_id: 'undeleted' })), received_at: Date.now() }
+    await env.ASIDE.put('waiting:1', JSON.stringify(callback))
+    const del = vi.spyOn(env.ASIDE, 'delete').mockRejectedValue(new Error('KV DELETE failed: 429 Too Many Requests'))
+    for (let times = 0; times < 4; times += 1) await cron(10)
+    expect(await isHome('undeleted')).toBe(true)
+    expect(await asideKeys()).toEqual(['waiting'])
+    del.mockRestore()
+    await cron(10)
     expect(await asideKeys()).toEqual([])
   })
 
