@@ -1,5 +1,6 @@
 /**
- * A Worker of your own that hears of every finished screenshot task. `handle` is your part; the rest is what a queue asks for.
+ * A Worker of your own that hears of every finished screenshot task. `handle` is your part: when it throws, the event comes
+ * again later, and after a crash it comes again too. The rest is what a queue asks for.
  *
  * The queue delivers each event at least once, and two deliveries may run at the same time. So an event is claimed in
  * D1 before the work and marked done after it: one delivery wins the claim, and a crash loses nothing, since the claim
@@ -7,20 +8,11 @@
  * deliveries work. KV can do neither: it has no "write if absent", and an edge may answer "absent" for a minute.
  */
 import { snapshotEvent, type SnapshotEvent } from 'zego-snapshots/event'
+import { Dead } from './dead.ts'
+// What becomes of an event: './print.ts', './post.ts', './copy-to-r2.ts', or a file of your own.
+import { handle, type Settings } from './print.ts'
 
-type Env = { DB: D1Database; DEAD: Queue }
-
-/** Your part. When it throws, the event comes again later. A crash right after it brings the event again too: bear that. */
-async function handle(event: SnapshotEvent) {
-  if (event.type === 'com.zegocloud.snapshot.failed') {
-    console.log(`snapshot ${event.subject} failed: ${event.data.error.message}`)
-  } else if (event.dataref === undefined) {
-    console.log(`snapshot ${event.subject}: ${event.data.snapshot_pic_list.length} pictures from ${event.data.vendor}`)
-  } else {
-    // Too large for a message: GET this path on the receiver, with its API token.
-    console.log(`snapshot ${event.subject}: ${event.data.pictures} pictures, to be read at ${event.dataref}`)
-  }
-}
+type Env = Settings & { DB: D1Database; DEAD: Queue }
 
 /** How long a claim holds when its Worker dies at work: longer than `handle` ever takes. */
 const CLAIM_MS = 120_000
@@ -60,16 +52,21 @@ async function ackOrRetry(message: Message, work: Promise<void>) {
 
 async function consume(message: Message, env: Env) {
   const event = snapshotEvent.safeParse(message.body)
-  if (event.success) await handleOnce(event.data, env)
-  // No event, and time will not make it one: no retry is spent on it.
-  else await env.DEAD.send(message.body)
+  try {
+    if (!event.success) throw new Dead(`message ${message.id} is no event`)
+    await handleOnce(event.data, env)
+  } catch (error) {
+    if (!(error instanceof Dead)) throw error
+    console.error(`${event.data?.subject ?? 'unreadable'} is given up: ${error.message}`)
+    await env.DEAD.send(message.body)
+  }
 }
 
 async function handleOnce(event: SnapshotEvent, env: Env) {
   const busyUntil = Date.now() + CLAIM_MS
   if (!(await claim(event.id, busyUntil, env))) return
   try {
-    await handle(event)
+    await handle(event, env)
   } catch (error) {
     await env.DB.prepare('DELETE FROM seen WHERE id = ?1 AND busy_until = ?2').bind(event.id, busyUntil).run()
     throw error

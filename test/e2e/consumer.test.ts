@@ -20,19 +20,19 @@ function edit(file: string, changes: [string, string][]) {
 }
 
 beforeAll(async () => {
-  edit('worker.ts', [
+  edit('print.ts', [
     // A handle that fails once for one task, and for ever for another.
     [
-      'async function handle(event: SnapshotEvent) {\n',
+      'export async function handle(event: SnapshotEvent, _settings: Settings) {\n',
       `let failures = 0
-async function handle(event: SnapshotEvent) {
+export async function handle(event: SnapshotEvent, _settings: Settings) {
   if (event.subject === 'fails-once' && failures++ === 0) throw new Error('failed once')
   if (event.subject === 'fails-always') throw new Error('failed as always')
   await scheduler.wait(50)
 `,
     ],
-    ['FIRST_RETRY_SECONDS = 10', 'FIRST_RETRY_SECONDS = 1'],
   ])
+  edit('worker.ts', [['FIRST_RETRY_SECONDS = 10', 'FIRST_RETRY_SECONDS = 1']])
   edit('wrangler.toml', [
     ['max_batch_timeout = 1', 'max_batch_timeout = 0'],
     ['max_retries = 10', 'max_retries = 2'],
