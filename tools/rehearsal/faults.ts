@@ -1,0 +1,152 @@
+/** The matrix: every fault that is rehearsed, and how it goes. */
+import { stores, type Failing, type Failures, type Orders, type Store } from './orders.ts'
+
+/** One part of a fault. `seconds` are ZEGOCLOUD's and the Worker's: both are scaled. */
+export type Scene = {
+  seconds: number
+  /** It begins with a run of cron that does all that cron does. */
+  cron?: boolean
+} & Partial<Pick<Orders, 'failures' | 'generation' | 'callsAfterAnswer' | 'callsOfCron'>>
+
+export type Fault = {
+  name: string
+  /** What happens, for `--list`. */
+  about: string
+  scenes: Scene[]
+  /** How many duplicates come together with each callback. */
+  storm?: number
+  /** No cron runs until the fault is over. */
+  withoutCron?: boolean
+  redeliver?: boolean
+  /** Nothing can take a callback for longer than ZEGOCLOUD tries: what it gives up on is lost. */
+  mayLose?: boolean
+}
+
+const THROWS: Failing = { way: 'throws' }
+const HANGS: Failing = { way: 'hangs' }
+const TAKES: Failing = { way: 'takes it, then throws' }
+const SLOW: Failing = { way: 'is slow' }
+
+const SCENE_SECONDS = 8
+
+/** `failures` for the usual time. */
+const scene = (failures: Failures, seconds = SCENE_SECONDS): Scene => ({ seconds, failures })
+
+const nameOf = (store: Store) => store.toLowerCase()
+
+const alone = (store: Store): Fault => ({
+  name: `${nameOf(store)}-alone`,
+  about: `${store} throws, then hangs, then takes what it is given and throws, then is slow`,
+  scenes: [THROWS, HANGS, TAKES, SLOW].map((failing) => scene({ [store]: failing })),
+})
+
+const d1 = (name: string, about: string, failing: Failing): Fault => ({
+  name: `d1-${name}`,
+  about: `D1 ${about}`,
+  scenes: [scene({ D1: failing }, 3 * SCENE_SECONDS)],
+})
+
+/** One recovers before the other: what was put aside or is due again meets the second fault. */
+const pair = (one: Store, other: Store): Fault => ({
+  name: `${nameOf(one)}+${nameOf(other)}`,
+  about: `${one} and ${other} both throw, both hang, both take it and throw; then only one is down, then only the other`,
+  scenes: [
+    ...[THROWS, HANGS, TAKES].map((failing) => scene({ [one]: failing, [other]: failing })),
+    scene({ [other]: THROWS }),
+    scene({ [one]: THROWS }),
+  ],
+})
+
+const pairs = stores.flatMap((one, index) => stores.slice(index + 1).map((other) => pair(one, other)))
+
+const allThree = (failing: Failing): Failures => ({ D1: failing, INTAKE: failing, ASIDE: failing })
+const saying = (words: string, everySecond = false): Failing => ({ way: 'throws', words, everySecond })
+
+const OVERLOADED = 'D1_ERROR: D1 DB is overloaded. Requests queued for too long.'
+const QUEUE_OVERLOADED = 'Queue send failed: Too Many Requests'
+const KV_TOO_MANY = 'KV PUT failed: 429 Too Many Requests'
+const KV_DAY = 'KV put() limit exceeded for the day.'
+
+/** An isolate that ends before, between and after the writes that follow its answer. */
+const killed = [0, 1, 2].map((callsAfterAnswer) => ({ seconds: 6, callsAfterAnswer, generation: callsAfterAnswer + 1 }))
+
+/**
+ * Runs of cron that end at one call after another. The first three end in a sweep that has taken what is due; then
+ * nothing is due, and the others end between any two calls of a drain.
+ */
+const cutShort = Array.from({ length: 14 }, (_, index) => ({ seconds: 3, cron: true, callsOfCron: index + 2 }))
+
+export const faults: Fault[] = [
+  { name: 'none', about: 'all is well', scenes: [scene({}, 3 * SCENE_SECONDS)] },
+  d1('throws', 'throws', THROWS),
+  d1('hangs', 'answers nothing', HANGS),
+  d1('takes-then-throws', 'takes what it is given, and then throws', TAKES),
+  d1('slow', 'is slow, within its deadline', SLOW),
+  ...stores.filter((store) => store !== 'D1').map(alone),
+  ...pairs,
+  {
+    name: 'all-three-45s',
+    about: 'D1, INTAKE and ASIDE throw, then hang, for less than the 62 s that ZEGOCLOUD tries',
+    scenes: [scene(allThree(THROWS), 20), scene(allThree(HANGS), 25)],
+  },
+  {
+    name: 'all-three-90s',
+    about: 'D1, INTAKE and ASIDE throw for longer than the 62 s: the one fault that may lose',
+    scenes: [scene(allThree(THROWS), 90)],
+    mayLose: true,
+  },
+  { name: 'd1-hang-80s', about: 'D1 answers nothing for 80 s', scenes: [scene({ D1: HANGS }, 80)] },
+  {
+    name: 'kv-429',
+    about: 'KV takes every second write',
+    scenes: [scene({ RESULTS: saying(KV_TOO_MANY, true) }, 3 * SCENE_SECONDS)],
+  },
+  {
+    name: 'kv-daily-limit',
+    about: 'the free plan has no KV writes left, and D1 fails as well',
+    scenes: [
+      scene({ RESULTS: saying(KV_DAY), ASIDE: saying(KV_DAY) }, 2 * SCENE_SECONDS),
+      scene({ RESULTS: saying(KV_DAY), ASIDE: saying(KV_DAY), D1: THROWS }),
+    ],
+  },
+  {
+    name: 'overload',
+    about: 'D1 is overloaded, then takes every second call; the queues take every second message',
+    scenes: [
+      scene({ D1: saying(OVERLOADED), INTAKE: saying(QUEUE_OVERLOADED, true) }, 2 * SCENE_SECONDS),
+      scene({ D1: saying(OVERLOADED, true), INTAKE: saying(QUEUE_OVERLOADED, true) }),
+      scene({ INTAKE: saying(QUEUE_OVERLOADED), EVENTS: saying(QUEUE_OVERLOADED, true) }),
+    ],
+  },
+  {
+    name: 'killed-after-answer',
+    about: 'each isolate ends within its waitUntil, the next one knows nothing of it; then also while ASIDE is used',
+    scenes: [...killed, { ...scene({ D1: THROWS, INTAKE: THROWS }), generation: 4 }, { seconds: 2, generation: 5 }],
+  },
+  {
+    name: 'killed-in-cron',
+    about:
+      'EVENTS fails, then D1 and INTAKE; then each run of cron ends at another call, while it publishes and drains',
+    scenes: [scene({ EVENTS: THROWS }), scene({ D1: THROWS, INTAKE: THROWS }), scene({}, 56), ...cutShort],
+    withoutCron: true,
+  },
+  {
+    name: 'cron-stopped',
+    about: 'no cron runs, while D1 and INTAKE are down and then nothing can be published',
+    scenes: [scene({ D1: THROWS, INTAKE: THROWS }), scene({ RESULTS: THROWS, EVENTS: THROWS }), scene({})],
+    withoutCron: true,
+  },
+  {
+    name: 'redelivery',
+    about: 'every queue message comes twice, while D1 fails now and then',
+    scenes: [scene({ D1: THROWS }, 12), scene({ D1: TAKES }, 12), scene({ EVENTS: TAKES })],
+    redeliver: true,
+  },
+  {
+    name: 'storms-of-50',
+    about:
+      'each callback comes with 50 duplicates at once, signed anew or byte for byte the same; D1 fails for a while',
+    scenes: [scene({}, 12), scene({ D1: THROWS }, 12)],
+    storm: 50,
+  },
+]

@@ -1,0 +1,61 @@
+/**
+ * What the rehearsal tells the stage that the Worker stands on, and what it hears back. Plain data: it crosses HTTP.
+ */
+export const stores = ['D1', 'INTAKE', 'EVENTS', 'RESULTS', 'ASIDE'] as const
+export type Store = (typeof stores)[number]
+
+/**
+ * How a store fails each call. What hangs is never answered; once the hanging ends, every other one of those calls is
+ * carried out after all, as a store does that was only out of reach.
+ */
+export type Failing = {
+  way: 'throws' | 'hangs' | 'takes it, then throws' | 'is slow'
+  /** What it throws; without it, the store's own words for an outage. */
+  words?: string
+  /** Fails every second call instead of each. */
+  everySecond?: boolean
+}
+
+export type Failures = Partial<Record<Store, Failing>>
+
+export type Orders = {
+  failures: Failures
+  /** The Worker's clock: it began at `origin`, runs 1 / `scale` times as fast as ours, and was put forward by `shift`. */
+  clock: { origin: number; scale: number; shift: number }
+  /** Which copy of the Worker's modules is at work: a new one has new module state, as a new isolate has. */
+  generation: number
+  /** The isolate ends after that many calls that follow an answer; null: it lives on. */
+  callsAfterAnswer: number | null
+  /** The same for each run of cron. */
+  callsOfCron: number | null
+  /** Every queue message comes a second time, as if its acknowledgement had been lost. */
+  redeliver: boolean
+}
+
+/** How many copies of the Worker's modules there are. */
+export const GENERATIONS = 6
+
+/** Where the stage is spoken to; every other path is the Worker's. */
+export const STAGE = '/rehearsal/'
+
+export type State = {
+  /** Rows of D1, and those that some target still misses. */
+  rows: number
+  unpublished: number
+  /** Messages that INTAKE has taken and the Worker has not acknowledged. */
+  inIntake: number
+  inAside: number
+  /** Calls that hung and are still to be carried out. */
+  late: number
+  /** Each event once, by id. */
+  events: { id: string; subject: string; times: number }[]
+  /** Messages of INTAKE or EVENTS that were out of retries. */
+  dead: number
+  /** Calls that failed by order. */
+  failed: Record<Store, number>
+  /** The deadlines that one answer may wait for, one after another. */
+  deadlines: Record<string, number>
+}
+
+/** A row of D1, and what KV has under its key. */
+export type Stored = { place: number; task_id: string; record: string; kv: string | null }

@@ -1,0 +1,78 @@
+/** What is where when a row has been played, and what of it is not as promised. */
+import { isDeepStrictEqual } from 'node:util'
+import { isSuccess, type Answer, type Callback } from '../zegocloud.ts'
+import type { Fault } from './faults.ts'
+import type { Played } from './row.ts'
+
+/** What is where: of everything that was sent, the tasks that have arrived at each place with their own content. */
+export function arrivals({ sent, state, stored }: Played) {
+  const rows = new Map(stored.map((row) => [row.task_id, row]))
+  const d1 = [...sent.values()].filter((callback) => {
+    const row = rows.get(callback.task_id)
+    return row !== undefined && isRecordOf(callback, JSON.parse(row.record))
+  })
+  const kv = d1.filter(({ task_id }) => rows.get(task_id)?.kv === rows.get(task_id)?.record)
+  const subjects = new Set(state.events.map(({ subject }) => subject))
+  const whole = kv.filter(({ task_id }) => subjects.has(task_id))
+  const arrived = new Set(whole.map(({ task_id }) => task_id))
+  return { inD1: d1.length, inKv: kv.length, missing: [...sent.keys()].filter((task_id) => !arrived.has(task_id)) }
+}
+
+function isRecordOf({ appid, vendor, field_id, snapshot_pic_list }: Callback, record: unknown): boolean {
+  if (typeof record !== 'object' || record === null) return false
+  return Object.entries({ appid, vendor, field_id, snapshot_pic_list }).every(([name, value]) =>
+    isDeepStrictEqual(Reflect.get(record, name), value),
+  )
+}
+
+/** Everything that is not as promised, in words. */
+export function violations(played: Played, mustBeQuick: boolean): string[] {
+  const { fault, sent, acknowledged, answers, forged, state, stored, worstMs } = played
+  const { missing } = arrivals(played)
+  const lostAfterAnswer = missing.filter((task_id) => acknowledged.has(task_id))
+  const refused = answers.filter((answer) => !isSuccess(answer))
+  const ids = new Set(stored.map(({ task_id }) => task_id))
+  const subjects = state.events.map(({ subject }) => subject)
+  const checks: [boolean, string][] = [
+    [fault.mayLose || acknowledged.size === sent.size, `${sent.size - acknowledged.size} were never acknowledged`],
+    [lostAfterAnswer.length === 0, `acknowledged and lost: ${lostAfterAnswer.slice(0, 3).join(' ')}`],
+    [fault.mayLose || missing.length === 0, `lost: ${missing.slice(0, 3).join(' ')}`],
+    [!fault.mayLose || missing.length > 0, 'nothing was lost, so the fault was not as long as it should be'],
+    [!fault.mayLose || refused.some(({ status }) => status === 503), 'nothing was answered 503'],
+    [
+      allThreeFail(fault) || refused.length <= answers.length * MOST_REFUSED,
+      `${refused.length} of ${answers.length} attempts were refused or not answered, though a store was up`,
+    ],
+    [refused.every(({ status }) => status === 503 || status === null), `refused with ${statusesOf(refused)}`],
+    [new Set(subjects).size === subjects.length, 'a task has events of two contents'],
+    [[...ids, ...subjects].every((task_id) => !forged.has(task_id)), 'a forgery was stored or has an event'],
+    [[...ids, ...subjects].every((task_id) => sent.has(task_id)), 'something is stored that nobody sent'],
+    [subjects.every((task_id) => ids.has(task_id)), 'an event tells of what D1 does not hold'],
+    [state.unpublished === 0, `${state.unpublished} rows are unpublished`],
+    [state.inIntake === 0 && state.inAside === 0, `${state.inIntake} wait in INTAKE, ${state.inAside} in ASIDE`],
+    [state.dead === 0, `${state.dead} messages ran out of retries`],
+    ...unmet(played).map((store): [boolean, string] => [false, `the fault of ${store} met no call`]),
+    [!mustBeQuick || worstMs < 5_000, `an answer took ${Math.round(worstMs)} ms`],
+  ]
+  return checks.filter(([holds]) => !holds).map(([, complaint]) => complaint)
+}
+
+/** What a busy machine may do to deadlines on a scaled clock. */
+const MOST_REFUSED = 0.1
+
+const allThreeFail = ({ scenes }: Fault) =>
+  scenes.some(({ failures = {} }) => failures.D1 && failures.INTAKE && failures.ASIDE)
+
+const statusesOf = (answers: Answer[]) => [...new Set(answers.map(({ status }) => status))].join(', ')
+
+/** Stores that should have failed and were never called, so that the row shows nothing. INTAKE is there for D1, ASIDE for INTAKE. */
+function unmet({ fault, state }: Played) {
+  const failing = new Set(fault.scenes.flatMap(({ failures = {} }) => Object.keys(failures)))
+  const called = (['D1', 'EVENTS', 'RESULTS', 'INTAKE', 'ASIDE'] as const).filter(
+    (store) =>
+      failing.has(store) &&
+      (store !== 'INTAKE' || failing.has('D1')) &&
+      (store !== 'ASIDE' || (failing.has('D1') && failing.has('INTAKE'))),
+  )
+  return called.filter((store) => state.failed[store] === 0)
+}
