@@ -14,6 +14,8 @@ export type Env = {
   CALLBACK_PATH_TOKEN?: unknown
   SIGNATURE_TOLERANCE_SECONDS?: unknown
   RETENTION_DAYS?: unknown
+  ZEGO_SERVER_SECRET?: unknown
+  ZEGO_API_URL?: unknown
 }
 
 /** A setting that is missing or cannot be read. Never holds its value. */
@@ -28,11 +30,15 @@ export type Settings = {
   toleranceSeconds: number | SettingFault
   /** 0: results are kept. */
   retentionDays: number | SettingFault
+  /** ServerSecrets by appid. */
+  serverSecrets: ReadonlyMap<string, string> | SettingFault
+  apiUrl: string | SettingFault
 }
 
 const DEFAULT_TOLERANCE_SECONDS = 600
 const MOST_SECONDS = 1e12 // beyond any timestamp
 const MOST_DAYS = 36_500
+const DEFAULT_API_URL = 'https://rtc-api.zego.im/'
 
 export function readSettings(env: Env): Settings {
   return {
@@ -43,6 +49,8 @@ export function readSettings(env: Env): Settings {
       value === undefined ? DEFAULT_TOLERANCE_SECONDS : wholeNumberOf(value, MOST_SECONDS),
     ),
     retentionDays: read('RETENTION_DAYS', env, (value) => (value === undefined ? 0 : wholeNumberOf(value, MOST_DAYS))),
+    serverSecrets: read('ZEGO_SERVER_SECRET', env, (value) => serverSecretsOf(required(value))),
+    apiUrl: read('ZEGO_API_URL', env, (value) => (value === undefined ? DEFAULT_API_URL : urlOf(value))),
   }
 }
 
@@ -50,11 +58,14 @@ export function isFault(setting: unknown): setting is SettingFault {
   return typeof setting === 'object' && setting !== null && 'setting' in setting
 }
 
-/** What somebody should look at. A missing API_TOKEN is a choice: results can be read from KV alone. */
+/** Without them less is done, and that is a choice: results can be read from KV alone, and ZEGOCLOUD is not asked. */
+const OPTIONAL = new Set(['API_TOKEN', 'ZEGO_SERVER_SECRET'])
+
+/** What somebody should look at. */
 export function faultsOf(settings: Settings): SettingFault[] {
   return Object.values(settings)
     .filter(isFault)
-    .filter(({ setting, why }) => setting !== 'API_TOKEN' || why !== MISSING)
+    .filter(({ setting, why }) => !OPTIONAL.has(setting) || why !== MISSING)
 }
 
 /** A setting that cannot be read removes nothing. */
@@ -112,6 +123,29 @@ function secretsOf(value: unknown): Secrets {
   const apps = Object.entries(value)
   if (apps.length === 0) throw new Unreadable('it names no app')
   return { everyApp: [], byApp: new Map(apps.map(([appid, secret]) => [appid.trim(), listOf(secret)])) }
+}
+
+/** One ServerSecret for each app: it signs our own calls, so there is nothing to choose from. */
+function serverSecretsOf(value: unknown): ReadonlyMap<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Unreadable('it is not a JSON object from appid to ServerSecret')
+  }
+  const apps = Object.entries(value)
+  if (apps.length === 0) throw new Unreadable('it names no app')
+  return new Map(
+    apps.map(([appid, secret]) => {
+      if (typeof secret !== 'string') throw new Unreadable('something in it is not a string')
+      if (appid.trim() === '' || secret.trim() === '') throw new Unreadable('something in it is empty')
+      return [appid.trim(), secret.trim()]
+    }),
+  )
+}
+
+function urlOf(value: unknown): string {
+  if (typeof value !== 'string' || !/^https?:/i.test(value) || !URL.canParse(value)) {
+    throw new Unreadable('it is not an http or https URL')
+  }
+  return value
 }
 
 function wholeNumberOf(value: unknown, most: number): number {

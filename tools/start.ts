@@ -3,15 +3,17 @@
  * sample pictures. It needs no account and no network.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:net'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { firstOf, readDevVars, writeFirstDevVars } from './dev-vars.ts'
+import { firstAppid, firstOf, readDevVars, writeFirstDevVars } from './dev-vars.ts'
 import { flagsOrExit, whole } from './flags.ts'
 import { pictureServer } from './pictures.ts'
 import { readable } from './readable.ts'
+import { zegoApi } from './zego-api.ts'
 
 const flags = flagsOrExit('start', 'npm start -- [flags]   Runs the receiver on this machine.', {
   port: whole('where it listens, on 127.0.0.1; the sample pictures are at the next port', 8787, {
@@ -59,18 +61,43 @@ const wranglerEnv = {
   WRANGLER_LOG_PATH: join(root, '.wrangler', 'logs'),
 }
 
-function startWrangler() {
+/** Where ZEGOCLOUD's server API is played, and settings that let the receiver call it. They are in no file. */
+type StandIn = { origin: string; vars: string[] }
+
+/** While there is no real ServerSecret, so that tasks can be started, lost and recovered on this machine. */
+async function startStandIn(): Promise<StandIn | undefined> {
+  const { ZEGO_SERVER_SECRET, ZEGO_CALLBACK_SECRET, CALLBACK_PATH_TOKEN } = readDevVars()
+  if (ZEGO_SERVER_SECRET?.trim()) return undefined
+  const appid = firstAppid(ZEGO_CALLBACK_SECRET) ?? '12345'
+  const callbackSecret = firstOf(ZEGO_CALLBACK_SECRET, appid)
+  if (callbackSecret === undefined) return undefined
+  const serverSecrets = { [appid]: randomBytes(16).toString('hex') }
+  const token = firstOf(CALLBACK_PATH_TOKEN)
+  const callbackUrl = `http://${HOST}:${flags.port}/zego/callback${token ? `/${encodeURIComponent(token)}` : ''}`
+  const picturesAt = `http://${HOST}:${flags.port + 1}`
+  const { server } = zegoApi({ serverSecrets, callbackUrl, callbackSecret, picturesAt })
+  await listen(server, 0)
+  const origin = `http://${HOST}:${(server.address() as AddressInfo).port}`
+  const vars = [`ZEGO_API_URL:${origin}/`, `ZEGO_SERVER_SECRET:${JSON.stringify(serverSecrets)}`]
+  return { origin, vars: vars.flatMap((pair) => ['--var', pair]) }
+}
+
+function startWrangler(vars: string[]) {
   const wrangler = createRequire(import.meta.url)
     .resolve('wrangler/package.json')
     .replace(/package\.json$/, 'bin/wrangler.js')
   const configs = ['-c', 'wrangler.toml', '-c', 'examples/consumer/wrangler.toml']
   const address = ['--ip', HOST, '--port', String(flags.port), '--inspector-port', '0']
-  return spawn(process.execPath, [wrangler, 'dev', ...configs, ...address, '--show-interactive-dev-session=false'], {
-    env: { ...process.env, ...wranglerEnv },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own: Wrangler starts others, and all of them are to end with it.
-    detached: process.platform !== 'win32',
-  })
+  return spawn(
+    process.execPath,
+    [wrangler, 'dev', ...configs, ...address, ...vars, '--show-interactive-dev-session=false'],
+    {
+      env: { ...process.env, ...wranglerEnv },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own: Wrangler starts others, and all of them are to end with it.
+      detached: process.platform !== 'win32',
+    },
+  )
 }
 
 /** Whoever is gone already needs no signal. */
@@ -105,10 +132,19 @@ Ready.
   Send some       npm run simulate${flag}
   Read one        curl -H "authorization: Bearer ${token}" ${origin}/v1/snapshots/<task_id>
   From KV         npx wrangler kv key get <task_id> --binding RESULTS --local --text
-  Stop            Ctrl-C
+${standIn ? aboutStandIn(standIn, origin, token) : ''}  Stop            Ctrl-C
 
 What happens, line by line; "consumer" is the example in examples/consumer:
 `)
+}
+
+/** One command that starts a task whose callback is lost: the sweep asks for it after two minutes. */
+function aboutStandIn({ origin }: StandIn, receiver: string, token: string) {
+  const task = { Vendor: 'Tencent', FileId: 'lecture+drop', Type: 'SampleSnapshot', Definition: 10 }
+  return `  Lose one        curl -H "authorization: Bearer ${token}" -d '${JSON.stringify(task)}' ${receiver}/v1/snapshots
+                  starts a task at a stand-in for ZEGOCLOUD that drops its callback: the receiver asks for it after
+                  two minutes. Instead of +drop: +fail, +disagree, +forget, +too-frequent, +hang; see ${origin}/control
+`
 }
 
 /** `wrangler dev` fires no cron by itself. A tick that fails is Wrangler reloading; the next one will do. */
@@ -122,7 +158,8 @@ console.log('Starting ...')
 
 let stopping = false
 let isReady = false
-const wrangler = startWrangler()
+const standIn = await startStandIn()
+const wrangler = startWrangler(standIn?.vars ?? [])
 process.on('exit', () => signalAll(wrangler, 'SIGKILL'))
 printLines(wrangler.stderr, () => undefined)
 printLines(wrangler.stdout, (line) => {

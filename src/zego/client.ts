@@ -1,0 +1,114 @@
+/**
+ * One call of ZEGOCLOUD's server API: a turn, a signature, a time limit, an answer or why there is none.
+ *
+ * Nothing here repeats a call: whoever starts a task twice pays twice. The URL holds a signature: it is never logged.
+ */
+import { parse } from '../callback/json.ts'
+import { log } from '../log.ts'
+import { LATE_MS, rest, takeTurn } from '../store/turns.ts'
+import { adviceOn, OK, TOO_FREQUENT } from './codes.ts'
+import type { Section } from './section.ts'
+import { freshNonce, signCall } from './sign.ts'
+
+/** Why there is no answer: a closed list. */
+export type Refusal =
+  | { code: 'zego_error'; zegoCode: number; message: string; advice: string }
+  | { code: 'too_frequent'; retryAfterSeconds: number }
+  /** Nothing readable came back. What was asked for may have been done. */
+  | { code: 'zego_unknown'; why: string }
+
+/** An app, and how to call ZEGOCLOUD for it. */
+export type Caller = { db: D1Database; url: string; appid: string; secret: string }
+
+/** A name with several values is repeated in the query. */
+export type Parameters = readonly (readonly [name: string, value: string])[]
+
+export type Data = Record<string, unknown>
+
+const REQUEST_LIMIT_MS = 8_000
+
+/** Longest wait for a turn: a caller who is further away comes again. */
+const PATIENCE_MS = 3_000
+const MOST_TURNS = 3
+const MESSAGE_LIMIT_CHARACTERS = 500
+
+export function isRefusal(value: object): value is Refusal {
+  return 'code' in value
+}
+
+export function callerFor({ secrets, url }: Section, appid: string, db: D1Database): Caller | undefined {
+  const secret = secrets.get(appid)
+  return secret === undefined ? undefined : { db, url, appid, secret }
+}
+
+/** `Data` of ZEGOCLOUD's answer. Throws when D1 does not give a turn in time. */
+export async function call(caller: Caller, action: string, parameters: Parameters): Promise<{ data: Data } | Refusal> {
+  if (!(await waitForTurn(caller))) {
+    return { code: 'too_frequent', retryAfterSeconds: Math.ceil(PATIENCE_MS / 1000) }
+  }
+  const answer = await ask(await signedUrl(caller, action, parameters))
+  if ('code' in answer) return answer
+  return read(answer, caller)
+}
+
+/** Whether the turn has come. Where it came while D1's answer was under way, it has passed. */
+async function waitForTurn({ db, appid }: Caller): Promise<boolean> {
+  for (let attempt = 0; attempt < MOST_TURNS; attempt += 1) {
+    const asked = performance.now()
+    const wait = await takeTurn(db, appid, PATIENCE_MS)
+    if (wait === undefined) return false
+    await scheduler.wait(wait)
+    if (performance.now() - asked - wait <= LATE_MS) return true
+  }
+  return false
+}
+
+async function signedUrl({ url, appid, secret }: Caller, action: string, parameters: Parameters): Promise<URL> {
+  const nonce = freshNonce()
+  const timestamp = String(Math.floor(Date.now() / 1000))
+  const signed = new URL(url)
+  const common = {
+    Action: action,
+    AppId: appid,
+    SignatureNonce: nonce,
+    Timestamp: timestamp,
+    SignatureVersion: '2.0',
+    Signature: await signCall(appid, nonce, secret, timestamp),
+  }
+  for (const [name, value] of [...Object.entries(common), ...parameters]) signed.searchParams.append(name, value)
+  return signed
+}
+
+type Envelope = { Code: number; Message: string; Data: Data }
+
+/** An error's own words may hold the URL: they are not passed on. */
+async function ask(url: URL): Promise<Envelope | Extract<Refusal, { code: 'zego_unknown' }>> {
+  const signal = AbortSignal.timeout(REQUEST_LIMIT_MS)
+  try {
+    const response = await fetch(url, { signal, redirect: 'manual' })
+    const answer = envelopeOf(parse(await response.text()))
+    return answer ?? { code: 'zego_unknown', why: `it answered ${response.status}, and nothing that can be read` }
+  } catch {
+    const why = signal.aborted ? `it did not answer within ${REQUEST_LIMIT_MS / 1000} s` : 'it could not be reached'
+    return { code: 'zego_unknown', why }
+  }
+}
+
+function envelopeOf(answer: unknown): Envelope | undefined {
+  if (!isObject(answer) || answer.Code === undefined || !Number.isInteger(Number(answer.Code))) return undefined
+  const message = typeof answer.Message === 'string' ? answer.Message : ''
+  return { Code: Number(answer.Code), Message: message, Data: isObject(answer.Data) ? answer.Data : {} }
+}
+
+async function read({ Code, Message, Data }: Envelope, { db, appid, secret }: Caller) {
+  if (Code === OK) return { data: Data }
+  const message = Message.replaceAll(secret, '…').slice(0, MESSAGE_LIMIT_CHARACTERS)
+  log('warn', 'zego.refused', { appid, zego_code: Code, message })
+  if (Code !== TOO_FREQUENT) return { code: 'zego_error', zegoCode: Code, message, advice: adviceOn(Code) } as const
+  const retryAfterSeconds = Math.ceil((await rest(db, appid)) / 1000)
+  return { code: 'too_frequent', retryAfterSeconds } as const
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

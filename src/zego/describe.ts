@@ -1,0 +1,62 @@
+/** `DescribeMediaTask`: what became of a task. Asking changes nothing, so it may be repeated. */
+import { call, type Caller, type Data, isObject, isRefusal, type Refusal } from './client.ts'
+import { isAboutTheTask } from './codes.ts'
+import type { Vendor } from './vendor.ts'
+
+/** What ZEGOCLOUD tells of a task. `urls` are as it gives them: Huawei's are names, relative to a bucket. */
+export type Told =
+  | { status: 'finished'; urls: string[]; fileId: string | undefined }
+  | { status: 'failed'; message: string }
+  | { status: 'unfinished' }
+  /** ZEGOCLOUD knows no such task. */
+  | { status: 'unknown'; message: string }
+
+const FINISHED = new Set(['FINISH', 'SUCCEEDED'])
+const FAILED = new Set(['FAIL', 'FAILED', 'CANCELED'])
+const UNFINISHED = new Set(['WAITING', 'PROCESSING'])
+
+/** The other kinds of tasks that the same action tells of. */
+const OTHER_KINDS = new Set(['compose', 'transcode'])
+
+export async function describe(caller: Caller, taskId: string, { api }: Vendor): Promise<Told | Refusal> {
+  const answer = await call(caller, 'DescribeMediaTask', [
+    ['TaskId', taskId],
+    ['Vendor', api],
+  ])
+  if (!isRefusal(answer)) return toldOf(answer.data[api]) ?? unreadable
+  if (answer.code === 'zego_error' && isAboutTheTask(answer.zegoCode)) {
+    const message = answer.message || answer.advice
+    return { status: 'unknown', message: `ZEGOCLOUD answered ${answer.zegoCode}: ${message}` }
+  }
+  return answer
+}
+
+const unreadable: Refusal = { code: 'zego_unknown', why: 'its answer is none that is documented' }
+
+function toldOf(task: unknown): Told | undefined {
+  if (!isObject(task) || typeof task.Status !== 'string') return undefined
+  const { Status: status } = task
+  if (UNFINISHED.has(status)) return { status: 'unfinished' }
+  if (status === 'NO_TASK') return { status: 'unknown', message: 'ZEGOCLOUD knows no such task (NO_TASK)' }
+  if (FAILED.has(status)) return { status: 'failed', message: messageOf(task) || `ZEGOCLOUD’s task is ${status}` }
+  if (!FINISHED.has(status)) return undefined
+  if (OTHER_KINDS.has(String(task.Event).toLowerCase())) {
+    return { status: 'failed', message: `It is no screenshot task, but one to ${String(task.Event)}` }
+  }
+  const urls = textsOf(task.ThumbnailsUrl ?? task.FileName)
+  return urls && { status: 'finished', urls, fileId: fileIdOf(task) }
+}
+
+/** Huawei's `FileName` of a single screenshot may be the name alone. */
+function textsOf(value: unknown): string[] | undefined {
+  const list: unknown[] = Array.isArray(value) ? value : [value]
+  return list.every((item) => typeof item === 'string' && item !== '') ? (list as string[]) : undefined
+}
+
+function messageOf({ Message }: Data): string {
+  return typeof Message === 'string' ? Message.slice(0, 500) : ''
+}
+
+function fileIdOf({ FileId }: Data): string | undefined {
+  return (typeof FileId === 'string' && FileId !== '') || typeof FileId === 'number' ? String(FileId) : undefined
+}

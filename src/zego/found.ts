@@ -1,0 +1,31 @@
+/** ZEGOCLOUD's answer as a record: what the callback would have said, but for offsets, which the answer has not. */
+import { canonical } from '../callback/json.ts'
+import { type Content, hashOf, readSnapshot, sha256 } from '../callback/snapshot.ts'
+import type { FailedRecord, PendingRecord } from '../event.ts'
+import type { Found } from '../store/pending.ts'
+import type { Told } from './describe.ts'
+
+export type Task = { task_id: string; appid: string; vendor: string }
+
+/** `undefined` for what a record cannot hold, such as two megabytes of URLs. */
+export async function foundCompleted(
+  task: Task,
+  { urls, fileId }: Extract<Told, { status: 'finished' }>,
+  now: number,
+): Promise<Found | undefined> {
+  const { task_id, appid, vendor } = task
+  const snapshot_pic_list = urls.map((url) => ({ url }))
+  const field_id = vendor === 'tencent' ? fileId : undefined
+  const content: Content = { event: 'snapshot', appid, task_id, vendor, field_id, snapshot_pic_list, extra: undefined }
+  const read = readSnapshot(content, undefined, now)
+  if ('reason' in read) return undefined
+  return { record: { ...read.record, via: 'query' }, content: await hashOf(content) }
+}
+
+export async function foundFailed({ ...task }: PendingRecord, message: string, now: number): Promise<Found> {
+  const { task_id, appid, vendor, registered_at } = task
+  const error = { message }
+  const received_at = new Date(now).toISOString()
+  const record: FailedRecord = { task_id, status: 'failed', appid, vendor, registered_at, error, received_at }
+  return { record, content: await sha256(canonical({ task_id, appid, vendor, error })) }
+}

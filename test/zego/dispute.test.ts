@@ -1,0 +1,172 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it } from 'vitest'
+import { type Fields, signedCallback } from '../callbacks.ts'
+import { deliver, events, read, recordInKv, rows } from '../worker.ts'
+import { finished, huawei, ON, playZegocloud, register, sweep, tencent, wait } from './zegocloud.ts'
+
+const GENUINE = [{ url: 'http://pictures.test/1.jpg', offset: 0 }]
+const FORGED = [{ url: 'http://evil.test/1.jpg', offset: 0 }]
+
+const callback = (task_id: string, pictures: object[], fields: Partial<Fields> = {}) =>
+  signedCallback({ task_id, snapshot_pic_list: JSON.stringify(pictures), ...fields })
+const reasons = async () =>
+  (await rows<{ reason: string }>('SELECT reason FROM quarantine')).map(({ reason }) => reason)
+const record = async (taskId: string) => (await read(taskId)).json<Record<string, unknown>>()
+const disputes = () => rows('SELECT task_id FROM disputes')
+
+/** The same signature on another body. */
+const swapped = (genuine: Fields, fields: Partial<Fields>) => ({ ...genuine, ...fields })
+
+describe('a forgery that comes first', () => {
+  it('loses to the genuine callback, under a signature of its own', async () => {
+    playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    await deliver(callback('first', FORGED))
+    const genuine = callback('first', GENUINE)
+    expect(await (await deliver(genuine)).json()).toMatchObject({ reason: 'conflict' })
+    await sweep()
+    expect(await record('first')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
+    expect(await recordInKv('first')).toMatchObject({ snapshot_pic_list: GENUINE })
+    expect(await reasons()).toEqual(['replaced'])
+    expect((await events('first', 2)).map(({ data }) => data)).toMatchObject([
+      { snapshot_pic_list: FORGED },
+      { snapshot_pic_list: GENUINE },
+    ])
+    expect(await disputes()).toEqual([])
+    expect(await (await deliver(genuine)).json()).toEqual({ status: 'duplicate', task_id: 'first' })
+  })
+
+  it('loses to the genuine callback whose signature it used', async () => {
+    playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    const genuine = callback('used', GENUINE)
+    const forged = swapped(genuine, { snapshot_pic_list: JSON.stringify(FORGED) })
+    expect((await deliver(forged)).status).toBe(200)
+    expect((await deliver(genuine)).status).toBe(409)
+    await sweep()
+    expect(await record('used')).toMatchObject({ snapshot_pic_list: GENUINE })
+    expect(await (await deliver(genuine)).json()).toEqual({ status: 'duplicate', task_id: 'used' })
+    expect((await deliver(forged)).status).toBe(409)
+  })
+
+  it('loses its place under another task too, where it used the signature', async () => {
+    playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    const genuine = callback('genuine', GENUINE)
+    await deliver(swapped(genuine, { task_id: 'made up', snapshot_pic_list: JSON.stringify(FORGED) }))
+    expect((await deliver(genuine)).status).toBe(409)
+    expect((await read('genuine')).status).toBe(404)
+    await sweep()
+    expect(await record('genuine')).toMatchObject({ snapshot_pic_list: GENUINE })
+    expect(await events('genuine')).toHaveLength(1)
+    expect([(await read('made up')).status, await recordInKv('made up')]).toEqual([404, null])
+    expect(await reasons()).toEqual(['replaced'])
+  })
+
+  it('loses where the task was still pending', async () => {
+    playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    await register('pending')
+    const genuine = callback('pending', GENUINE)
+    await deliver(swapped(genuine, { event: 'compose' }))
+    expect((await deliver(genuine)).status).toBe(409)
+    await sweep()
+    expect(await record('pending')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
+  })
+
+  it('loses to ZEGOCLOUD itself where the genuine body was not kept', async () => {
+    playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    const genuine = callback('seventeenth', GENUINE)
+    for (let n = 0; n < 17; n += 1) await deliver(swapped(genuine, { event: 'compose', vendor: `${n}` }))
+    for (let n = 0; n < 17; n += 1) await deliver(swapped(genuine, { task_id: `made up ${n}` }))
+    expect((await deliver(genuine)).status).toBe(409)
+    for (let run = 0; run < 6; run += 1) await sweep()
+    expect(await record('seventeenth')).toMatchObject({ via: 'query', snapshot_pic_list: [{ url: GENUINE[0]!.url }] })
+  })
+})
+
+describe('a forgery that comes second', () => {
+  it('changes nothing', async () => {
+    const calls = playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    await deliver(callback('second', GENUINE))
+    const before = await record('second')
+    await deliver(callback('second', FORGED))
+    await sweep()
+    expect(await record('second')).toEqual(before)
+    expect(await reasons()).toEqual(['conflict'])
+    expect(await disputes()).toEqual([])
+    expect(calls).toHaveLength(1)
+    await deliver(callback('second', FORGED))
+    await sweep()
+    expect(calls).toHaveLength(1) // it had its question
+  })
+
+  it('wins nothing by naming another vendor', async () => {
+    playZegocloud(({ query }) =>
+      query.get('Vendor') === 'Huawei' ? huawei('NO_TASK') : finished('http://pictures.test/1.jpg'),
+    )
+    await deliver(callback('vendor', GENUINE))
+    await deliver(callback('vendor', FORGED, { vendor: 'hw' }))
+    await sweep()
+    expect(await record('vendor')).toMatchObject({ vendor: 'tencent', snapshot_pic_list: GENUINE })
+    expect(await disputes()).toEqual([])
+  })
+})
+
+it('keeps what is stored where ZEGOCLOUD confirms neither', async () => {
+  playZegocloud(() => finished('http://pictures.test/third.jpg'))
+  await deliver(callback('neither', GENUINE))
+  await deliver(callback('neither', FORGED))
+  await sweep()
+  expect(await record('neither')).toMatchObject({ snapshot_pic_list: GENUINE })
+})
+
+it('asks again while ZEGOCLOUD has not finished', async () => {
+  let answer = tencent('PROCESSING')
+  const calls = playZegocloud(() => answer)
+  await deliver(callback('early', FORGED))
+  await deliver(callback('early', GENUINE))
+  await sweep()
+  await sweep()
+  expect(calls).toHaveLength(1)
+  answer = finished('http://pictures.test/1.jpg')
+  await wait(2)
+  await sweep()
+  expect(await record('early')).toMatchObject({ snapshot_pic_list: GENUINE })
+})
+
+it("prefers a callback to Huawei's relative names when the two are of the same pictures", async () => {
+  playZegocloud(() => huawei('SUCCEEDED', { FileName: ['record/1.jpg'] }))
+  await register('289665200', 'hw')
+  await wait(2)
+  await sweep()
+  const late = callback('289665200', [{ url: 'https://bucket.test/record/1.jpg' }], { vendor: 'hw' })
+  expect(await (await deliver(late)).json()).toMatchObject({ reason: 'conflict' })
+  await sweep()
+  expect(await record('289665200')).toMatchObject({
+    via: 'callback',
+    snapshot_pic_list: [{ url: 'https://bucket.test/record/1.jpg' }],
+  })
+})
+
+it('is noted at most a thousand times, however many forgeries come', async () => {
+  await deliver(callback('many', GENUINE))
+  await env.DB.prepare(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+    INSERT INTO disputes (task_id, appid, vendor, since, due) SELECT 'task ' || i, '12345', 'tencent', ?1, ?1 FROM n`,
+  )
+    .bind(Date.now())
+    .run()
+  await deliver(callback('many', FORGED))
+  expect(await rows('SELECT count(*) AS noted FROM disputes')).toEqual([{ noted: 1000 }])
+})
+
+it('holds no pending task back, however many there are', async () => {
+  const calls = playZegocloud(() => tencent('PROCESSING'))
+  await register('held back')
+  await wait(2)
+  await env.DB.prepare(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+    INSERT INTO disputes (task_id, appid, vendor, since, due) SELECT 'task ' || i, '12345', 'tencent', ?1, ?1 FROM n`,
+  )
+    .bind(Date.now() - 1000)
+    .run()
+  await sweep(ON)
+  expect(calls.map(({ query }) => query.get('TaskId'))).toContain('held back')
+})
