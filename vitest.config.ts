@@ -29,6 +29,7 @@ const consumer = {
 export default defineConfig({
   test: {
     silent: 'passed-only',
+    maxWorkers: 4, // most tests wait: for a deadline, a queue, a process
     projects: [
       {
         plugins: [

@@ -1,6 +1,5 @@
 /** `POST /zego/callback`, and `/zego/callback/<token>`: what ZEGOCLOUD calls. */
 import { Hono } from 'hono'
-import { decodePath } from './path.ts'
 import { answerOf, BODY_LIMIT_BYTES } from '../callback/rejection.ts'
 import { publish } from '../forward/publish.ts'
 import { log, messageOf } from '../log.ts'
@@ -8,12 +7,12 @@ import { receive, type Received } from '../receive.ts'
 import { type Env, isFault, readSettings, retentionDaysOf, type SettingFault, type Settings } from '../settings.ts'
 import { onDatabase } from '../store/database.ts'
 import { keep } from '../store/quarantine.ts'
+import { answer } from './answer.ts'
 import { readBody } from './body.ts'
+import { noteRefused, noteTaken } from './note.ts'
+import { decodePath } from './path.ts'
 import { notFound, problem } from './problem.ts'
 import { isToken } from './token.ts'
-
-/** ZEGOCLOUD repeats 2 s after the first attempt anyway. */
-const RETRY_AFTER_SECONDS = 2
 
 /** Publishing in the same moment as the answer would slow the answer down. */
 const AFTER_ANSWER_MS = 5
@@ -23,20 +22,26 @@ export const callback = new Hono<{ Bindings: Env }>()
 callback.all('/zego/callback/*', async (c) => {
   const settings = readSettings(c.env)
   if (!(await isOurPath(c.req.url, settings.pathTokens))) {
+    if (c.req.method === 'POST') c.executionCtx.waitUntil(noteRefused(c.env.DB, 'not_found', Date.now()))
     return notFound('No callback is received here. Check the path token in the URL that ZEGOCLOUD was given.')
   }
   if (c.req.method !== 'POST') return methodNotAllowed()
   const received = await take(c.req.raw, settings, c.env)
   report(received, c.req.header('cf-ray') ?? crypto.randomUUID())
-  c.executionCtx.waitUntil(afterAnswer(received, settings, c.env))
+  c.executionCtx.waitUntil(afterAnswer(received, settings, c.env, c.req.url))
   return answer(received)
 })
 
 /** Whether the path has the token that is asked for. While that setting cannot be read, no path can be judged. */
 async function isOurPath(url: string, tokens: Settings['pathTokens']): Promise<boolean> {
   if (isFault(tokens) || tokens.length === 0) return true
-  const given = new URL(url).pathname.slice('/zego/callback/'.length).replace(/\/$/, '')
+  const given = givenToken(url)
   return (await isToken(given, tokens)) || isToken(decodePath(given), tokens)
+}
+
+/** What follows `/zego/callback/` in the path, as it stands. */
+function givenToken(url: string): string {
+  return new URL(url).pathname.slice('/zego/callback/'.length).replace(/\/$/, '')
 }
 
 async function take(request: Request, settings: Settings, env: Env): Promise<Received> {
@@ -51,23 +56,6 @@ async function take(request: Request, settings: Settings, env: Env): Promise<Rec
 
 function notConfigured({ setting, why }: SettingFault): Received {
   return { status: 'refused', rejection: { code: 'not_configured', setting, why } }
-}
-
-function answer(received: Received): Response {
-  switch (received.status) {
-    case 'stored':
-    case 'duplicate':
-      return Response.json({ status: received.status, task_id: received.task_id })
-    case 'quarantined':
-      return Response.json({ status: received.status, id: received.id, reason: received.reason }, { status: 202 })
-    case 'accepted':
-      return Response.json({ status: received.status, task_id: received.task_id }, { status: 202 })
-    case 'refused': {
-      const { code } = received.rejection
-      const headers = code === 'storage_unavailable' ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}
-      return problem({ code, ...answerOf(received.rejection), headers })
-    }
-  }
 }
 
 function methodNotAllowed(): Response {
@@ -91,7 +79,7 @@ function report(received: Received, request_id: string): void {
 }
 
 /** Never throws: what fails here is published by the sweep, or was evidence, kept at best effort. */
-async function afterAnswer(received: Received, settings: Settings, env: Env): Promise<void> {
+async function afterAnswer(received: Received, settings: Settings, env: Env, url: string): Promise<void> {
   if (received.status === 'stored') {
     await scheduler.wait(AFTER_ANSWER_MS)
     await publish([received.publication], env, retentionDaysOf(settings), Date.now())
@@ -104,4 +92,7 @@ async function afterAnswer(received: Received, settings: Settings, env: Env): Pr
       log('warn', 'callback.unkept', { reason: exhibit.reason, why: messageOf(error) })
     }
   }
+  const now = Date.now()
+  if (received.status === 'refused') await noteRefused(env.DB, received.rejection.code, now)
+  else await noteTaken(env.DB, givenToken(url) !== '', now)
 }

@@ -6,3 +6,8 @@ export function decodePath(part: string): string {
     return part
   }
 }
+
+/** The n-th part of a URL's path, decoded. Hono decodes less than all of it (`%2F`, `%25`), and an id may hold anything. */
+export function partOf(url: string, n: number): string {
+  return decodePath(new URL(url).pathname.split('/')[n] ?? '')
+}

@@ -38,8 +38,8 @@ export function isWork(message: Message<IntakeMessage>): message is Message<Work
 export type AsideStores = Pick<Env, 'INTAKE' | 'ASIDE'>
 
 /** With D1's own deadline they stay under the 5 s that an answer may take. */
-export const INTAKE_DEADLINE_MS = 1_200
-export const ASIDE_DEADLINE_MS = 1_200
+export const INTAKE_DEADLINE_MS = 1_000
+export const ASIDE_DEADLINE_MS = 1_000
 
 /** A queue takes 128 KB a message, with some overhead of its own. */
 const MESSAGE_LIMIT_BYTES = 127_000

@@ -20,22 +20,24 @@ export async function consumeCallbacks(
   now: number,
 ): Promise<void> {
   const publications: Publication[] = []
+  let outage: Error | undefined
   for (const message of messages.toSorted((a, b) => a.body.received_at - b.body.received_at)) {
     try {
+      if (outage) throw outage // the others would only wait for it too
       const publication = await settleAside(message.body, env.DB)
       if (publication) publications.push(publication)
       message.ack()
     } catch (error) {
-      await keepWaiting(message, error, env, now)
+      outage ??= (await isOutage(error, env.DB)) ? new Error('D1 is down', { cause: error }) : undefined
+      log(outage ? 'warn' : 'error', 'intake.unsettled', { attempts: message.attempts, why: messageOf(error) })
+      await keepWaiting(message, outage !== undefined, env, now)
     }
   }
   await publish(publications, env, retentionDaysOf(readSettings(env)), now)
 }
 
-async function keepWaiting(message: Message<CallbackMessage>, error: unknown, env: Env, now: number): Promise<void> {
+async function keepWaiting(message: Message<CallbackMessage>, outage: boolean, env: Env, now: number): Promise<void> {
   const { attempts, body } = message
-  const outage = await isOutage(error, env.DB)
-  log(outage ? 'warn' : 'error', 'intake.unsettled', { attempts, outage, why: messageOf(error) })
   const isOld = attempts >= MOST_ATTEMPTS || now - body.received_at >= LONGEST_STAY_MS
   const isRefused = !outage && attempts >= MOST_REFUSALS
   const delaySeconds = Math.min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), LONGEST_RETRY_SECONDS)

@@ -89,7 +89,7 @@ export async function mark(db: D1Database, marks: readonly Mark[]): Promise<void
 const LATE_MS = 15 * 60_000
 
 /** How many waiting rows are looked at, so that a large backlog costs no more than a small one. */
-const LOOKED_AT = 100
+const LOOKED_AT = 90
 
 export const isEventLate = (db: D1Database, now: number) => isLate(db, 0, now - LATE_MS)
 export const isKvLate = (db: D1Database, now: number) => isLate(db, 1, now - 2 * PUBLISH_GRACE_MS)

@@ -1,14 +1,18 @@
 /** What was kept aside: authentic callbacks that are no snapshot we can use, and evidence of forged ones. */
+import { onDatabase } from './database.ts'
 
-export type Reason =
-  | 'invalid_snapshot'
-  | 'unsupported_event'
-  | 'conflict'
-  | 'signature_reused'
-  | 'unknown_app'
-  | 'invalid_timestamp'
-  | 'stale'
-  | 'replaced'
+export const REASONS = [
+  'invalid_snapshot',
+  'unsupported_event',
+  'conflict',
+  'signature_reused',
+  'unknown_app',
+  'invalid_timestamp',
+  'stale',
+  'replaced',
+] as const
+
+export type Reason = (typeof REASONS)[number]
 
 /** One body to keep. The same content for the same reason is one row. */
 export type Exhibit = {
@@ -53,4 +57,66 @@ export async function keep(db: D1Database, exhibit: Exhibit): Promise<void> {
     .prepare(KEEP)
     .bind(exhibitId(exhibit), reason, detail, signature, task_id ?? null, receivedAt, fitting(body))
     .run()
+}
+
+/** What is shown of a row without its body. Times in milliseconds. */
+export type Kept = { id: string; reason: Reason; detail: string; task_id: string | null; received_at: number }
+
+/** With what its retry needs. */
+export type FullyKept = Kept & {
+  signature: string
+  /** As it was received. */
+  body: string
+}
+
+export type KeptFilter = {
+  reason?: Reason | undefined
+  /** Inclusive, in milliseconds. */
+  since?: number | undefined
+  /** Exclusive, in milliseconds. */
+  until?: number | undefined
+  limit: number
+  /** The `next` of the page before. */
+  after?: KeptPlace | undefined
+}
+
+/** A row's place in the list: newest first, and of one millisecond the last that came. */
+export type KeptPlace = { received_at: number; rowid: number }
+
+const LIST = (filter: string) => `
+  SELECT rowid, id, reason, detail, task_id, received_at FROM quarantine
+  WHERE ${filter} received_at >= ?1 AND (received_at, rowid) < (?2, ?3)
+  ORDER BY received_at DESC, rowid DESC LIMIT ?4`
+
+/** A page, and what leads to the next one. Throws when D1 cannot answer. */
+export async function listKept(
+  db: D1Database,
+  { reason, since, until, limit, after }: KeptFilter,
+): Promise<{ items: Kept[]; next: KeptPlace | undefined }> {
+  const end = { received_at: Math.min(until ?? Infinity, Number.MAX_SAFE_INTEGER), rowid: 0 }
+  const below = after === undefined || after.received_at >= end.received_at ? end : after
+  const bounds = [Math.max(since ?? 0, 0), below.received_at, below.rowid, limit + 1]
+  const { results } = await onDatabase(db, () =>
+    (reason === undefined
+      ? db.prepare(LIST('')).bind(...bounds)
+      : db.prepare(LIST('reason = ?5 AND')).bind(...bounds, reason)
+    ).all<Kept & KeptPlace>(),
+  )
+  const page = results.slice(0, limit)
+  const last = page.at(-1)
+  const next = results.length > limit && last ? { received_at: last.received_at, rowid: last.rowid } : undefined
+  return { items: page.map(({ rowid: _rowid, ...kept }) => kept), next }
+}
+
+const FIND = 'SELECT id, reason, detail, signature, task_id, received_at, body FROM quarantine WHERE id = ?1'
+
+/** `undefined` if there is none. Throws when D1 cannot answer. */
+export async function findKept(db: D1Database, id: string): Promise<FullyKept | undefined> {
+  const row = await onDatabase(db, () => db.prepare(FIND).bind(id).first<FullyKept>())
+  return row ?? undefined
+}
+
+/** Also when there is none. Throws when D1 does not take it. */
+export async function removeKept(db: D1Database, id: string): Promise<void> {
+  await onDatabase(db, () => db.prepare('DELETE FROM quarantine WHERE id = ?1').bind(id).run())
 }

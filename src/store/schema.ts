@@ -3,13 +3,20 @@
  *
  * Migrations only add, so that the version before goes on working while the next one is deployed.
  */
+import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 import first from './migrations/0001_first.sql'
+import pending from './migrations/0002_pending.sql'
+import reading from './migrations/0003_reading.sql'
 
 export type Migration = { name: string; sql: string }
 
 /** Every migration file, oldest first, under the name by which wrangler records it. */
-export const MIGRATIONS: readonly Migration[] = [{ name: '0001_first.sql', sql: first }]
+export const MIGRATIONS: readonly Migration[] = [
+  { name: '0001_first.sql', sql: first },
+  { name: '0002_pending.sql', sql: pending },
+  { name: '0003_reading.sql', sql: reading },
+]
 
 /** As `wrangler d1 migrations apply` makes it, so that it then has nothing to do. */
 const MAKE_RECORD_OF_MIGRATIONS = `CREATE TABLE IF NOT EXISTS "d1_migrations"(
@@ -44,10 +51,12 @@ export async function applyMigrations(db: D1Database, migrations = MIGRATIONS): 
 
 let checked = false
 
+const CHECK_DEADLINE_MS = 10_000
+
 /** Once an isolate: for what no query misses, such as an index. */
 export async function checkSchema(db: D1Database): Promise<void> {
   if (checked) return
-  await applyMigrations(db)
+  await withDeadline(applyMigrations(db), CHECK_DEADLINE_MS, 'D1')
   checked = true
 }
 

@@ -8,8 +8,9 @@
 import type { Delivery } from '../callback/delivery.ts'
 import type { Unusable } from '../callback/snapshot.ts'
 import { onDatabase } from './database.ts'
+import { noteDispute } from './disputes.ts'
 import { type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
-import { exhibitId, keep } from './quarantine.ts'
+import { exhibitId, keep, type Reason } from './quarantine.ts'
 
 export type Settlement =
   | { status: 'stored'; task_id: string; publication: Publication }
@@ -64,10 +65,16 @@ export async function settle(db: D1Database, delivery: Delivery, now = Date.now(
     const outcome = await decide(db, delivery, id, now)
     if (outcome !== 'stored' && outcome !== 'duplicate') {
       const detail = 'reason' in delivery.said ? delivery.said.detail : ''
+      await dispute(db, delivery, outcome, now)
       await keep(db, { ...delivery, reason: outcome, detail: DETAILS[outcome] ?? detail })
     }
     return settlementOf(outcome, delivery, now)
   })
+}
+
+/** A snapshot that something else stands against is put to ZEGOCLOUD, where the sweep may ask it. */
+async function dispute(db: D1Database, { said, content }: Delivery, outcome: Reason, now: number): Promise<void> {
+  if ('record' in said) await noteDispute(db, said.record, exhibitId({ reason: outcome, content }), now)
 }
 
 function settlementOf(outcome: Outcome, { said, content }: Delivery, now: number): Settlement {

@@ -75,6 +75,15 @@ describe('a signature', () => {
   })
 })
 
+describe('timestamp and nonce', () => {
+  it('have at most 1,024 characters', async () => {
+    const nonce = (length: number) => '9'.repeat(length - '1700000000'.length)
+    expect(await verify(signed('secret', '1700000000', nonce(1_024)), everyApp('secret'))).toBeUndefined()
+    expect(await verify(signed('secret', '1700000000', nonce(1_025)), everyApp('secret'))).toEqual(BAD_SIGNATURE)
+    expect(await verify(signed('secret', nonce(1_025), '1700000000'), everyApp('secret'))).toEqual(BAD_SIGNATURE)
+  })
+})
+
 describe('without a secret', () => {
   it.each(['', 'undefined', 'null', '[object Object]', 'secret'])(
     'nothing is accepted, not even signed with %j',

@@ -120,9 +120,9 @@ describe('the record of a callback', () => {
     )
     fc.assert(
       fc.property(fc.array(url), (urls) => {
-        const list = urls.map((text) => ({ url: text }))
-        expect(picturesIn(withList(JSON.stringify(list)))).toEqual(list)
-        expect(picturesIn(withList(JSON.stringify(JSON.stringify(list))))).toEqual(list)
+        const list = JSON.stringify(urls.map((text) => ({ url: text })))
+        expect(JSON.stringify(picturesIn(withList(list)))).toBe(list)
+        expect(JSON.stringify(picturesIn(withList(JSON.stringify(list))))).toBe(list)
       }),
     )
   })
@@ -294,8 +294,9 @@ describe('a usable snapshot', () => {
   })
 
   it.each(NO_TASK_IDS)('has no task_id %j', (task_id) => {
-    const body = raw({ task_id: JSON.stringify(task_id) })
-    expect(read(body)).toMatchObject({ reason: 'invalid_snapshot', detail: expect.stringMatching(/^task_id is /) })
+    // As JSON, because a lone surrogate in a failed assertion breaks the connection to the reporter.
+    const said = JSON.stringify(read(raw({ task_id: JSON.stringify(task_id) })))
+    expect(said).toMatch(/^\{"reason":"invalid_snapshot","detail":"task_id is /)
   })
 
   it.each(['...', '.a', ' ', '/', '../../etc', '%2e', 'a b', 'é', '😀', '\u00a0', '\u2028', '__proto__', '0', 'null'])(

@@ -58,7 +58,7 @@ describe('the schema that the Worker keeps by itself', () => {
 describe('new code on an old database', () => {
   const next = [
     ...MIGRATIONS,
-    { name: '0002_next.sql', sql: 'ALTER TABLE snapshots ADD COLUMN next TEXT;\nCREATE TABLE nexts (id TEXT);\n' },
+    { name: '9999_next.sql', sql: 'ALTER TABLE snapshots ADD COLUMN next TEXT;\nCREATE TABLE nexts (id TEXT);\n' },
   ]
 
   it.each([
@@ -83,7 +83,7 @@ describe('new code on an old database', () => {
   it('leaves a migration that fails out of the record, and tells why', async () => {
     const broken = [
       ...MIGRATIONS,
-      { name: '0002_broken.sql', sql: 'CREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);\n' },
+      { name: '9999_broken.sql', sql: 'CREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);\n' },
     ]
     await expect(onDatabase(env.DB, (db) => db.prepare('SELECT * FROM half').all(), broken)).rejects.toThrow('half')
     expect(await recorded()).toEqual(MIGRATIONS.map(({ name }) => name))

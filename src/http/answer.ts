@@ -1,0 +1,25 @@
+/** What became of a callback, as an answer. */
+import { answerOf } from '../callback/rejection.ts'
+import type { Received } from '../receive.ts'
+import type { Retried } from '../retry.ts'
+import { problem } from './problem.ts'
+
+/** ZEGOCLOUD repeats 2 s after the first attempt anyway. */
+const RETRY_AFTER_SECONDS = 2
+
+export function answer(received: Received | Retried['received']): Response {
+  switch (received.status) {
+    case 'stored':
+    case 'duplicate':
+      return Response.json({ status: received.status, task_id: received.task_id })
+    case 'quarantined':
+      return Response.json({ status: received.status, id: received.id, reason: received.reason }, { status: 202 })
+    case 'accepted':
+      return Response.json({ status: received.status, task_id: received.task_id }, { status: 202 })
+    case 'refused': {
+      const { code } = received.rejection
+      const headers = code === 'storage_unavailable' ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}
+      return problem({ code, ...answerOf(received.rejection), headers })
+    }
+  }
+}

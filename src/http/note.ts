@@ -1,0 +1,28 @@
+/** What the last callbacks were like, for the status page: at best effort, and once a minute an isolate at most. */
+import { log, messageOf } from '../log.ts'
+import { noteCallback, noteRefusal } from '../store/state.ts'
+
+const NOTED_FOR_MS = 60_000
+
+/** When this isolate noted what, in milliseconds. */
+const noted = new Map<string, number>()
+
+/** A verified callback, and whether its URL had a path token. Never throws. */
+export async function noteTaken(db: D1Database, withPathToken: boolean, now: number): Promise<void> {
+  await once(`taken ${withPathToken}`, now, () => noteCallback(db, withPathToken, now))
+}
+
+/** @param code why it was refused. Never throws. */
+export async function noteRefused(db: D1Database, code: string, now: number): Promise<void> {
+  await once(`refused ${code}`, now, () => noteRefusal(db, code, now))
+}
+
+async function once(what: string, now: number, note: () => Promise<void>): Promise<void> {
+  if (Math.abs(now - (noted.get(what) ?? -Infinity)) < NOTED_FOR_MS) return
+  noted.set(what, now)
+  try {
+    await note()
+  } catch (error) {
+    log('warn', 'callback.unnoted', { what, why: messageOf(error) })
+  }
+}

@@ -1,0 +1,66 @@
+/** What the routes answer with, as schemas: the documentation is made of them, and the tests hold answers against them. */
+import * as z from 'zod/mini'
+import { snapshotRecord } from '../event.ts'
+import { REASONS } from '../store/quarantine.ts'
+
+const isoTime = z.iso.datetime({ precision: 3 })
+const count = z.int().check(z.minimum(0))
+
+/** Of more than are counted, `exact` is false: there are at least so many. */
+const counted = { count, exact: z.boolean() }
+const waiting = z.object({ ...counted, oldest_at: z.nullable(isoTime) })
+
+const problem = z.looseObject({
+  type: z.string().check(z.startsWith('urn:zego-snapshots:problem:')),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  parameter: z.optional(z.string()),
+})
+
+const kept = {
+  id: z.string(),
+  reason: z.enum(REASONS),
+  detail: z.string(),
+  task_id: z.optional(z.string()),
+  received_at: isoTime,
+}
+const page = { next_cursor: z.nullable(z.string()) }
+
+const settled = z.union([
+  z.object({ status: z.enum(['stored', 'duplicate']), task_id: z.string() }),
+  z.object({ status: z.literal('quarantined'), id: z.string(), reason: z.enum(REASONS) }),
+  z.object({ status: z.literal('accepted'), task_id: z.optional(z.string()) }),
+])
+
+export const schemas = {
+  Problem: problem,
+  Snapshot: snapshotRecord,
+  SnapshotPage: z.object({ items: z.array(snapshotRecord), ...page }),
+  Kept: z.object({ ...kept, body: z.string() }),
+  KeptPage: z.object({ items: z.array(z.object(kept)), ...page }),
+  Settled: settled,
+  Status: z.object({
+    unpublished: z.object({ ...waiting.shape, without_event: waiting, without_kv_only: waiting }),
+    aside: z.object({ waiting: count, parked: count }),
+    pending: z.object(counted),
+    quarantined: z.record(z.enum(REASONS), z.object(counted)),
+    last_callback: z.nullable(z.object({ received_at: isoTime, with_path_token: z.nullable(z.boolean()) })),
+    last_refusals: z.record(z.string(), isoTime),
+  }),
+  Health: z.object({
+    status: z.enum(['ok', 'degraded', 'unhealthy']),
+    parts: z.optional(z.array(z.string())),
+  }),
+  Confirmation: z.object({
+    confirmed: z.nullable(z.boolean()),
+    stored: z.optional(z.array(z.string())),
+    zegocloud: z.optional(z.array(z.string())),
+  }),
+  Start: z.looseObject({}),
+  Registration: z.object({ vendor: z.string(), appid: z.optional(z.string()) }),
+  OpenApi: z.looseObject({ openapi: z.string(), paths: z.looseObject({}) }),
+} satisfies Record<string, z.ZodMiniType>
+
+export type SchemaName = keyof typeof schemas

@@ -1,0 +1,150 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
+import type { SnapshotRecord } from '../../src/event.ts'
+import { signedCallback } from '../callbacks.ts'
+import { deliver } from '../worker.ts'
+import { get, said } from './api.ts'
+
+type Page = { items: SnapshotRecord[]; next_cursor: string | null }
+
+async function list(query = ''): Promise<Page> {
+  const answer = await get(`/v1/snapshots${query}`)
+  expect(answer.status).toBe(200)
+  return answer.json<Page>()
+}
+
+const ids = ({ items }: Page) => items.map(({ task_id }) => task_id)
+const START = Date.UTC(2026, 5, 1)
+
+/** Tasks `t1` to `tN`, a second apart. */
+async function deliverTasks(count: number, from = 1) {
+  for (let n = from; n < from + count; n += 1) {
+    vi.useFakeTimers({ now: START + n * 1000, toFake: ['Date'] })
+    await deliver(signedCallback({ task_id: `t${n}` }))
+  }
+}
+
+async function unfinished(task_id: string, status: string, n: number) {
+  const at = new Date(START + n * 1000).toISOString()
+  const record = JSON.stringify({ task_id, status, appid: '1', vendor: 'hw', registered_at: at })
+  await env.DB.prepare('INSERT INTO snapshots (place, task_id, status, record) VALUES (?, ?, ?, ?)')
+    .bind((START + n * 1000) * 1000, task_id, status, record)
+    .run()
+}
+
+describe('GET /v1/snapshots', () => {
+  it('is empty at first', async () => {
+    expect(await list()).toEqual({ items: [], next_cursor: null })
+  })
+
+  it('lists the newest first, as whole records', async () => {
+    await deliverTasks(3)
+    const page = await list()
+    expect(ids(page)).toEqual(['t3', 't2', 't1'])
+    expect(page.next_cursor).toBeNull()
+    expect(page.items[0]).toEqual(await (await get('/v1/snapshots/t3')).json())
+  })
+
+  it('shows 20 a page unless told otherwise', async () => {
+    await deliverTasks(21)
+    expect((await list()).items).toHaveLength(20)
+    expect((await list('?limit=21')).next_cursor).toBeNull()
+  })
+
+  it('turns pages that neither repeat nor miss a task while new ones arrive', async () => {
+    await deliverTasks(7)
+    const first = await list('?limit=3')
+    await deliverTasks(2, 8)
+    const second = await list(`?limit=3&cursor=${first.next_cursor}`)
+    const third = await list(`?limit=3&cursor=${second.next_cursor}`)
+    expect([first, second, third].map(ids)).toEqual([['t7', 't6', 't5'], ['t4', 't3', 't2'], ['t1']])
+    expect(third.next_cursor).toBeNull()
+  })
+
+  it('tells tasks of the same millisecond apart', async () => {
+    vi.useFakeTimers({ now: START, toFake: ['Date'] })
+    for (let n = 1; n <= 5; n += 1) await deliver(signedCallback({ task_id: `t${n}` }))
+    const first = await list('?limit=2')
+    const second = await list(`?limit=3&cursor=${first.next_cursor}`)
+    expect([...ids(first), ...ids(second)].toSorted()).toEqual(['t1', 't2', 't3', 't4', 't5'])
+  })
+
+  it('filters by time: since inclusive, until exclusive', async () => {
+    await deliverTasks(4)
+    const at = (n: number) => new Date(START + n * 1000).toISOString()
+    expect(ids(await list(`?since=${at(2)}&until=${at(4)}`))).toEqual(['t3', 't2'])
+    expect(ids(await list(`?since=2026-06-01T08:00:04%2B08:00`))).toEqual(['t4'])
+    expect(ids(await list(`?until=2026-06-01`))).toEqual([])
+    expect(ids(await list(`?since=0001-01-01&until=9999-12-31T23:59:59Z`))).toHaveLength(4)
+  })
+
+  it('filters by status', async () => {
+    await deliverTasks(2)
+    await unfinished('p1', 'pending', 3)
+    await unfinished('f1', 'failed', 4)
+    await unfinished('p2', 'pending', 5)
+    expect(ids(await list())).toEqual(['p2', 'f1', 'p1', 't2', 't1'])
+    expect(ids(await list('?status=pending'))).toEqual(['p2', 'p1'])
+    expect(ids(await list('?status=failed'))).toEqual(['f1'])
+    expect(ids(await list('?status=completed'))).toEqual(['t2', 't1'])
+    const first = await list('?status=pending&limit=1')
+    expect(ids(await list(`?status=pending&limit=1&cursor=${first.next_cursor}`))).toEqual(['p1'])
+  })
+
+  it('finds what is completed behind any number of tasks that are not', async () => {
+    await deliverTasks(2)
+    for (let n = 10; n < 260; n += 1) await unfinished(`p${n}`, 'pending', n)
+    const found: string[] = []
+    let cursor = ''
+    for (let pages = 0; pages < 5; pages += 1) {
+      const page = await list(`?status=completed${cursor}`)
+      found.push(...ids(page))
+      if (page.next_cursor === null) break
+      cursor = `&cursor=${page.next_cursor}`
+    }
+    expect(found).toEqual(['t2', 't1'])
+  })
+
+  it('ends a page early where its records are large', async () => {
+    const large = (n: number) => ({ ...signedCallback({ task_id: `large${n}` }), padding: 'x'.repeat(1_700_000) })
+    for (const n of [1, 2, 3, 4]) {
+      vi.useFakeTimers({ now: START + n * 1000, toFake: ['Date'] })
+      await deliver(large(n))
+    }
+    const first = await list()
+    expect(ids(first)).toEqual(['large4', 'large3', 'large2'])
+    expect(ids(await list(`?cursor=${first.next_cursor}`))).toEqual(['large1'])
+  })
+
+  it.each([
+    ['limit', 'limit=0'],
+    ['limit', 'limit=101'],
+    ['limit', 'limit=-1'],
+    ['limit', 'limit=1e1'],
+    ['limit', 'limit='],
+    ['limit', 'limit=2&limit=2'],
+    ['status', 'status=done'],
+    ['status', 'status='],
+    ['status', 'status=pending&status=failed'],
+    ['since', 'since=yesterday'],
+    ['since', 'since=2026-02-30T00:00:00Z'],
+    ['since', 'since=2026-01-01T00:00:00'],
+    ['until', 'until=1700000000'],
+    ['cursor', 'cursor=nowhere'],
+    ['cursor', 'cursor=q1-1'],
+    ['cursor', 'cursor='],
+    ['page', 'page=2'],
+    ['__proto__', '__proto__=1'],
+    ['toString', 'toString=1'],
+  ])('names the parameter %s that is wrong in ?%s', async (parameter, query) => {
+    const [status, body] = await said(get(`/v1/snapshots?${query}`))
+    expect([status, body]).toMatchObject([400, { code: 'invalid_request', parameter }])
+  })
+
+  it('says so when D1 does not answer', async () => {
+    vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
+      throw new Error('D1_ERROR: down')
+    })
+    expect(await said(get('/v1/snapshots'))).toMatchObject([503, { code: 'storage_unavailable' }])
+  })
+})

@@ -1,0 +1,207 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
+import { signedCallback } from '../callbacks.ts'
+import { cron, deliver, events, read, recordInKv, request, rows } from '../worker.ts'
+import { api, del, get, post, said } from './api.ts'
+
+const down = () => Promise.reject(new Error('down'))
+
+async function pending(task_id: string) {
+  const record = { task_id, status: 'pending', appid: '1', vendor: 'hw', registered_at: '2026-01-01T00:00:00.000Z' }
+  await read('anything') // makes the schema
+  await env.DB.prepare(`INSERT INTO snapshots (place, task_id, status, record) VALUES (1, ?, 'pending', ?)`)
+    .bind(task_id, JSON.stringify(record))
+    .run()
+  return record
+}
+
+describe('waiting for a record', () => {
+  it('is answered once the callback has come', async () => {
+    const waiting = get('/v1/snapshots/awaited?wait=25')
+    await scheduler.wait(50)
+    await deliver(signedCallback({ task_id: 'awaited' }))
+    expect(await said(waiting)).toMatchObject([200, { status: 'completed' }])
+  })
+
+  it('waits for a pending task to finish', async () => {
+    await pending('started')
+    const waiting = get('/v1/snapshots/started?wait=25')
+    await scheduler.wait(50)
+    await deliver(signedCallback({ task_id: 'started' }))
+    expect(await said(waiting)).toMatchObject([200, { status: 'completed' }])
+  })
+
+  it('ends with what there is', async () => {
+    const record = await pending('slow')
+    expect(await said(get('/v1/snapshots/slow?wait=1'))).toEqual([200, record])
+    expect(await said(get('/v1/snapshots/unknown?wait=1'))).toMatchObject([404, { code: 'not_found' }])
+  })
+
+  it('looks at D1 fewer times than the free plan allows', async () => {
+    await deliver(signedCallback())
+    const prepare = vi.spyOn(env.DB, 'prepare')
+    let now = Date.now()
+    vi.spyOn(Date, 'now').mockImplementation(() => now)
+    vi.spyOn(scheduler, 'wait').mockImplementation(async (ms) => {
+      expect(ms).toBeLessThan(1000)
+      now += ms
+    })
+    await get('/v1/snapshots/unknown?wait=25')
+    expect(prepare.mock.calls.length).toBeLessThan(35)
+  })
+
+  it('goes on while D1 fails for a moment', async () => {
+    await read('anything')
+    const prepare = vi.spyOn(env.DB, 'prepare').mockImplementationOnce(() => {
+      throw new Error('D1_ERROR: down')
+    })
+    const waiting = get('/v1/snapshots/later?wait=25')
+    await scheduler.wait(50)
+    prepare.mockRestore()
+    await deliver(signedCallback({ task_id: 'later' }))
+    expect((await waiting).status).toBe(200)
+  })
+
+  it.each(['wait=26', 'wait=-1', 'wait=', 'wait=soon', 'wait=1.5', 'wait=1&wait=2'])('refuses ?%s', async (query) => {
+    const [status, body] = await said(get(`/v1/snapshots/x?${query}`))
+    expect([status, body]).toMatchObject([400, { code: 'invalid_request', parameter: 'wait' }])
+  })
+})
+
+describe('the entity tag', () => {
+  it('saves who has the record already from reading it again', async () => {
+    await deliver(signedCallback({ task_id: 'tagged' }))
+    const first = await get('/v1/snapshots/tagged')
+    const etag = first.headers.get('etag')!
+    expect(etag).toMatch(/^"[0-9a-f]{32}"$/)
+    for (const named of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      const again = await api('/v1/snapshots/tagged', { headers: { 'if-none-match': named } })
+      expect([again.status, again.headers.get('etag'), await again.text()]).toEqual([304, etag, ''])
+    }
+    for (const named of ['"other"', etag.slice(1, -1), 'W/"other"']) {
+      expect((await api('/v1/snapshots/tagged', { headers: { 'if-none-match': named } })).status).toBe(200)
+    }
+  })
+
+  it('is the same when KV answers in place of D1', async () => {
+    await deliver(signedCallback({ task_id: 'tagged' }))
+    const etag = (await get('/v1/snapshots/tagged')).headers.get('etag')
+    vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
+      throw new Error('D1_ERROR: down')
+    })
+    expect((await get('/v1/snapshots/tagged')).headers.get('etag')).toBe(etag)
+  })
+
+  it('is another one for another record', async () => {
+    await deliver(signedCallback({ task_id: 'a' }))
+    await deliver(signedCallback({ task_id: 'b' }))
+    const tags = await Promise.all(['a', 'b'].map(async (id) => (await read(id)).headers.get('etag')))
+    expect(tags[0]).not.toBe(tags[1])
+  })
+
+  it('lets no shared cache keep a record', async () => {
+    await deliver(signedCallback({ task_id: 'private' }))
+    expect((await read('private')).headers.get('cache-control')).toContain('private')
+  })
+})
+
+describe('POST /v1/snapshots/{task_id}/republish', () => {
+  it('writes KV and sends the event again, with the same id', async () => {
+    await deliver(signedCallback({ task_id: 'again/1' }))
+    await events('again/1')
+    await env.RESULTS.delete('again/1')
+    expect(await said(post('/v1/snapshots/again%2F1/republish'))).toEqual([
+      202,
+      { status: 'accepted', task_id: 'again/1' },
+    ])
+    expect(await recordInKv('again/1')).toMatchObject({ task_id: 'again/1' })
+    const [first, second] = await events('again/1', 2)
+    expect(second).toEqual(first)
+    expect(await rows('SELECT publish_at FROM snapshots')).toEqual([{ publish_at: null }])
+  })
+
+  it('is done by the sweep where its own request could not', async () => {
+    await deliver(signedCallback({ task_id: 'swept' }))
+    await env.RESULTS.delete('swept')
+    const put = vi.spyOn(env.RESULTS, 'put').mockImplementation(down)
+    expect((await post('/v1/snapshots/swept/republish')).status).toBe(202)
+    put.mockRestore()
+    vi.useFakeTimers({ now: Date.now() + 3_600_000, toFake: ['Date'] })
+    await cron()
+    expect(await recordInKv('swept')).toMatchObject({ task_id: 'swept' })
+  })
+
+  it('tries KV once more after KV refused it for good', async () => {
+    const put = vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('KV PUT failed: 413 Value too large'))
+    await deliver(signedCallback({ task_id: 'refused' }))
+    put.mockRestore()
+    await post('/v1/snapshots/refused/republish')
+    expect(await recordInKv('refused')).toMatchObject({ task_id: 'refused' })
+    expect(await rows('SELECT kv_refused FROM snapshots')).toEqual([{ kv_refused: null }])
+  })
+
+  it('is refused for a task that has not finished, or is not known', async () => {
+    await pending('started')
+    expect(await said(post('/v1/snapshots/started/republish'))).toMatchObject([409, { code: 'not_finished' }])
+    expect(await said(post('/v1/snapshots/unknown/republish'))).toMatchObject([404, { code: 'not_found' }])
+    expect(await said(post('/v1/snapshots/started/republish?force=1'))).toMatchObject([400, { parameter: 'force' }])
+  })
+})
+
+describe('DELETE /v1/snapshots/{task_id}', () => {
+  it('takes the record out of D1 and KV, any number of times', async () => {
+    await deliver(signedCallback({ task_id: 'a/b' }))
+    for (let n = 0; n < 2; n += 1) expect(await said(del('/v1/snapshots/a%2Fb'))).toEqual([204, null])
+    expect((await read('a/b')).status).toBe(404)
+    expect(await recordInKv('a/b')).toBeNull()
+    expect(await said(del(`/v1/snapshots/${'x'.repeat(600)}`))).toEqual([204, null])
+  })
+
+  it('leaves the signatures in the ledger: a swapped body is found all the same', async () => {
+    const callback = signedCallback({ task_id: 'gone' })
+    await deliver(callback)
+    await del('/v1/snapshots/gone')
+    expect((await deliver({ ...callback, vendor: 'hw' })).status).toBe(409)
+    expect(await rows('SELECT count(*) AS n FROM ledger')).toEqual([{ n: 1 }])
+  })
+
+  it('forgets nothing by halves: while KV fails, D1 keeps the row', async () => {
+    await deliver(signedCallback({ task_id: 'kept' }))
+    const broken = vi.spyOn(env.RESULTS, 'delete').mockImplementation(down)
+    expect(await said(del('/v1/snapshots/kept'))).toMatchObject([503, { code: 'storage_unavailable' }])
+    expect((await read('kept')).status).toBe(200)
+    broken.mockRestore()
+    expect((await del('/v1/snapshots/kept')).status).toBe(204)
+  })
+
+  it('says so when D1 fails', async () => {
+    await deliver(signedCallback({ task_id: 'kept' }))
+    vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
+      throw new Error('D1_ERROR: down')
+    })
+    expect((await del('/v1/snapshots/kept')).status).toBe(503)
+  })
+
+  it('deletes in KV again what was being published meanwhile', async () => {
+    const put = vi.spyOn(env.RESULTS, 'put').mockImplementation(down)
+    await deliver(signedCallback({ task_id: 'racing' }))
+    put.mockRestore()
+    vi.spyOn(scheduler, 'wait').mockImplementation(() => env.RESULTS.put('racing', '{}')) // the publication in flight
+    expect((await del('/v1/snapshots/racing')).status).toBe(204)
+    expect(await recordInKv('racing')).toBeNull()
+  })
+})
+
+it.each([
+  ['GET', '/v1/snapshots'],
+  ['GET', '/v1/snapshots/x'],
+  ['POST', '/v1/snapshots/x/republish'],
+  ['DELETE', '/v1/snapshots/x'],
+  ['GET', '/v1/quarantine'],
+  ['GET', '/v1/quarantine/x'],
+  ['POST', '/v1/quarantine/x/retry'],
+  ['DELETE', '/v1/quarantine/x'],
+  ['GET', '/v1/status'],
+])('asks for the token: %s %s', async (method, path) => {
+  expect((await request(`https://receiver.test${path}`, { method })).status).toBe(401)
+})

@@ -1,0 +1,334 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
+import { type Fields, sign, signedCallback } from '../callbacks.ts'
+import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
+import { del, get, post, said } from './api.ts'
+
+type Item = { id: string; reason: string; detail: string; task_id?: string; received_at: string; body?: string }
+type Page = { items: Item[]; next_cursor: string | null }
+
+const list = async (query = '') => (await get(`/v1/quarantine${query}`)).json<Page>()
+const at = (id: string) => `/v1/quarantine/${encodeURIComponent(id)}`
+
+/** The only one that is kept. */
+async function only(): Promise<Item> {
+  const { items } = await list()
+  expect(items).toHaveLength(1)
+  return items[0]!
+}
+
+async function vendorOf(task_id: string) {
+  return ((await (await read(task_id)).json()) as { vendor?: string }).vendor
+}
+
+describe('GET /v1/quarantine', () => {
+  it('lists what was kept, newest first, without the bodies', async () => {
+    const START = Date.UTC(2026, 5, 1)
+    for (let n = 0; n < 5; n += 1) {
+      vi.useFakeTimers({ now: START + n * 1000, toFake: ['Date'] })
+      await deliver(signedCallback({ event: 'compose', task_id: `t${n}` }))
+    }
+    const first = await list('?limit=2')
+    await deliver(signedCallback({ event: 'compose', task_id: 'newer' }))
+    const second = await list(`?limit=2&cursor=${first.next_cursor}`)
+    const third = await list(`?limit=2&cursor=${second.next_cursor}`)
+    const ids = [first, second, third].map(({ items }) => items.map(({ task_id }) => task_id))
+    expect(ids).toEqual([['t4', 't3'], ['t2', 't1'], ['t0']])
+    expect(third.next_cursor).toBeNull()
+    expect(first.items[0]).toEqual({
+      id: expect.stringMatching(/^unsupported_event:[0-9a-f]{64}$/),
+      reason: 'unsupported_event',
+      detail: expect.stringContaining('compose'),
+      task_id: 't4',
+      received_at: new Date(START + 4000).toISOString(),
+    })
+    const since = new Date(START + 1000).toISOString()
+    const until = new Date(START + 3000).toISOString()
+    const ranged = await list(`?since=${since}&until=${until}`)
+    expect(ranged.items.map(({ task_id }) => task_id)).toEqual(['t2', 't1'])
+  })
+
+  it('tells what came in the same millisecond apart', async () => {
+    vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] })
+    for (let n = 0; n < 3; n += 1) await deliver(signedCallback({ event: 'compose', task_id: `t${n}` }))
+    const first = await list('?limit=1&reason=unsupported_event')
+    const second = await list(`?limit=2&reason=unsupported_event&cursor=${first.next_cursor}`)
+    expect([...first.items, ...second.items].map(({ task_id }) => task_id)).toEqual(['t2', 't1', 't0'])
+  })
+
+  it('filters by reason', async () => {
+    await deliver(signedCallback({ event: 'compose' }))
+    await deliver(signedCallback({ task_id: '' }))
+    expect((await list('?reason=invalid_snapshot')).items.map(({ reason }) => reason)).toEqual(['invalid_snapshot'])
+    expect((await list('?reason=stale')).items).toEqual([])
+  })
+
+  it.each([
+    ['reason', 'reason=other'],
+    ['reason', 'reason=stale&reason=stale'],
+    ['status', 'status=pending'],
+    ['cursor', 'cursor=s1'],
+    ['limit', 'limit=1000'],
+  ])('names the parameter %s that is wrong in ?%s', async (parameter, query) => {
+    expect(await said(get(`/v1/quarantine?${query}`))).toMatchObject([400, { code: 'invalid_request', parameter }])
+  })
+})
+
+describe('what is kept', () => {
+  it('is shown with its body as it was received, under its id percent-encoded or not', async () => {
+    const body = JSON.stringify(signedCallback({ event: 'compose' }), null, 3)
+    await deliver(body)
+    const { id, ...rest } = await only()
+    for (const path of [at(id), `/v1/quarantine/${id}`]) {
+      expect(await said(get(path))).toEqual([200, { id, ...rest, body }])
+    }
+    expect(await said(get(at('conflict:none')))).toMatchObject([404, { code: 'not_found' }])
+  })
+
+  it('is deleted, any number of times', async () => {
+    await deliver(signedCallback({ event: 'compose' }))
+    const { id } = await only()
+    for (let n = 0; n < 2; n += 1) expect(await said(del(at(id)))).toEqual([204, null])
+    expect((await list()).items).toEqual([])
+  })
+
+  it('says so when D1 does not answer', async () => {
+    vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
+      throw new Error('D1_ERROR: down')
+    })
+    for (const answer of [get('/v1/quarantine'), get(at('x')), post(`${at('x')}/retry`), del(at('x'))]) {
+      expect(await said(answer)).toMatchObject([503, { code: 'storage_unavailable' }])
+    }
+  })
+})
+
+describe('a retry', () => {
+  const old = () => String(Math.floor(Date.now() / 1000) - 10_000)
+
+  it('stores what was refused for its time, at its own time, and publishes it', async () => {
+    const timestamp = old()
+    await deliver(signedCallback({ task_id: 'stale', timestamp }))
+    const { id, reason, received_at } = await only()
+    expect(reason).toBe('stale')
+    expect(await said(post(`${at(id)}/retry`))).toEqual([200, { status: 'stored', task_id: 'stale' }])
+    expect((await list()).items).toEqual([])
+    expect(await (await read('stale')).json()).toMatchObject({
+      received_at,
+      signed_at: new Date(Number(timestamp) * 1000).toISOString(),
+    })
+    expect(await events('stale')).toHaveLength(1)
+    expect(await recordInKv('stale')).toMatchObject({ task_id: 'stale' })
+    expect(await said(post(`${at(id)}/retry`))).toMatchObject([404, { code: 'not_found' }])
+  })
+
+  it('passes the ledger: a signature that was used since is found', async () => {
+    const callback = signedCallback({ task_id: 'stale', timestamp: old() })
+    await deliver(callback)
+    const { id } = await only()
+    await deliver({ ...callback, task_id: 'other' }, { SIGNATURE_TOLERANCE_SECONDS: 0 })
+    expect(await said(post(`${at(id)}/retry`))).toMatchObject([409, { code: 'signature_reused' }])
+    expect((await read('stale')).status).toBe(404)
+  })
+
+  it('of what was stored meanwhile is a duplicate, and gone', async () => {
+    const callback = signedCallback({ task_id: 'stale', timestamp: old() })
+    await deliver(callback)
+    await deliver(callback, { SIGNATURE_TOLERANCE_SECONDS: 0 })
+    const { id } = await only()
+    expect(await said(post(`${at(id)}/retry`))).toEqual([200, { status: 'duplicate', task_id: 'stale' }])
+    expect((await list()).items).toEqual([])
+  })
+
+  it.each([
+    ['another event', { event: 'compose' }, 'unsupported_event'],
+    ['no usable snapshot', { task_id: '' }, 'invalid_snapshot'],
+  ])('of %s is answered as before, and it stays', async (_title, fields, reason) => {
+    await deliver(signedCallback(fields))
+    const { id } = await only()
+    for (const query of ['', '?replace=false', '?replace=true']) {
+      expect(await said(post(`${at(id)}/retry${query}`))).toEqual([202, { status: 'quarantined', id, reason }])
+    }
+    await only()
+  })
+
+  it('of what no longer decodes is refused, and it stays', async () => {
+    await deliver(signedCallback({ event: 'compose' }))
+    await env.DB.prepare(`UPDATE quarantine SET body = '{'`).run()
+    const { id } = await only()
+    expect(await said(post(`${at(id)}/retry`))).toMatchObject([400, { code: 'undecodable' }])
+    await only()
+  })
+
+  it.each(['replace=yes', 'replace=', 'replace=true&replace=true', 'force=true'])('refuses ?%s', async (query) => {
+    const parameter = query.split('=')[0]
+    expect(await said(post(`${at('x')}/retry?${query}`))).toMatchObject([400, { code: 'invalid_request', parameter }])
+  })
+
+  it('ends the same when a store failed half-way', async () => {
+    await deliver(signedCallback({ task_id: 'stale', timestamp: old() }))
+    const { id } = await only()
+    vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1_ERROR: no idea'))
+    expect((await post(`${at(id)}/retry`)).status).toBe(503)
+    await only()
+    expect((await post(`${at(id)}/retry`)).status).toBe(200)
+  })
+})
+
+describe('a conflict', () => {
+  async function conflict(task_id: string): Promise<Item> {
+    await deliver(signedCallback({ task_id, vendor: 'tencent' }))
+    await deliver(signedCallback({ task_id, vendor: 'hw' }))
+    return only()
+  }
+
+  it('stays one without replace', async () => {
+    const { id } = await conflict('task')
+    expect(await said(post(`${at(id)}/retry`))).toEqual([202, { status: 'quarantined', id, reason: 'conflict' }])
+    expect(await vendorOf('task')).toBe('tencent')
+    await only()
+  })
+
+  it('wins with replace: it is stored and published, and what it replaced is kept', async () => {
+    const { id } = await conflict('replaced')
+    const loser = await (await read('replaced')).text()
+    expect(await said(post(`${at(id)}/retry?replace=true`))).toEqual([200, { status: 'stored', task_id: 'replaced' }])
+    expect(await vendorOf('replaced')).toBe('hw')
+    expect(await recordInKv('replaced')).toMatchObject({ vendor: 'hw' })
+    const [first, second] = await events('replaced', 2)
+    expect(first!.id).not.toBe(second!.id)
+
+    const kept = await only()
+    expect(kept).toMatchObject({ reason: 'replaced', task_id: 'replaced' })
+    expect(await (await get(at(kept.id))).json()).toMatchObject({ body: loser })
+    expect((await deliver(signedCallback({ task_id: 'replaced', vendor: 'hw' }))).status).toBe(200)
+  })
+
+  it('can be undone: what was replaced wins again', async () => {
+    const { id } = await conflict('undone')
+    const before = await (await read('undone')).text()
+    await post(`${at(id)}/retry?replace=true`)
+    const kept = await only()
+    expect(await said(post(`${at(kept.id)}/retry`))).toEqual([
+      202,
+      { status: 'quarantined', id: kept.id, reason: 'replaced' },
+    ])
+    expect((await post(`${at(kept.id)}/retry?replace=true`)).status).toBe(200)
+    expect(await (await read('undone')).text()).toBe(before)
+    expect((await only()).reason).toBe('replaced')
+  })
+
+  it('is stored without replace once nothing stands against it', async () => {
+    const { id } = await conflict('free')
+    await del('/v1/snapshots/free')
+    expect(await said(post(`${at(id)}/retry`))).toEqual([200, { status: 'stored', task_id: 'free' }])
+  })
+
+  it('ends the same when D1 took the replacement and then failed', async () => {
+    const { id } = await conflict('twice')
+    const batch = env.DB.batch.bind(env.DB)
+    vi.spyOn(env.DB, 'batch').mockImplementationOnce(async (statements) => {
+      await batch(statements)
+      throw new Error('D1_ERROR: Network connection lost.')
+    })
+    expect(await said(post(`${at(id)}/retry?replace=true`))).toEqual([200, { status: 'stored', task_id: 'twice' }])
+    expect(await vendorOf('twice')).toBe('hw')
+    expect((await only()).reason).toBe('replaced')
+  })
+
+  it('replaces nothing by halves when D1 fails', async () => {
+    const { id } = await conflict('whole')
+    const ledger = await rows('SELECT * FROM ledger ORDER BY signature')
+    vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1_ERROR: no idea'))
+    expect((await post(`${at(id)}/retry?replace=true`)).status).toBe(503)
+    expect(await vendorOf('whole')).toBe('tencent')
+    expect((await only()).id).toBe(id)
+    expect(await rows('SELECT * FROM ledger ORDER BY signature')).toEqual(ledger)
+  })
+})
+
+describe('a reused signature', () => {
+  /** A forged body that came first, and the genuine one that was refused. */
+  async function forgedFirst(forged: Partial<Fields>): Promise<Item> {
+    const genuine = signedCallback({ task_id: 'genuine', vendor: 'tencent' })
+    await deliver({ ...genuine, ...forged })
+    expect((await deliver(genuine)).status).toBe(409)
+    return only()
+  }
+
+  it('stays refused without replace', async () => {
+    const { id } = await forgedFirst({ task_id: 'forged' })
+    expect(await said(post(`${at(id)}/retry`))).toMatchObject([409, { code: 'signature_reused' }])
+    await only()
+  })
+
+  it('stays refused without replace, though the ledger has forgotten it', async () => {
+    const { id } = await forgedFirst({ task_id: 'forged' })
+    await env.DB.prepare('DELETE FROM ledger').run()
+    expect((await post(`${at(id)}/retry`)).status).toBe(409)
+    expect((await read('genuine')).status).toBe(404)
+  })
+
+  it('wins with replace over another task that came under it, which leaves D1 and KV', async () => {
+    vi.spyOn(scheduler, 'wait').mockResolvedValue(undefined)
+    const { id } = await forgedFirst({ task_id: 'forged' })
+    expect(await recordInKv('forged')).not.toBeNull()
+    expect(await said(post(`${at(id)}/retry?replace=true`))).toEqual([200, { status: 'stored', task_id: 'genuine' }])
+    expect([(await read('genuine')).status, (await read('forged')).status]).toEqual([200, 404])
+    expect(await recordInKv('forged')).toBeNull()
+    expect(await only()).toMatchObject({ reason: 'replaced', task_id: 'forged' })
+  })
+
+  it('wins with replace over other content of its task', async () => {
+    const { id } = await forgedFirst({ vendor: 'hw' })
+    await post(`${at(id)}/retry?replace=true`)
+    expect(await vendorOf('genuine')).toBe('tencent')
+    expect(await only()).toMatchObject({ reason: 'replaced', task_id: 'genuine' })
+  })
+
+  it('is the winner’s from then on: its retries are duplicates, and the forgery is refused', async () => {
+    const genuine = signedCallback({ task_id: 'genuine' })
+    const forged = { ...genuine, task_id: 'forged' }
+    await deliver(forged)
+    await deliver(genuine)
+    const { id } = await only()
+    vi.spyOn(scheduler, 'wait').mockResolvedValue(undefined)
+    await post(`${at(id)}/retry?replace=true`)
+    expect(await said(deliver(genuine))).toEqual([200, { status: 'duplicate', task_id: 'genuine' }])
+    expect((await deliver(forged)).status).toBe(409)
+  })
+
+  it('leaves a task alone whose content another signature brought', async () => {
+    const timestamp = String(Math.floor(Date.now() / 1000))
+    const shared = { timestamp, nonce: 'x', signature: sign('secret', timestamp, 'x') }
+    await deliver(signedCallback({ task_id: 'honest' }))
+    await scheduler.wait(2)
+    await deliver({ ...signedCallback({ task_id: 'honest' }), ...shared }) // a duplicate
+    await deliver({ ...signedCallback({ task_id: 'second' }), ...shared })
+    const { id } = await only()
+    await post(`${at(id)}/retry?replace=true`)
+    expect([(await read('honest')).status, (await read('second')).status]).toEqual([200, 200])
+  })
+
+  it('keeps both while KV fails', async () => {
+    const { id } = await forgedFirst({ task_id: 'forged' })
+    vi.spyOn(env.RESULTS, 'delete').mockRejectedValue(new Error('KV is down'))
+    expect((await post(`${at(id)}/retry?replace=true`)).status).toBe(503)
+    expect((await read('forged')).status).toBe(200)
+    expect((await only()).id).toBe(id)
+  })
+})
+
+it('a replaced record keeps its 30 days, however old it is', async () => {
+  const old = Date.now() - 40 * 86_400_000
+  vi.useFakeTimers({ now: old, toFake: ['Date'] })
+  await deliver(signedCallback({ task_id: 'old', vendor: 'tencent' }))
+  vi.setSystemTime(old + 40 * 86_400_000)
+  await deliver(signedCallback({ task_id: 'old', vendor: 'hw' }))
+  const { id } = await only()
+  await post(`${at(id)}/retry?replace=true`)
+  await cron()
+  expect((await only()).reason).toBe('replaced')
+  vi.setSystemTime(old + 71 * 86_400_000)
+  await cron()
+  expect((await list()).items).toEqual([])
+})

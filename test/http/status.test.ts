@@ -1,0 +1,122 @@
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { signedCallback } from '../callbacks.ts'
+import { deliver, request, rows } from '../worker.ts'
+import { get, said } from './api.ts'
+
+/** What was noted is noted again after a minute: each test has a time of its own. */
+let clock = Date.now()
+beforeEach(() => {
+  clock += 3_600_000
+  vi.useFakeTimers({ now: clock, toFake: ['Date'] })
+})
+
+const timeAt = (ms: number) => new Date(clock + ms).toISOString()
+const none = { count: 0, exact: true }
+const nothingWaits = { ...none, oldest_at: null }
+
+async function status(settings = {}): Promise<Record<string, unknown>> {
+  const [code, body] = await said(get('/v1/status', settings))
+  expect(code).toBe(200)
+  return body as Record<string, unknown>
+}
+
+describe('GET /v1/status', () => {
+  it('tells of nothing at first', async () => {
+    expect(await status()).toEqual({
+      unpublished: { ...nothingWaits, without_event: nothingWaits, without_kv_only: nothingWaits },
+      aside: { waiting: 0, parked: 0 },
+      pending: none,
+      quarantined: {
+        invalid_snapshot: none,
+        unsupported_event: none,
+        conflict: none,
+        signature_reused: none,
+        unknown_app: none,
+        invalid_timestamp: none,
+        stale: none,
+        replaced: none,
+      },
+      last_callback: null,
+      last_refusals: {},
+    })
+  })
+
+  it('counts what is not published, and tells since when the oldest has waited', async () => {
+    vi.spyOn(env.EVENTS, 'send').mockRejectedValueOnce(new Error('down'))
+    await deliver(signedCallback({ task_id: 'a' }))
+    vi.setSystemTime(clock + 5000)
+    vi.spyOn(env.RESULTS, 'put').mockRejectedValueOnce(new Error('down'))
+    await deliver(signedCallback({ task_id: 'b' }))
+    const { unpublished } = await status()
+    expect(unpublished).toEqual({
+      count: 2,
+      exact: true,
+      oldest_at: timeAt(0),
+      without_event: { count: 1, exact: true, oldest_at: timeAt(0) },
+      without_kv_only: { count: 1, exact: true, oldest_at: timeAt(5000) },
+    })
+  })
+
+  it('counts the quarantine by reason, and stops early', async () => {
+    await deliver(signedCallback({ task_id: '' }))
+    for (let n = 0; n < 12; n += 1) await deliver(signedCallback({ event: `event ${n}` }))
+    expect((await status()).quarantined).toMatchObject({
+      invalid_snapshot: { count: 1, exact: true },
+      unsupported_event: { count: 9, exact: false },
+    })
+  })
+
+  it('tells what waits in ASIDE', async () => {
+    await status()
+    await env.DB.prepare(`INSERT INTO state VALUES ('aside', '{"waiting":3,"parked":1}', 0)`).run()
+    expect((await status()).aside).toEqual({ waiting: 3, parked: 1 })
+  })
+
+  it('tells of the last callback, and whether it came with a path token', async () => {
+    await deliver(signedCallback({ task_id: 'a' }))
+    expect((await status()).last_callback).toEqual({ received_at: timeAt(0), with_path_token: false })
+    vi.setSystemTime(clock + 1000)
+    const body = JSON.stringify(signedCallback({ task_id: 'b' }))
+    await request('https://receiver.test/zego/callback/token', { method: 'POST', body })
+    expect((await status()).last_callback).toEqual({ received_at: timeAt(1000), with_path_token: true })
+  })
+
+  it('knows the last callback by its row where it was not noted', async () => {
+    await deliver(signedCallback({ task_id: 'a' }))
+    await env.DB.prepare('DELETE FROM state').run()
+    expect((await status()).last_callback).toEqual({ received_at: timeAt(0), with_path_token: null })
+  })
+
+  it('tells when a callback was last refused, by code, a wrong path too', async () => {
+    await deliver(signedCallback({}, 'wrong'))
+    vi.setSystemTime(clock + 1000)
+    await deliver('{')
+    await request('https://receiver.test/zego/callback/x', { method: 'POST' }, { CALLBACK_PATH_TOKEN: 'token' })
+    expect((await status()).last_refusals).toEqual({
+      bad_signature: timeAt(0),
+      undecodable: timeAt(1000),
+      not_found: timeAt(1000),
+    })
+  })
+
+  it('costs no write for each callback: the same news is written once a minute', async () => {
+    const noted = async () => rows(`SELECT changed_at FROM state WHERE name = 'refusal:bad_signature'`)
+    await deliver(signedCallback({}, 'wrong'))
+    vi.setSystemTime(clock + 59_999)
+    await deliver(signedCallback({}, 'wrong'))
+    expect(await noted()).toEqual([{ changed_at: clock }])
+    vi.setSystemTime(clock + 60_000)
+    await deliver(signedCallback({}, 'wrong'))
+    expect(await noted()).toEqual([{ changed_at: clock + 60_000 }])
+  })
+
+  it('takes no parameters', async () => {
+    expect(await said(get('/v1/status?x=1'))).toMatchObject([400, { code: 'invalid_request', parameter: 'x' }])
+  })
+
+  it('says so when D1 does not answer', async () => {
+    vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: down'))
+    expect(await said(get('/v1/status'))).toMatchObject([503, { code: 'storage_unavailable' }])
+  })
+})

@@ -1,0 +1,237 @@
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { LEDGER_STEPS } from '../../src/store/purge.ts'
+import { REASONS } from '../../src/store/quarantine.ts'
+import { signedCallback } from '../callbacks.ts'
+import { cron, deliver, read, recordInKv, rows } from '../worker.ts'
+
+const DAY = 86_400_000
+/** KV goes by its own clock. */
+const START = Math.floor(Date.now() / DAY) * DAY
+const days = (n: number) => vi.setSystemTime(START + n * DAY)
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: START, toFake: ['Date'] })
+})
+
+const keepTen = { RETENTION_DAYS: 10 }
+const stored = async () => (await rows('SELECT task_id FROM snapshots ORDER BY place')).map(({ task_id }) => task_id)
+
+describe('results', () => {
+  it('are kept for ever unless RETENTION_DAYS is set, or while it cannot be read', async () => {
+    await deliver(signedCallback({ task_id: 'kept' }))
+    days(10_000)
+    await cron()
+    await cron(1, { RETENTION_DAYS: 'ten' })
+    await cron(1, { RETENTION_DAYS: '' })
+    expect(await stored()).toEqual(['kept'])
+  })
+
+  it('leave D1 and KV when their days are over, not before', async () => {
+    await deliver(signedCallback({ task_id: 'old' }), keepTen)
+    await cron(1, keepTen)
+    days(1)
+    await deliver(signedCallback({ task_id: 'new' }), keepTen)
+    days(10)
+    await cron(1, keepTen)
+    expect(await stored()).toEqual(['old', 'new'])
+    vi.setSystemTime(START + 10 * DAY + 1)
+    await cron(1, keepTen)
+    expect(await stored()).toEqual(['new'])
+    expect((await read('old')).status).toBe(404)
+    expect(await recordInKv('old')).toBeNull()
+    expect(await recordInKv('new')).not.toBeNull()
+  })
+
+  it('that were put into KV before RETENTION_DAYS was set leave it too', async () => {
+    await deliver(signedCallback({ task_id: 'old' }))
+    days(20)
+    await cron(1, keepTen)
+    expect([await stored(), await recordInKv('old')]).toEqual([[], null])
+  })
+
+  it('that expire in KV by themselves cost no delete there', async () => {
+    await cron(1, keepTen)
+    days(1)
+    const put = vi.spyOn(env.RESULTS, 'put')
+    await deliver(signedCallback({ task_id: 'expiring' }), keepTen)
+    expect(put.mock.calls[0]![2]).toMatchObject({ expiration: (START + 11 * DAY) / 1000 })
+    const kvDelete = vi.spyOn(env.RESULTS, 'delete')
+    days(12)
+    await cron(1, keepTen)
+    expect(await stored()).toEqual([])
+    expect(kvDelete).not.toHaveBeenCalled()
+  })
+
+  it('stay in D1 while KV fails to delete them', async () => {
+    await deliver(signedCallback({ task_id: 'old' }))
+    days(20)
+    const broken = vi.spyOn(env.RESULTS, 'delete').mockRejectedValue(new Error('KV is down'))
+    await cron(1, keepTen)
+    expect(await stored()).toEqual(['old'])
+    broken.mockRestore()
+    await cron(1, keepTen)
+    expect(await stored()).toEqual([])
+  })
+
+  it('are never removed before they are published', async () => {
+    const send = vi.spyOn(env.EVENTS, 'send').mockRejectedValue(new Error('down'))
+    await deliver(signedCallback({ task_id: 'unpublished' }), keepTen)
+    days(20)
+    await cron(1, keepTen)
+    expect(await stored()).toEqual(['unpublished'])
+    send.mockRestore()
+    days(21)
+    await cron(1, keepTen) // publishes
+    await cron(1, keepTen)
+    expect(await stored()).toEqual([])
+  })
+
+  it('that cannot go yet hold up the others for a while only', async () => {
+    await read('x')
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+      INSERT INTO snapshots (place, task_id, status, content, record, event_due, unpublished_since)
+      SELECT i * 1000, 't' || i, 'completed', 'c', '{}', CASE WHEN i <= 600 THEN 9e15 END, 1 FROM n`,
+    ).run()
+    for (let n = 0; n < 60 && (await stored()).length > 600; n += 1) await cron(1, keepTen)
+    expect(await rows('SELECT count(*) AS n FROM snapshots')).toEqual([{ n: 600 }])
+  })
+
+  it('of pending tasks are none: they stay', async () => {
+    await read('x')
+    await env.DB.prepare(
+      `INSERT INTO snapshots (place, task_id, status, record) VALUES (1, 'pending', 'pending', '{}')`,
+    ).run()
+    await cron(1, keepTen)
+    expect(await stored()).toEqual(['pending'])
+  })
+
+  it('go in slices that read and write a bounded number of rows', async () => {
+    await read('x')
+    await cron(1, keepTen)
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+      INSERT INTO snapshots (place, task_id, status, content, record) SELECT ${START} * 1000 + 3 * 3600000000 + i, 't' || i, 'completed', 'c', '{}' FROM n`,
+    ).run()
+    days(30)
+    await cron(1, keepTen)
+    expect(await rows('SELECT count(*) AS n FROM snapshots')).toEqual([{ n: 2500 }])
+    await cron(1, keepTen)
+    expect(await stored()).toEqual([])
+  })
+})
+
+describe('the ledger', () => {
+  /** The minute at which a signature's turn comes. */
+  async function atItsTurn(settings = {}) {
+    const [row] = await rows<{ signature: string }>('SELECT signature FROM ledger')
+    await cron(minuteOf(row!.signature), settings)
+    return (await rows('SELECT signature FROM ledger')).length
+  }
+  /** Minutes since 1970 begin anywhere: the test's hour 0 is at a place of its own. */
+  const minuteOf = (signature: string) => {
+    const first = Math.floor(Date.UTC(2026, 0, 1) / 60_000) % LEDGER_STEPS
+    return (Number.parseInt(signature.slice(0, 3), 16) - first + LEDGER_STEPS) % LEDGER_STEPS
+  }
+  /** No split of it claims a later time. */
+  const callback = () => signedCallback({ nonce: 'a-nonce' })
+
+  it('is kept for ever without RETENTION_DAYS', async () => {
+    await deliver(callback())
+    days(10_000)
+    expect(await atItsTurn()).toBe(1)
+  })
+
+  it('forgets a signature after RETENTION_DAYS, and not before 30 days', async () => {
+    await deliver(callback(), keepTen)
+    days(30)
+    expect(await atItsTurn(keepTen)).toBe(1)
+    days(31)
+    expect(await atItsTurn({ RETENTION_DAYS: 40 })).toBe(1)
+    expect(await atItsTurn(keepTen)).toBe(0)
+  })
+
+  it('keeps a signature whose characters can claim a later time, until that is stale', async () => {
+    const later = String((START + 60 * DAY) / 1000)
+    await deliver(signedCallback({ nonce: later }), keepTen)
+    const [claim] = await rows<{ latest_claim: number }>('SELECT latest_claim FROM ledger')
+    expect(claim!.latest_claim).toBeGreaterThanOrEqual(START + 60 * DAY)
+    vi.setSystemTime(claim!.latest_claim + 600_000)
+    expect(await atItsTurn(keepTen)).toBe(1)
+    vi.setSystemTime(claim!.latest_claim + 600_001)
+    expect(await atItsTurn(keepTen)).toBe(0)
+  })
+
+  it.each([0, 'x', ''])('forgets nothing while the tolerance is %j: no timestamp is ever stale', async (tolerance) => {
+    await deliver(callback(), keepTen)
+    days(1000)
+    expect(await atItsTurn({ ...keepTen, SIGNATURE_TOLERANCE_SECONDS: tolerance })).toBe(1)
+  })
+
+  it('is walked through, a step a minute', async () => {
+    await deliver(callback(), keepTen)
+    days(31)
+    const [row] = await rows<{ signature: string }>('SELECT signature FROM ledger')
+    await cron((minuteOf(row!.signature) + 1) % LEDGER_STEPS, keepTen)
+    expect(await rows('SELECT count(*) AS n FROM ledger')).toEqual([{ n: 1 }])
+    expect(await atItsTurn(keepTen)).toBe(0)
+  })
+})
+
+describe('the quarantine', () => {
+  async function kept(count: number, reason: string, at: number) {
+    await read('x')
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+      INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
+      SELECT ?2 || ':' || i, ?2, '', '', ?3 + i, '' FROM n`,
+    )
+      .bind(count, reason, at)
+      .run()
+  }
+  const left = (reason: string) =>
+    rows(`SELECT count(*) AS n, min(received_at) AS oldest FROM quarantine WHERE reason = '${reason}'`)
+  const everyReason = async () => {
+    for (let minute = 1; minute <= REASONS.length; minute += 1) await cron(minute)
+  }
+
+  it('keeps 30 days', async () => {
+    await deliver(signedCallback({ event: 'compose' }))
+    days(30)
+    await cron()
+    expect(await left('unsupported_event')).toMatchObject([{ n: 1 }])
+    vi.setSystemTime(START + 30 * DAY + 1)
+    await cron()
+    expect(await left('unsupported_event')).toMatchObject([{ n: 0 }])
+  })
+
+  it('keeps the newest 1,000 of each reason', async () => {
+    await kept(1010, 'stale', START)
+    await kept(1000, 'conflict', START)
+    await everyReason()
+    expect(await left('stale')).toEqual([{ n: 1000, oldest: START + 11 }])
+    expect(await left('conflict')).toEqual([{ n: 1000, oldest: START + 1 }])
+  })
+
+  it('comes down to its bound from far above it', async () => {
+    await kept(6000, 'stale', START)
+    for (let n = 0; n < 3; n += 1) await everyReason()
+    expect(await left('stale')).toEqual([{ n: 1000, oldest: START + 5001 }])
+  })
+})
+
+it('logs nothing while there is nothing to purge', async () => {
+  await cron(1, keepTen)
+  const log = vi.spyOn(console, 'info')
+  await cron(2, keepTen)
+  expect(log).not.toHaveBeenCalled()
+})
+
+it('logs one line when there was', async () => {
+  await deliver(signedCallback({ task_id: 'old' }), keepTen)
+  days(20)
+  const log = vi.spyOn(console, 'info')
+  await cron(2, keepTen)
+  expect(log.mock.calls).toEqual([[JSON.stringify({ event: 'purge.done', snapshots: 1, quarantine: 0, ledger: 0 })]])
+})

@@ -1,0 +1,145 @@
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { applyMigrations } from '../../src/store/schema.ts'
+import { everyMinute } from '../../src/minute.ts'
+import { get, post } from '../http/api.ts'
+
+const STORED = 20_000
+const MOST_ROWS_READ = 200
+const START = Date.UTC(2026, 0, 1)
+
+/** 20,000 snapshots, every tenth not completed, 2,000 not published, and a full quarantine. */
+async function fill() {
+  await applyMigrations(env.DB)
+  await env.DB.batch([
+    env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${STORED})
+      INSERT INTO snapshots (place, task_id, status, content, via, record, kv_due, event_due, unpublished_since)
+      SELECT (${START} + i) * 1000, 't' || i,
+        CASE WHEN i % 20 = 0 THEN 'pending' WHEN i % 20 = 10 THEN 'failed' ELSE 'completed' END, 'c' || i, 'callback',
+        json_object('task_id', 't' || i), CASE WHEN i % 10 = 1 THEN 9e15 END, CASE WHEN i % 20 = 1 THEN 9e15 END, i FROM n`,
+    ),
+    env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8000)
+      INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
+      SELECT r.value || ':' || i, r.value, '', i, ${START} + i, '{}' FROM n, (SELECT value, key FROM json_each(
+        '["invalid_snapshot","unsupported_event","conflict","signature_reused","unknown_app","invalid_timestamp","stale","replaced"]')) r
+      WHERE i % 8 = r.key`,
+    ),
+    env.DB.prepare(
+      `INSERT INTO state (name, value, changed_at) SELECT value, '{"waiting":1,"parked":1}', 1 FROM json_each(
+        '["aside","retention","callback","refusal:bad_signature","refusal:stale","refusal:not_found"]')`,
+    ),
+  ])
+}
+
+type Asked = { sql: string; bound: unknown[] }
+
+/** Every statement that is prepared, and the rows that D1 read for all of them. */
+async function watched(work: () => Promise<unknown>): Promise<{ asked: Asked[]; rowsRead: number }> {
+  const asked: Asked[] = []
+  let rowsRead = 0
+  const count = (result: D1Result) => {
+    rowsRead += result.meta.rows_read
+    return result
+  }
+  const wrap = (statement: D1PreparedStatement, about: Asked): D1PreparedStatement =>
+    new Proxy(statement, {
+      get(target, name) {
+        if (name === 'bind') {
+          return (...bound: unknown[]) => {
+            about.bound = bound
+            return wrap(target.bind(...bound), about)
+          }
+        }
+        if (name === 'first') {
+          return async () => {
+            const result = count(await target.all())
+            return result.results[0] ?? null
+          }
+        }
+        if (name === 'all' || name === 'run') return async () => count(await target[name]())
+        if (name === 'bare') return target
+        return Reflect.get(target, name) as unknown
+      },
+    })
+  const bare = (statement: D1PreparedStatement) =>
+    (statement as unknown as { bare?: D1PreparedStatement }).bare ?? statement
+  const prepare = env.DB.prepare.bind(env.DB)
+  const batch = env.DB.batch.bind(env.DB)
+  const spies = [
+    vi.spyOn(env.DB, 'prepare').mockImplementation((sql) => {
+      const about = { sql, bound: [] }
+      asked.push(about)
+      return wrap(prepare(sql), about)
+    }),
+    vi.spyOn(env.DB, 'batch').mockImplementation(async (statements) => {
+      const results = await batch(statements.map(bare))
+      results.forEach(count)
+      return results
+    }),
+  ]
+  await work()
+  for (const spy of spies) spy.mockRestore()
+  return { asked, rowsRead }
+}
+
+/** The steps of a statement's plan that go through a table from end to end. */
+async function scansOf({ sql, bound }: Asked): Promise<string[]> {
+  const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+    .bind(...bound)
+    .all<{ detail: string }>()
+  return plan.results
+    .map(({ detail }) => detail)
+    .filter((step) => /^SCAN (?!\(|CONSTANT|json_each|\w+ VIRTUAL)/.test(step))
+}
+
+const newest = `s${(START + 15_000) * 1000}`
+const reads: [string, string][] = [
+  ['the first page', '/v1/snapshots'],
+  ['the largest page', '/v1/snapshots?limit=100'],
+  ['a page in the middle', `/v1/snapshots?limit=100&cursor=${newest}`],
+  ['a page of completed ones', '/v1/snapshots?limit=100&status=completed'],
+  ['a page of pending ones', `/v1/snapshots?limit=100&status=pending&cursor=${newest}`],
+  ['a page of failed ones', '/v1/snapshots?limit=100&status=failed'],
+  ['a page of some days', '/v1/snapshots?limit=100&since=2026-01-01&until=2026-01-02'],
+  ['one record', '/v1/snapshots/t5'],
+  ['an unknown record', '/v1/snapshots/none'],
+  ['the quarantine', '/v1/quarantine?limit=100'],
+  ['the quarantine in the middle', `/v1/quarantine?limit=100&cursor=q${START + 4000}-5000`],
+  ['the quarantine by reason', `/v1/quarantine?limit=100&reason=stale&cursor=q${START + 4000}-5000`],
+  ['the quarantine of some days', '/v1/quarantine?limit=100&since=2026-01-01&until=2026-01-02'],
+  ['the status', '/v1/status'],
+  ['the health', '/healthz'],
+]
+
+describe(`with ${STORED} snapshots stored, and a backlog`, () => {
+  beforeEach(fill)
+
+  it(`reads at most ${MOST_ROWS_READ} rows for each page, status and health, by an index`, async () => {
+    for (const [what, path] of reads) {
+      const { asked, rowsRead } = await watched(() => get(path))
+      expect({ what, enough: rowsRead <= MOST_ROWS_READ, rowsRead }).toEqual({ what, enough: true, rowsRead })
+      expect(rowsRead).toBeGreaterThan(what.includes('unknown') ? -1 : 0)
+      for (const one of asked) expect([what, await scansOf(one)]).toEqual([what, []])
+    }
+  })
+
+  it('republishes, retries and deletes by an index', async () => {
+    const { asked, rowsRead } = await watched(async () => {
+      await post('/v1/snapshots/t5/republish')
+      await post('/v1/quarantine/stale:7/retry?replace=true')
+    })
+    expect(rowsRead).toBeLessThan(MOST_ROWS_READ)
+    for (const one of asked) expect(await scansOf(one)).toEqual([])
+  })
+
+  it('purges by an index, in bounded reads', async () => {
+    vi.useFakeTimers({ now: START + 5 * 86_400_000, toFake: ['Date'] })
+    const { asked, rowsRead } = await watched(() => everyMinute({ ...env, RETENTION_DAYS: 1 }, 60_000))
+    expect(rowsRead).toBeLessThan(12_000)
+    for (const one of asked.filter(({ sql }) => !/d1_migrations/.test(sql))) {
+      expect([one.sql, await scansOf(one)]).toEqual([one.sql, []])
+    }
+  })
+})
