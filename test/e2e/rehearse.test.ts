@@ -46,7 +46,7 @@ test('says what each fault is', async () => {
 })
 
 // All of them take two minutes: `npm run rehearse`, which CI runs beside these tests.
-test.each(['none', 'd1+intake', 'killed-after-answer', 'all-three-90s'])(
+test.each(['d1+intake', 'all-three-90s'])(
   'loses nothing but what nothing could take before ZEGOCLOUD gave up: %s',
   { timeout: MOST_MS },
   async (name) => {

@@ -1,0 +1,61 @@
+/** What can be done. Each ends in a page that says so. */
+import { Hono } from 'hono'
+import { publish } from '../forward/publish.ts'
+import { partOf } from '../http/path.ts'
+import { requestId } from '../http/storage.ts'
+import { log } from '../log.ts'
+import { retry } from '../retry.ts'
+import { isFault, retentionDaysOf } from '../settings.ts'
+import { findKept } from '../store/quarantine.ts'
+import { oweAgain } from '../store/snapshots.ts'
+import type { Visit } from './door.tsx'
+import { removeAllKept } from './kept.ts'
+import { showHealth } from './pages.tsx'
+import { pathOfKept } from './quarantine.tsx'
+import { pathOfTask } from './task.tsx'
+import { sendTest } from './test-callback.ts'
+
+export const actions = new Hono<Visit>()
+
+const MOST_DELETED = 100
+
+actions.post('/tasks/:task_id/send', async (c) => {
+  const task_id = partOf(c.req.url, 2)
+  const now = Date.now()
+  const publication = await oweAgain(c.env.DB, task_id, now)
+  if (publication) {
+    log('info', 'snapshot.republished', { task_id, request_id: requestId(c) })
+    c.executionCtx.waitUntil(publish([publication], c.env, retentionDaysOf(c.get('settings')), now))
+  }
+  return c.redirect(`${pathOfTask(task_id)}?note=${publication ? 'sent' : 'unsent'}`, 303)
+})
+
+actions.post('/quarantine/delete', async (c) => {
+  const ids = c.get('form').getAll('id').slice(0, MOST_DELETED)
+  await removeAllKept(c.env.DB, ids)
+  log('info', 'quarantine.deleted', { ids, request_id: requestId(c) })
+  return c.redirect('/quarantine?note=deleted', 303)
+})
+
+actions.post('/quarantine/:id/retry', async (c) => {
+  const kept = await findKept(c.env.DB, partOf(c.req.url, 2))
+  if (kept === undefined) return c.redirect('/quarantine', 303)
+  const wins = c.get('form').get('replace') === 'true'
+  const now = Date.now()
+  const { received, forgetting } = await retry(kept, wins, c.env, now)
+  const { id, task_id } = kept
+  const { status } = received
+  log('info', 'quarantine.retried', { id, task_id, replace: wins, status, request_id: requestId(c) })
+  if (forgetting) c.executionCtx.waitUntil(forgetting)
+  if (received.status === 'stored') {
+    c.executionCtx.waitUntil(publish([received.publication], c.env, retentionDaysOf(c.get('settings')), now))
+  }
+  if (status === 'stored' || status === 'duplicate') return c.redirect(`/quarantine?note=${status}`, 303)
+  return c.redirect(`${pathOfKept(id)}?note=still`, 303)
+})
+
+actions.post('/health/test', async (c) => {
+  const { secrets, toleranceSeconds } = c.get('settings')
+  if (isFault(secrets) || isFault(toleranceSeconds)) return showHealth(c, undefined)
+  return showHealth(c, await sendTest({ secrets, toleranceSeconds }, Date.now(), c.env))
+})

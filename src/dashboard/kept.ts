@@ -1,0 +1,118 @@
+/** Kept callbacks as people read them: what each is in a sentence, and repeats together. */
+import { decode } from '../callback/decode.ts'
+import { deliveryOf } from '../callback/delivery.ts'
+import { onDatabase } from '../store/database.ts'
+import type { FullyKept, Kept, Reason } from '../store/quarantine.ts'
+import { duration } from './words.ts'
+
+/** Text, or code within it. */
+export type Words = readonly (string | { code: string })[]
+
+export type Group = { kept: readonly [Kept, ...Kept[]] }
+
+/** How each can be dealt with: taken in as it is, held against what won, or neither. */
+export const REMEDY: Record<Reason, 'take' | 'compare' | 'none'> = {
+  invalid_snapshot: 'take',
+  unsupported_event: 'none',
+  conflict: 'compare',
+  signature_reused: 'compare',
+  unknown_app: 'take',
+  invalid_timestamp: 'take',
+  stale: 'take',
+  replaced: 'compare',
+}
+
+export function sentenceOf({ reason, detail }: Kept): Words {
+  switch (reason) {
+    case 'invalid_snapshot':
+      return [`It is no snapshot that can be used. ${detail}`]
+    case 'unsupported_event':
+      return [
+        'Another kind of callback: ',
+        { code: eventOf(detail) },
+        '. Ask ZEGOCLOUD to send only ',
+        { code: 'snapshot' },
+        ' here.',
+      ]
+    case 'conflict':
+      return ['This task already has other content; the first one was kept.']
+    case 'signature_reused':
+      return ['Its signature came with other content before: one of the two is forged.']
+    case 'unknown_app':
+      return ['It is signed with another app’s secret. Add its appid to ', { code: 'ZEGO_CALLBACK_SECRET' }, '.']
+    case 'invalid_timestamp':
+      return ['Its timestamp is none.']
+    case 'stale':
+      return [staleWords(detail)]
+    case 'replaced':
+      return ['Other content won over this record, which was stored before.']
+  }
+}
+
+/** The details begin with what was found, in JSON where it is text. */
+function eventOf(detail: string): string {
+  const [, quoted, plain = detail] = /^The event is (?:("(?:[^"\\]|\\.)*")|(.*?));/s.exec(detail) ?? []
+  if (quoted === undefined) return plain
+  try {
+    return String(JSON.parse(quoted))
+  } catch {
+    return quoted
+  }
+}
+
+function staleWords(detail: string): string {
+  const [, seconds, way] = /signed (\d+) s (ago|in the future)/.exec(detail) ?? []
+  if (seconds === undefined) return 'Its time is too far from now.'
+  const gap = duration(Number(seconds) * 1000)
+  if (way === 'ago') return `Its time is ${gap} old. Is a clock wrong, or was it replayed?`
+  return `Its time is ${gap} ahead. Is a clock wrong?`
+}
+
+/** The same again: another event of one kind, another body for one task. */
+export function grouped(items: readonly Kept[]): Group[] {
+  const groups = new Map<string, [Kept, ...Kept[]]>()
+  for (const kept of items) {
+    const { reason, detail, task_id, id } = kept
+    const same = reason === 'unsupported_event' ? eventOf(detail) : (task_id ?? id)
+    const key = JSON.stringify([reason, same])
+    const group = groups.get(key)
+    if (group) group.push(kept)
+    else groups.set(key, [kept])
+  }
+  return [...groups.values()].map((kept) => ({ kept }))
+}
+
+/** The record that would be stored of it, if it is a snapshot that can be used. */
+export async function recordOf({ reason, body, received_at }: FullyKept): Promise<unknown> {
+  if (reason === 'replaced') return JSON.parse(body)
+  const decoded = decode(body)
+  if ('code' in decoded) return undefined
+  const { said } = await deliveryOf(body, decoded.fields, received_at)
+  return 'record' in said ? said.record : undefined
+}
+
+/** The first so many characters of bodies, by id; a body may have megabytes. Throws when D1 cannot answer. */
+export async function beginnings(db: D1Database, ids: readonly string[], length: number): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const marks = ids.map((_, n) => `?${n + 2}`).join(', ')
+  const sql = `SELECT id, substr(body, 1, ?1) AS body FROM quarantine WHERE id IN (${marks})`
+  const { results } = await onDatabase(db, () =>
+    db
+      .prepare(sql)
+      .bind(length, ...ids)
+      .all<{ id: string; body: string }>(),
+  )
+  return new Map(results.map(({ id, body }) => [id, body]))
+}
+
+/** Also those that are gone already. Throws when D1 does not take it. */
+export async function removeAllKept(db: D1Database, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  const marks = ids.map((_, n) => `?${n + 1}`).join(', ')
+  await onDatabase(db, () =>
+    db
+      .prepare(`DELETE FROM quarantine WHERE id IN (${marks})`)
+      .bind(...ids)
+      .run(),
+  )
+}

@@ -1,0 +1,97 @@
+/** What the pages do better with JavaScript; each of them works without. */
+export const SCRIPT = String.raw`'use strict'
+const all = (selector) => [...document.querySelectorAll(selector)]
+const make = (name, text, properties) => Object.assign(document.createElement(name), { textContent: text ?? '' }, properties)
+
+// A picture that cannot be loaded says so, in the place that it had.
+const give = (image) => {
+  if (!image.dataset.host) return
+  image.closest('dialog, .frame').dataset.failed = ''
+  image.replaceWith(make('span', 'Could not be loaded'), make('code', image.dataset.host))
+}
+for (const image of all('.frame img')) {
+  if (image.complete && image.naturalWidth === 0 && image.src) give(image)
+  else if (!image.complete) {
+    image.dataset.loading = ''
+    image.addEventListener('load', () => delete image.dataset.loading)
+    image.addEventListener('error', () => give(image))
+  }
+}
+
+// The large view: arrows lead from one to the next, Esc closes, and the focus returns to the frame.
+const frames = all('.sheet a.frame')
+if (frames.length > 0) {
+  const view = make('dialog', '', { ariaLabel: 'Large view' })
+  const stage = make('div')
+  const place = make('span')
+  const original = make('a', 'Open original', { target: '_blank', rel: 'noreferrer' })
+  const close = make('button', 'Close', { type: 'button' })
+  const before = make('button', 'Previous', { type: 'button' })
+  const after = make('button', 'Next', { type: 'button' })
+  const line = make('p')
+  line.append(before, place, after, original, close)
+  view.append(stage, line)
+  document.body.append(view)
+  let at = 0
+  const show = (to) => {
+    at = Math.min(Math.max(to, 0), frames.length - 1)
+    const { large, place: where, host, alt } = frames[at].dataset
+    const image = make('img', '', { alt })
+    image.addEventListener('error', () => image.replaceWith(make('span', 'Could not be loaded: ' + host)))
+    image.src = large
+    stage.replaceChildren(image)
+    place.textContent = where
+    original.href = frames[at].href
+    before.ariaDisabled = String(at === 0)
+    after.ariaDisabled = String(at === frames.length - 1)
+  }
+  frames.forEach((frame, index) =>
+    frame.addEventListener('click', (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return
+      event.preventDefault()
+      show(index)
+      view.showModal()
+      close.focus()
+    }),
+  )
+  before.addEventListener('click', () => show(at - 1))
+  after.addEventListener('click', () => show(at + 1))
+  close.addEventListener('click', () => view.close())
+  view.addEventListener('click', (event) => event.target === view && view.close())
+  view.addEventListener('close', () => frames[at].focus())
+  view.addEventListener('keydown', ({ key }) => {
+    if (key === 'ArrowLeft') show(at - 1)
+    if (key === 'ArrowRight') show(at + 1)
+  })
+}
+
+// An id is copied by a button that only a script can serve.
+for (const button of all('[data-copy]')) {
+  button.hidden = !navigator.clipboard
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(button.dataset.copy)
+    button.textContent = 'Copied'
+  })
+}
+
+// A filter is at work once it is chosen; an id that was looked for before is no part of it.
+for (const select of all('select')) {
+  select.addEventListener('change', () => {
+    for (const input of select.form.querySelectorAll('input')) input.value = ''
+    select.form.requestSubmit()
+  })
+}
+
+// What came since, in words: no row moves by itself.
+for (const link of all('[data-newer-than]')) {
+  const look = async () => {
+    if (document.hidden) return
+    const answer = await fetch(link.dataset.newerThan, { headers: { accept: 'application/json' } })
+    if (!answer.ok) return
+    const { count, most } = await answer.json()
+    link.hidden = count === 0
+    link.textContent = (count > most ? 'over ' + most : count) + ' new'
+  }
+  setInterval(() => look().catch(() => {}), 15000)
+}
+`

@@ -1,0 +1,71 @@
+/**
+ * A callback of our own, from its signature to the store: through the code that takes ZEGOCLOUD's.
+ *
+ * Its event is no snapshot, so that no consumer ever sees it; what is kept of it is deleted in the end.
+ */
+import { answerOf, type Rejection } from '../callback/rejection.ts'
+import type { Secrets } from '../callback/signature.ts'
+import { receive, type Received, type Rules, type Stores } from '../receive.ts'
+import { removeKept } from '../store/quarantine.ts'
+import type { Check } from './checks.ts'
+
+const EVENT = 'zego_snapshots_test'
+const APPID = '0'
+
+/** The steps in their order, and the refusals that end the way at each. */
+const STEPS: readonly [string, readonly Rejection['code'][]][] = [
+  ['Its body was read', ['undecodable', 'body_too_large']],
+  ['Its signature matches a configured secret', ['bad_signature', 'unknown_app', 'not_configured']],
+  ['Its timestamp is fresh', ['invalid_timestamp', 'stale']],
+  ['D1 took it, ledger first', ['storage_unavailable', 'signature_reused']],
+]
+
+/** What became of it, step by step. Throws when D1 does not let go of it. */
+export async function sendTest(rules: Rules, now: number, stores: Stores): Promise<Check[]> {
+  const { appid, secret } = someSecret(rules.secrets)
+  const timestamp = String(Math.floor(now / 1000))
+  const nonce = crypto.randomUUID()
+  const signature = await sign([secret, timestamp, nonce])
+  const task_id = `test-${crypto.randomUUID()}`
+  const sent = { appid, event: EVENT, timestamp, nonce, signature, task_id }
+  const began = Date.now()
+  const received = await receive(new TextEncoder().encode(JSON.stringify(sent)), rules, now, stores)
+  const ms = Date.now() - began
+  const signed: Check = { shape: 'well', words: `A callback of event ${EVENT} was signed`, more: task_id }
+  return [signed, ...stepsOf(received, ms), ...(await forget(received, stores.DB))]
+}
+
+/** The first there is: one that is good for every app, or one of the first app. */
+function someSecret({ everyApp, byApp }: Secrets): { appid: string; secret: string } {
+  const [first] = byApp
+  if (everyApp[0] !== undefined || first === undefined) return { appid: APPID, secret: everyApp[0] ?? '' }
+  return { appid: first[0], secret: first[1][0] ?? '' }
+}
+
+/** ZEGOCLOUD's signature: the bytes of the three strings in dictionary order, which is that of their hex. */
+async function sign(texts: readonly string[]): Promise<string> {
+  const sorted = texts.map((text) => new TextEncoder().encode(text).toHex()).toSorted()
+  return new Uint8Array(await crypto.subtle.digest('SHA-1', Uint8Array.fromHex(sorted.join('')))).toHex()
+}
+
+function stepsOf(received: Received, ms: number): Check[] {
+  const rejection = received.status === 'refused' ? received.rejection : undefined
+  const failed = rejection ? STEPS.findIndex(([, codes]) => codes.includes(rejection.code)) : STEPS.length
+  const steps: Check[] = STEPS.slice(0, failed).map(([words]) => ({ shape: 'well', words }))
+  if (rejection) {
+    const { title, detail } = answerOf(rejection)
+    return [...steps, { shape: 'bad', words: title, more: detail }]
+  }
+  if (received.status === 'accepted') {
+    const words = `D1 did not take it in time: ${received.store === 'intake' ? 'the queue INTAKE' : 'KV ASIDE'} did`
+    return [...steps.slice(0, -1), { shape: 'waiting', words, more: 'It is found in the quarantine once D1 is back.' }]
+  }
+  return [...steps, { shape: 'well', words: `It was answered 202 quarantined after ${ms} ms` }]
+}
+
+async function forget(received: Received, db: D1Database): Promise<Check[]> {
+  if (received.status !== 'quarantined') return []
+  await removeKept(db, received.id)
+  const more = 'Neither KV nor the queue of events was touched: no consumer has seen it.'
+  return [{ shape: 'well', words: 'What was kept of it is deleted', more }]
+}

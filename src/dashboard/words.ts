@@ -1,0 +1,52 @@
+/** Times, counts and names as people say them. */
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['min', 60],
+  ['s', 1],
+] as const
+
+/** "12 s", "2 h 46 min", "3 d". */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  const first = UNITS.findIndex(([, size]) => seconds >= size)
+  if (first < 0) return '0 s'
+  const [unit, size] = UNITS[first]!
+  const rest = UNITS[first + 1]
+  const more = rest && unit !== 'min' ? Math.floor((seconds % size) / rest[1]) : 0
+  return `${Math.floor(seconds / size)} ${unit}${more > 0 ? ` ${more} ${rest![0]}` : ''}`
+}
+
+/** "12 s ago"; the largest unit alone. */
+export function ago(at: number, now: number): string {
+  return now - at < 1000 ? 'just now' : `${largest(now - at)} ago`
+}
+
+function largest(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  const [unit, size] = UNITS.find(([, each]) => seconds >= each) ?? UNITS[3]
+  return `${Math.floor(seconds / size)} ${unit}`
+}
+
+/** "8 pictures". */
+export function plural(count: number, one: string): string {
+  return `${count.toLocaleString('en')} ${one}${count === 1 ? '' : 's'}`
+}
+
+/** "0:06.0" */
+export function minutes(offsetMs: number): string {
+  const tenths = Math.round(Math.abs(offsetMs) / 100)
+  if (!Number.isSafeInteger(tenths)) return `${offsetMs} ms`
+  const seconds = ((tenths % 600) / 10).toFixed(1).padStart(4, '0')
+  return `${offsetMs < 0 && tenths > 0 ? '-' : ''}${Math.floor(tenths / 600)}:${seconds}`
+}
+
+const VENDORS: ReadonlyMap<string, string> = new Map([
+  ['tencent', 'Tencent Cloud'],
+  ['hw', 'Huawei Cloud'],
+])
+
+export function vendorName(vendor: string): string {
+  return VENDORS.get(vendor) ?? vendor
+}

@@ -1,0 +1,236 @@
+import { describe, expect, it, vi } from 'vitest'
+import { signedCallback } from '../callbacks.ts'
+import { deliver, request } from '../worker.ts'
+import { freshAddress, signedIn, visitor } from './visitor.ts'
+
+const PATHS = [
+  '/',
+  '/new?than=0',
+  '/tasks/secret-task',
+  '/quarantine',
+  '/quarantine/stale:1',
+  '/health',
+  '/health/test',
+]
+
+describe('the sign-in', () => {
+  it('is all that is shown without a session', async () => {
+    await deliver(signedCallback({ task_id: 'secret-task' }))
+    for (const path of PATHS) {
+      const answer = await visitor().open(path)
+      const text = await answer.text()
+      expect([path, answer.status]).toEqual([path, path === '/' ? 200 : 401])
+      expect(text.replace(/name="next" value="[^"]*"/, '')).not.toContain('secret-task')
+      expect(text).toContain('<h1>Sign in</h1>')
+    }
+  })
+
+  it('opens with each API token that is set', async () => {
+    for (const token of ['new', ' test-token ']) {
+      const someone = visitor({ API_TOKEN: '["new","test-token"]' })
+      const answer = await someone.signIn(token)
+      expect([answer.status, answer.headers.get('location')]).toEqual([303, '/'])
+      expect((await someone.open('/quarantine')).status).toBe(200)
+    }
+  })
+
+  it('gives a cookie for this host alone, for twelve hours, that no script reads', async () => {
+    const given = (await visitor().signIn()).headers.get('set-cookie')!
+    expect(given).toMatch(/^__Host-zego-snapshots=[^;]+; Max-Age=43200; Path=\/; HttpOnly; Secure; SameSite=Strict$/)
+    const plain = (await visitor({}, 'http://127.0.0.1:8787').signIn()).headers.get('set-cookie')!
+    expect(plain).toMatch(/^zego-snapshots=[^;]+; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict$/)
+  })
+
+  it.each(['', 'wrong', 'test-token2', 'test-toke', 'undefined'])('refuses %j', async (token) => {
+    const someone = visitor()
+    const answer = await someone.signIn(token, freshAddress())
+    expect([answer.status, answer.headers.get('set-cookie')]).toEqual([401, null])
+    expect(await answer.text()).toContain('This is not the API token.')
+  })
+
+  it.each(['https://evil.test', 'null', 'http://receiver.test', 'https://receiver.test.evil.test', ''])(
+    'refuses a form from %j',
+    async (origin) => {
+      const answer = await visitor().signIn('test-token', { origin })
+      expect([answer.status, answer.headers.get('set-cookie')]).toEqual([403, null])
+    },
+  )
+
+  it('refuses a form that does not say where it is from', async () => {
+    const body = new URLSearchParams({ token: 'test-token' })
+    const answer = await request('https://receiver.test/sign-in', { method: 'POST', body })
+    expect(answer.status).toBe(403)
+  })
+
+  it.each([
+    ['/tasks/a%2Fb?from=2', '/tasks/a%2Fb?from=2'],
+    ['//evil.test/', '/'],
+    ['/\\evil.test', '/'],
+    ['https://evil.test/', '/'],
+    ['/\t/evil.test', '/'],
+    ['', '/'],
+  ])('leads on to a page of its own: %j', async (next, location) => {
+    const answer = await visitor().submit('/sign-in', { token: 'test-token', next })
+    expect(answer.headers.get('location')).toBe(location)
+  })
+
+  it('takes ten failures a minute from an address, and no right token after them', async () => {
+    const [guesser, other] = [freshAddress(), freshAddress()]
+    vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] })
+    const statuses = await Promise.all(
+      Array.from({ length: 12 }, async (_, n) => (await visitor().signIn(`no ${n}`, guesser)).status),
+    )
+    expect(statuses.filter((status) => status === 401)).toHaveLength(10)
+    const refused = await visitor().signIn('test-token', guesser)
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60'])
+    expect((await visitor().signIn('test-token', other)).status).toBe(303)
+    vi.setSystemTime(Date.now() + 60_001)
+    expect((await visitor().signIn('test-token', guesser)).status).toBe(303)
+  })
+
+  it('counts a household as one address, and a success as no failure', async () => {
+    for (let n = 0; n < 12; n += 1) {
+      expect((await visitor().signIn('test-token', { 'cf-connecting-ip': '2001:db8::1' })).status).toBe(303)
+    }
+    for (let n = 0; n < 10; n += 1) await visitor().signIn('no', { 'cf-connecting-ip': `2001:db8:0:0:${n}::1` })
+    expect((await visitor().signIn('no', { 'cf-connecting-ip': '2001:db8::ffff' })).status).toBe(429)
+    expect((await visitor().signIn('no', { 'cf-connecting-ip': '2001:db8:0:1::1' })).status).toBe(401)
+  })
+})
+
+describe('a session', () => {
+  it('ends after twelve hours', async () => {
+    const someone = await signedIn()
+    vi.useFakeTimers({ now: Date.now() + 12 * 3_600_000 - 5000, toFake: ['Date'] })
+    expect((await someone.open('/quarantine')).status).toBe(200)
+    vi.setSystemTime(Date.now() + 6000)
+    expect((await someone.open('/quarantine')).status).toBe(401)
+  })
+
+  it('ends with the token that signed in', async () => {
+    const someone = visitor({ API_TOKEN: '["old","new"]' })
+    await someone.signIn('old')
+    const withTokens = async (API_TOKEN: string) =>
+      (await request('https://receiver.test/quarantine', { headers: { cookie: someone.cookie } }, { API_TOKEN })).status
+    expect(await withTokens('["new","old"]')).toBe(200)
+    expect(await withTokens('new')).toBe(401)
+  })
+
+  it('cannot be made up or drawn out', async () => {
+    const someone = await signedIn()
+    const [name, value] = someone.cookie.split('=') as [string, string]
+    const [expires, id, signature] = value.split('.') as [string, string, string]
+    for (const forged of [
+      `${Number(expires) + 1}.${id}.${signature}`,
+      `${expires}.${id.replace(/^./, (digit) => (digit === '0' ? '1' : '0'))}.${signature}`,
+      `${expires}.${id}.${'0'.repeat(64)}`,
+      `${expires}.${id}`,
+      '',
+    ]) {
+      someone.cookie = `${name}=${forged}`
+      expect((await someone.open('/quarantine')).status).toBe(401)
+    }
+  })
+
+  it('is none for the API, nor is the API token one for the pages', async () => {
+    const { cookie } = await signedIn()
+    for (const path of ['/v1/snapshots', '/v1/status', '/v1/quarantine']) {
+      expect((await request(`https://receiver.test${path}`, { headers: { cookie } })).status).toBe(401)
+    }
+    const headers = { authorization: 'Bearer test-token' }
+    expect((await request('https://receiver.test/quarantine', { headers })).status).toBe(401)
+  })
+
+  it('is left by signing out', async () => {
+    const someone = await signedIn()
+    const answer = await someone.act('/sign-out')
+    expect(answer.headers.get('set-cookie')).toMatch(/^__Host-zego-snapshots=; Max-Age=0; Path=\/; Secure/)
+    expect((await someone.open('/quarantine')).status).toBe(401)
+  })
+
+  it.each(['/sign-out', '/tasks/x/send', '/quarantine/delete', '/quarantine/x/retry', '/health/test'])(
+    'takes no form at %s but its own',
+    async (path) => {
+      const [someone, other] = [await signedIn(), await signedIn()]
+      const theirs = /name="csrf" value="([^"]+)"/.exec(await (await other.open('/')).text())![1]!
+      for (const csrf of ['', 'x', theirs]) expect((await someone.submit(path, { csrf })).status).toBe(403)
+      expect((await someone.submit(path, {})).status).toBe(403)
+      expect((await visitor().submit(path, { csrf: theirs })).status).toBe(401)
+    },
+  )
+})
+
+describe('every page', () => {
+  it('says how it may be used', async () => {
+    const someone = await signedIn()
+    const unready = visitor({ API_TOKEN: undefined })
+    const answers = [
+      ...(await Promise.all(PATHS.map((path) => someone.open(path)))),
+      await visitor().open('/'),
+      await unready.open('/'),
+      await visitor().signIn('wrong', freshAddress()),
+      await visitor().signIn(),
+      await someone.submit('/sign-out', {}),
+    ]
+    for (const { headers } of answers) {
+      expect(headers.get('content-security-policy')).toBe(
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' https:; " +
+          "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+      )
+      expect(headers.get('referrer-policy')).toBe('no-referrer')
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+      expect(headers.get('x-frame-options')).toBe('DENY')
+      expect(headers.get('cache-control')).toBe('no-store')
+    }
+  })
+
+  it('may show pictures over http only where it is itself', async () => {
+    const { headers } = await visitor({}, 'http://127.0.0.1:8787').open('/')
+    expect(headers.get('content-security-policy')).toContain("img-src 'self' https: http:;")
+  })
+
+  it('has one style and one script, of few lines, which may be kept', async () => {
+    const text = await (await visitor().open('/')).text()
+    const [style, script] = [/href="(\/assets\/[^"]+\.css)"/, /src="(\/assets\/[^"]+\.js)"/].map(
+      (found) => found.exec(text)![1]!,
+    )
+    for (const [path, most] of [
+      [style!, 100],
+      [script!, 120],
+    ] as const) {
+      const answer = await visitor().open(path)
+      expect(answer.headers.get('cache-control')).toContain('immutable')
+      expect((await answer.text()).split('\n').length).toBeLessThanOrEqual(most)
+    }
+    expect(text).not.toMatch(/ style=| on[a-z]+=|<style|<script>/)
+  })
+
+  it('leaves other paths alone', async () => {
+    for (const path of ['/assets/app.css', '/unknown', '/healthx']) {
+      const answer = await visitor().open(path)
+      expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'not_found' }])
+    }
+  })
+})
+
+describe('the set-up page', () => {
+  it.each([
+    [{ API_TOKEN: undefined }, 'API_TOKEN'],
+    [{ ZEGO_CALLBACK_SECRET: undefined }, 'ZEGO_CALLBACK_SECRET'],
+    [{ ZEGO_CALLBACK_SECRET: '[' }, 'ZEGO_CALLBACK_SECRET'],
+    [{ API_TOKEN: '' }, 'API_TOKEN'],
+  ])('is all there is while a secret is missing: %j', async (settings, name) => {
+    await deliver(signedCallback({ task_id: 'secret-task' }))
+    const someone = await signedIn()
+    const unready = visitor({ ...settings, CALLBACK_PATH_TOKEN: 'path-token-7' })
+    unready.cookie = someone.cookie
+    for (const path of PATHS) {
+      const answer = await unready.open(path)
+      const text = await answer.text()
+      expect([answer.status, text]).toEqual([200, expect.stringContaining(`npx wrangler secret put ${name}`)])
+      expect(text).toContain('/zego/callback/&lt;CALLBACK_PATH_TOKEN&gt;')
+      expect(text).not.toMatch(/secret-task|path-token-7|test-token/)
+    }
+    expect((await unready.signIn('test-token')).headers.get('set-cookie')).toBeNull()
+  })
+})

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import { sentenceOf } from '../../src/dashboard/kept.ts'
+import { shownPicture } from '../../src/dashboard/shown-picture.ts'
+import { ago, duration, minutes, plural, vendorName } from '../../src/dashboard/words.ts'
+
+describe('words', () => {
+  it.each([
+    [0, '0 s'],
+    [12_400, '12 s'],
+    [119_000, '1 min'],
+    [9_960_000, '2 h 46 min'],
+    [7_200_000, '2 h'],
+    [200_000_000, '2 d 7 h'],
+  ])('say that %d ms are %s', (ms, words) => {
+    expect(duration(ms)).toBe(words)
+  })
+
+  it.each([
+    [-5000, 'just now'],
+    [999, 'just now'],
+    [1000, '1 s ago'],
+    [59_400, '59 s ago'],
+    [3_700_000, '1 h ago'],
+    [90_000_000, '1 d ago'],
+  ])('say that %d ms before now is %s', (ms, words) => {
+    expect(ago(1_700_000_000_000 - ms, 1_700_000_000_000)).toBe(words)
+  })
+
+  it.each([
+    [0, '0:00.0'],
+    [6000, '0:06.0'],
+    [59_960, '1:00.0'],
+    [61_250, '1:01.3'],
+    [-1500, '-0:01.5'],
+    [3_600_000, '60:00.0'],
+    [1e300, '1e+300 ms'],
+  ])('say where %d ms are in a video: %s', (ms, words) => {
+    expect(minutes(ms)).toBe(words)
+  })
+
+  it('count, and name vendors', () => {
+    expect([plural(1, 'picture'), plural(0, 'picture'), plural(1200, 'picture')]).toEqual([
+      '1 picture',
+      '0 pictures',
+      '1,200 pictures',
+    ])
+    expect(['tencent', 'hw', 'constructor'].map(vendorName)).toEqual(['Tencent Cloud', 'Huawei Cloud', 'constructor'])
+  })
+})
+
+describe('a picture', () => {
+  it.each(['http://abc.com/1.jpg?a=%2B', 'https://abc.com/1.jpg', 'HTTP://abc.com/'])(
+    'with a host is shown: %s',
+    (url) => {
+      const plain = shownPicture(url, false)
+      const secure = shownPicture(url, true)
+      expect(plain).toMatchObject({ host: 'abc.com', source: new URL(url).href })
+      expect(secure).toMatchObject({
+        original: new URL(url).href,
+        source: new URL(url).href.replace(/^http:/, 'https:'),
+      })
+    },
+  )
+
+  it.each([
+    ['289665200/0.jpg?x=1', '0.jpg'],
+    ['/a/b/', 'b'],
+    ['//evil.test/1.jpg', '1.jpg'],
+    ['javascript:alert(1)', 'javascript:alert(1)'],
+    ['\u0001javascript:alert(1)', '\u0001javascript:alert(1)'],
+    ['data:image/svg+xml,<svg/>', 'data:image/svg+xml,<svg/>'],
+    ['', ''],
+  ])('without one is its name: %j', (url, name) => {
+    for (const isHttps of [true, false]) expect(shownPicture(url, isHttps)).toEqual({ name })
+  })
+})
+
+describe('a sentence', () => {
+  const kept = { id: 'x', task_id: null, received_at: 0 }
+
+  it.each([
+    ['The event is "com\\"pose"; only "snapshot" is stored.', 'com"pose'],
+    ['The event is missing; only "snapshot" is stored.', 'missing'],
+    ['anything else', 'anything else'],
+  ])('names the event of %j', (detail, code) => {
+    expect(sentenceOf({ ...kept, reason: 'unsupported_event', detail })).toContainEqual({ code })
+  })
+
+  it('tells which way a clock is wrong', () => {
+    const stale = (words: string) =>
+      sentenceOf({ ...kept, reason: 'stale', detail: `The callback was signed ${words}.` })
+    expect(stale('9960 s ago')).toEqual(['Its time is 2 h 46 min old. Is a clock wrong, or was it replayed?'])
+    expect(stale('700 s in the future')).toEqual(['Its time is 11 min ahead. Is a clock wrong?'])
+  })
+})
