@@ -166,7 +166,7 @@ it(
         vi.restoreAllMocks()
         vi.useRealTimers()
       }),
-      { numRuns: 25, endOnFailure: true },
+      { numRuns: 15, endOnFailure: true },
     )
   },
 )

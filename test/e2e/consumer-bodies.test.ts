@@ -188,8 +188,9 @@ describe('post.ts', () => {
     await consumer.send(...events)
     for (const event of events) {
       await consumer.handled(event)
-      const [request, ...more] = sentOf(event.subject)
-      expect(more).toEqual([])
+      const [request, ...again] = sentOf(event.subject)
+      // On a busy machine the first answer may come too late, and the event is sent again: as the same one.
+      for (const { headers } of again) expect(headers['webhook-id']).toBe(event.id)
       const { headers, body, at, method, url } = request!
       expect({ method, url, event: JSON.parse(body) as unknown }).toEqual({ method: 'POST', url: '/hook', event })
       expect(headers['content-type']).toBe('application/cloudevents+json; charset=utf-8')

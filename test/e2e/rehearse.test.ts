@@ -46,16 +46,11 @@ test('says what each fault is', async () => {
 })
 
 // All of them take two minutes: `npm run rehearse`, which CI runs beside these tests.
-test.each(['d1+intake', 'all-three-90s'])(
-  'loses nothing but what nothing could take before ZEGOCLOUD gave up: %s',
-  { timeout: MOST_MS },
-  async (name) => {
-    const { out, err, status } = await rehearse('--tasks', '20', '--fault', name)
-    expect(out, err).toContain('All as promised.')
-    expect(status).toBe(0)
-    const row = rowsOf(out).get(name)!
-    const whole = { acknowledged: row.sent, inD1: row.sent, inKv: row.sent, events: row.sent, lost: 0 }
-    if (name !== 'all-three-90s') expect(row).toEqual({ sent: row.sent, ...whole })
-    else expect(row.lost).toBeLessThanOrEqual(row.sent - row.acknowledged)
-  },
-)
+test('loses nothing but what nothing could take before ZEGOCLOUD gave up', { timeout: MOST_MS }, async () => {
+  const name = 'all-three-90s'
+  const { out, err, status } = await rehearse('--tasks', '20', '--fault', name)
+  expect(out, err).toContain('All as promised.')
+  expect(status).toBe(0)
+  const row = rowsOf(out).get(name)!
+  expect(row.lost).toBeLessThanOrEqual(row.sent - row.acknowledged)
+})
