@@ -175,7 +175,7 @@ describe('post.ts', () => {
         response.writeHead(status, { location: '/elsewhere' }).end(status === 204 ? undefined : 'so be it')
     })
     const vars = { TARGET_URL: `${target.origin}/hook`, TARGET_SECRET: secrets.join(' ') }
-    consumer = await consumerWith('post.ts', { 'post.ts': [['TIMEOUT_MS = 20_000', 'TIMEOUT_MS = 500']] }, vars)
+    consumer = await consumerWith('post.ts', { 'post.ts': [['TIMEOUT_MS = 20_000', 'TIMEOUT_MS = 3_000']] }, vars)
   })
 
   afterAll(async () => {
@@ -297,7 +297,7 @@ describe('copy-to-r2.ts', () => {
         'copy-to-r2.ts': [
           ['LARGEST_PICTURE_BYTES = 10 * 1024 * 1024', 'LARGEST_PICTURE_BYTES = 5000'],
           ['LARGEST_BUFFERED_BYTES = 2 * 1024 * 1024', 'LARGEST_BUFFERED_BYTES = 4000'],
-          ['PICTURE_TIMEOUT_MS = 20_000', 'PICTURE_TIMEOUT_MS = 500'],
+          ['PICTURE_TIMEOUT_MS = 20_000', 'PICTURE_TIMEOUT_MS = 3_000'],
           ['PICTURES_AN_ATTEMPT = 20', 'PICTURES_AN_ATTEMPT = 5'],
         ],
       },
