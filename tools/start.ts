@@ -105,7 +105,9 @@ function signalAll({ pid }: ChildProcess, signal: NodeJS.Signals) {
   if (pid === undefined) return
   try {
     process.kill(process.platform === 'win32' ? pid : -pid, signal)
-  } catch {}
+  } catch {
+    // it has ended by itself
+  }
 }
 
 function printLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void) {
