@@ -49,6 +49,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/tools/**', 'test/e2e/**'],
           setupFiles: ['./test/setup.ts'],
+          // Some wait for a deadline of 2 s more than once, on machines several times slower than a desk's.
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
         },
       },
       {

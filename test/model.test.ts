@@ -128,6 +128,7 @@ it(
             const task_id = `task ${one.task}`
             const last = genuine.get(one.task)
             const callback = last && one.again === 'repeated' ? last : signedCallback({ task_id })
+            if (callback !== last) settled.delete(one.task) // whoever settles its signature first wins, without asking ZEGOCLOUD
             genuine.set(one.task, callback)
             const { status } = await deliver(callback)
             expect([200, 202, 503]).toContain(status)
