@@ -47,7 +47,7 @@ test('says what each fault is', async () => {
 
 // All of them take two minutes: `npm run rehearse`, which CI runs beside these tests.
 test('loses nothing but what nothing could take before ZEGOCLOUD gave up', { timeout: MOST_MS }, async () => {
-  const name = 'all-three-90s'
+  const name = 'all-three-120s'
   const { out, err, status } = await rehearse('--tasks', '20', '--fault', name)
   expect(out, err).toContain('All as promised.')
   expect(status).toBe(0)

@@ -90,9 +90,9 @@ export const faults: Fault[] = [
     scenes: [scene(allThree(THROWS), 20), scene(allThree(HANGS), 25)],
   },
   {
-    name: 'all-three-90s',
+    name: 'all-three-120s',
     about: 'D1, INTAKE and ASIDE throw for longer than the 62 s: the one fault that may lose',
-    scenes: [scene(allThree(THROWS), 90)],
+    scenes: [scene(allThree(THROWS), 120)],
     mayLose: true,
   },
   { name: 'd1-hang-80s', about: 'D1 answers nothing for 80 s', scenes: [scene({ D1: HANGS }, 80)] },

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare'
 import { unstable_readConfig } from 'wrangler'
-import type { Module } from './build.ts'
+import type { Module } from '../bundle.ts'
 import { STAGE, type Orders, type State, type Stored } from './orders.ts'
 
 const root = join(import.meta.dirname, '../..')

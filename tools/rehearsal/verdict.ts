@@ -25,8 +25,12 @@ function isRecordOf({ appid, vendor, field_id, snapshot_pic_list }: Callback, re
   )
 }
 
-/** Everything that is not as promised, in words. */
-export function violations(played: Played, mustBeQuick: boolean): string[] {
+/**
+ * Everything that is not as promised, in words.
+ * @param inRealTime on a scaled clock a busy machine makes stores miss deadlines that they would keep: refusals and
+ * seconds are counted against the Worker only in real time, losses always
+ */
+export function violations(played: Played, inRealTime: boolean): string[] {
   const { fault, sent, acknowledged, answers, forged, state, stored, worstMs } = played
   const { missing } = arrivals(played)
   const lostAfterAnswer = missing.filter((task_id) => acknowledged.has(task_id))
@@ -40,7 +44,7 @@ export function violations(played: Played, mustBeQuick: boolean): string[] {
     [!fault.mayLose || missing.length > 0, 'nothing was lost, so the fault was not as long as it should be'],
     [!fault.mayLose || refused.some(({ status }) => status === 503), 'nothing was answered 503'],
     [
-      allThreeFail(fault) || refused.length <= answers.length * MOST_REFUSED,
+      !inRealTime || allThreeFail(fault) || refused.length === 0,
       `${refused.length} of ${answers.length} attempts were refused or not answered, though a store was up`,
     ],
     [refused.every(({ status }) => status === 503 || status === null), `refused with ${statusesOf(refused)}`],
@@ -52,13 +56,10 @@ export function violations(played: Played, mustBeQuick: boolean): string[] {
     [state.inIntake === 0 && state.inAside === 0, `${state.inIntake} wait in INTAKE, ${state.inAside} in ASIDE`],
     [state.dead === 0, `${state.dead} messages ran out of retries`],
     ...unmet(played).map((store): [boolean, string] => [false, `the fault of ${store} met no call`]),
-    [!mustBeQuick || worstMs < 5_000, `an answer took ${Math.round(worstMs)} ms`],
+    [!inRealTime || worstMs < 5_000, `an answer took ${Math.round(worstMs)} ms`],
   ]
   return checks.filter(([holds]) => !holds).map(([, complaint]) => complaint)
 }
-
-/** What a busy machine may do to deadlines on a scaled clock. */
-const MOST_REFUSED = 0.1
 
 const allThreeFail = ({ scenes }: Fault) =>
   scenes.some(({ failures = {} }) => failures.D1 && failures.INTAKE && failures.ASIDE)
