@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createTestHarness, type TestHarness } from 'wrangler'
+import { projectCopy } from './project-copy.ts'
+
+const SECRET = 'callback-secret-of-12345'
+const SERVER_SECRET = 'server-secret-of-12345'
+const API_TOKEN = 'api-token-of-this-test'
+const PATH_TOKEN = 'path-token-of-this-test'
+const ALL = { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN }
+
+const copy = projectCopy()
+const elsewhere = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
+let server: TestHarness
+
+/** The receiver with these secrets, and the example consumer beside it. */
+const withSecrets = (secrets: Record<string, string>) => ({
+  root: copy.directory,
+  workers: [{ configPath: 'wrangler.toml', secrets }, { configPath: 'examples/consumer/wrangler.toml' }],
+})
+
+/** The origin of a receiver that has these secrets, and nothing else. */
+async function receiver(secrets: Record<string, string>) {
+  await server.update(withSecrets(secrets))
+  const { origin } = (await server.listen()).url
+  await fetch(`${origin}/healthz`) // makes the tables
+  const { DB } = await server.getWorker<{ DB: D1Database }>('zego-snapshots').getEnv()
+  await DB.batch(['snapshots', 'quarantine', 'ledger', 'state'].map((table) => DB.prepare(`DELETE FROM ${table}`)))
+  return origin
+}
+
+beforeAll(async () => {
+  // Nothing here needs the network.
+  Object.assign(process.env, { WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' })
+  server = createTestHarness(withSecrets(ALL))
+  await server.listen()
+})
+
+afterAll(async () => {
+  await server.close()
+  copy.remove()
+  rmSync(elsewhere, { recursive: true })
+})
+
+/** The doctor as a user runs it, with variables for secrets. What it prints never holds one. */
+async function doctor(url: string, env: Record<string, string>, ...flags: string[]) {
+  const node = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning']
+  const program = join(copy.directory, 'tools/doctor.ts')
+  const child = spawn(process.execPath, [...node, program, url, ...flags], {
+    cwd: elsewhere, // where no .dev.vars is
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  for (const secret of [SECRET, SERVER_SECRET, API_TOKEN, PATH_TOKEN]) expect(out + err).not.toContain(secret)
+  expect(err).toBe('')
+  const verdicts = [...out.matchAll(/^ {2}(ok|note|WRONG|-) +(\S+(?: \S+)*) {2,}/gm)].map(([, verdict]) => verdict)
+  return { out: out.replace(/\s+/g, ' '), status, verdicts }
+}
+
+async function rows(query: string) {
+  const { DB } = await server.getWorker<{ DB: D1Database }>('zego-snapshots').getEnv()
+  return (await DB.prepare(query).all()).results
+}
+
+test('all is green where all is right; nothing is left but the ledger, and no consumer saw anything', async () => {
+  const { out, status, verdicts } = await doctor(await receiver(ALL), ALL)
+  expect(verdicts, out).toEqual(Array.from({ length: 9 }, () => 'ok'))
+  expect(status).toBe(0)
+  expect(await rows('SELECT id FROM quarantine')).toEqual([])
+  expect(await rows('SELECT task_id FROM snapshots')).toEqual([])
+  expect(await rows('SELECT 1 FROM ledger')).not.toEqual([])
+  expect(server.getLogs().filter(({ message }) => message.startsWith('snapshot '))).toEqual([])
+})
+
+test('the ServerSecret in the place of the CallbackSecret is told in these words', async () => {
+  const origin = await receiver({ ZEGO_CALLBACK_SECRET: SERVER_SECRET, API_TOKEN })
+  const env = { ...ALL, ZEGO_SERVER_SECRET: `{"12345":"${SERVER_SECRET}"}` }
+  const { out, status } = await doctor(origin, env)
+  expect(out).toContain('The Worker has the ServerSecret where the CallbackSecret belongs.')
+  expect(out).toContain('npx wrangler secret put ZEGO_CALLBACK_SECRET')
+  expect(status).toBe(1)
+  expect(await rows('SELECT id FROM quarantine')).toEqual([])
+  const unknowing = await doctor(origin, ALL)
+  expect(unknowing.out).toContain('401 bad_signature')
+  expect(unknowing.out).toContain('with ZEGO_SERVER_SECRET in the environment this tells')
+  expect(unknowing.status).toBe(1)
+})
+
+test('a path token that is missing, or wrong, is told; with the right one all is well', async () => {
+  const origin = await receiver({ ...ALL, CALLBACK_PATH_TOKEN: PATH_TOKEN })
+  const missing = await doctor(origin, ALL)
+  expect(missing.out).toContain('the Worker asks for a path token, and the URL has none')
+  const wrong = await doctor(`${origin}/zego/callback/another`, ALL)
+  expect(wrong.out).toContain("the path token is not the Worker's")
+  expect([missing.status, wrong.status]).toEqual([1, 1])
+  const inUrl = await doctor(`${origin}/zego/callback/${PATH_TOKEN}`, ALL)
+  const inVariable = await doctor(origin, { ...ALL, CALLBACK_PATH_TOKEN: PATH_TOKEN })
+  expect([inUrl.status, inVariable.status], inUrl.out + inVariable.out).toEqual([0, 0])
+  expect(inUrl.out).toContain('The path token is right.')
+})
+
+test('a Worker without its secret is told which setting it lacks', async () => {
+  const { out, status } = await doctor(await receiver({ API_TOKEN }), ALL)
+  expect(out).toContain('a setting cannot be read (settings)')
+  expect(out).toContain('503 not_configured: ZEGO_CALLBACK_SECRET cannot be used: it is not set.')
+  expect(out).toContain('It is the CallbackSecret, not the ServerSecret.')
+  expect(status).toBe(1)
+})
+
+test('secrets by app: an app that is not there is told, and what was kept of it is deleted', async () => {
+  const origin = await receiver({ ...ALL, ZEGO_CALLBACK_SECRET: `{"77":["${SECRET}","older"]}` })
+  const unnamed = await doctor(origin, ALL)
+  expect(unnamed.out).toContain('401 unknown_app: the Worker has this secret, but not for the app 12345.')
+  expect(unnamed.out).toContain('--appid <AppID>')
+  expect(unnamed.status).toBe(1)
+  expect(await rows('SELECT id FROM quarantine')).toEqual([])
+  const named = await doctor(origin, ALL, '--appid', '77')
+  expect(named.status, named.out).toBe(0)
+})
+
+test('a wrong API token is told; the callback is looked at all the same', async () => {
+  const { out, status } = await doctor(await receiver(ALL), { ...ALL, API_TOKEN: 'another' })
+  expect(out).toContain('401 unauthorized: the Worker has another API_TOKEN.')
+  expect(out).toContain('ok Body swapped')
+  expect(out).toMatch(/these stay in the quarantine, for 30 days: unsupported_event:[0-9a-f]{64}, one as signature_/)
+  expect(status).toBe(1)
+})
+
+test('--publish says that consumers will see its event; the consumer gets it, and the record is deleted', async () => {
+  const { out, status, verdicts } = await doctor(await receiver(ALL), ALL, '--publish')
+  expect(verdicts.at(-2), out).toBe('ok')
+  const [, task_id] = /CONSUMERS OF THE QUEUE WILL SEE one event, of the task (\S+)\./.exec(out) ?? []
+  expect(status).toBe(0)
+  await vi.waitFor(
+    () =>
+      expect(server.getLogs().map(({ message }) => message)).toContain(`snapshot ${task_id}: 0 pictures from tencent`),
+    { timeout: 20_000, interval: 100 },
+  )
+  expect(await rows(`SELECT task_id FROM snapshots`)).toEqual([])
+})

@@ -1,0 +1,205 @@
+import { spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
+import { readCommandLine } from '../../tools/doctor/command-line.ts'
+import { appidOf, gather, GivenError, secretsFor } from '../../tools/doctor/given.ts'
+import { prepare } from '../../tools/doctor/preparation.ts'
+import { lines } from '../../tools/doctor/print.ts'
+import { askHidden, Interrupted } from '../../tools/doctor/prompt.ts'
+import { targetOf } from '../../tools/doctor/target.ts'
+
+const SECRET = 'a-secret-of-this-test'
+const TOKEN = 'a-token-of-this-test'
+const program = join(import.meta.dirname, '../../tools/doctor.ts')
+const OURS = ['ZEGO_CALLBACK_SECRET', 'API_TOKEN', 'CALLBACK_PATH_TOKEN', 'ZEGO_SERVER_SECRET']
+
+/** Runs it without a terminal, where no .dev.vars and no variable of the developer's is read. */
+async function doctor(args: string[], { env = {}, devVars = '' } = {}) {
+  const cwd = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
+  onTestFinished(() => rmSync(cwd, { recursive: true }))
+  if (devVars) writeFileSync(join(cwd, '.dev.vars'), devVars)
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.includes(name)))
+  const node = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning']
+  const child = spawn(process.execPath, [...node, program, ...args], {
+    cwd,
+    env: { ...clean, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  expect(out + err).not.toContain(SECRET)
+  expect(out + err).not.toContain(TOKEN)
+  return { status: status as number, out, err }
+}
+
+/** What is said of a call that is none, to whoever runs it without a terminal. */
+const complaintAbout = (args: string[], env = {}) =>
+  (async () => prepare(readCommandLine(args), { env, readDevVars: () => ({}), ask: undefined }))()
+
+test('says in one line what is wrong with a call', async () => {
+  expect(await doctor(['https://example.com', '--secret', SECRET])).toEqual({
+    status: 2,
+    out: '',
+    err: expect.stringMatching(/^doctor: a secret does not belong on the command line, .*\n$/),
+  })
+})
+
+test.each([
+  [[], 'which URL?'],
+  [['example.com'], 'the URL has to begin with https://'],
+  [['ftp://example.com'], 'the URL has to begin with https://'],
+  [['https://me:pass@example.com'], 'the URL must not hold a user name'],
+  [['https://example.com/callback'], 'callbacks are taken at /zego/callback and below it'],
+  [['https://example.com', TOKEN], 'there is more than one URL'],
+  [['https://example.com', '--secret', SECRET], 'a secret does not belong on the command line'],
+  [['https://example.com', `--api-token=${TOKEN}`], 'a secret does not belong on the command line'],
+  [[`ZEGO_CALLBACK_SECRET=${SECRET}`, 'https://example.com'], 'a secret does not belong on the command line'],
+  [['https://example.com', '--colour'], 'there is no --colour; there are --appid, --publish'],
+  [
+    ['https://example.com'],
+    'ZEGO_CALLBACK_SECRET cannot be used: it is not set; set it in the environment, or run this',
+  ],
+])('refuses %j, and repeats no secret', async (args, complaint) => {
+  const error: unknown = await complaintAbout(args).catch((thrown: unknown) => thrown)
+  expect(String(error)).toContain(complaint)
+  for (const secret of [SECRET, TOKEN, 'pass@']) expect(String(error)).not.toContain(secret)
+})
+
+test.each([
+  [
+    { ZEGO_CALLBACK_SECRET: `["${SECRET}"` },
+    'ZEGO_CALLBACK_SECRET cannot be used: it begins like JSON, and is not JSON',
+  ],
+  [{ ZEGO_CALLBACK_SECRET: `{"1":"${SECRET}"}` }, 'ZEGO_CALLBACK_SECRET holds no secret for the app 2'],
+  [{ ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: '[]' }, 'API_TOKEN cannot be used: its list is empty'],
+  [{ ZEGO_CALLBACK_SECRET: SECRET, ZEGO_SERVER_SECRET: '{}' }, 'ZEGO_SERVER_SECRET cannot be used: it names no app'],
+])('refuses a setting that cannot be read: %j', async (env, complaint) => {
+  await expect(complaintAbout(['https://example.com', '--appid', '2'], env)).rejects.toThrow(new GivenError(complaint))
+})
+
+test('helps', async () => {
+  const { status, out } = await doctor(['--help'])
+  expect(status).toBe(0)
+  for (const name of [...OURS, '--publish', '--appid']) expect(out).toContain(name)
+})
+
+test('takes what it is not given from .dev.vars, for this machine only, and says so', async () => {
+  const server = createServer((_request, response) => response.writeHead(404).end('{"code":"not_found"}'))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void server.close())
+  const devVars = `ZEGO_CALLBACK_SECRET='${SECRET}'\nCALLBACK_PATH_TOKEN='${TOKEN}'\n`
+  const local = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { status, out } = await doctor([local], { devVars, env: { API_TOKEN: TOKEN } })
+  expect(status).toBe(1)
+  expect(out).toContain(`${local}/zego/callback/…, app 12345\n`)
+  expect(out).toContain(
+    'ZEGO_CALLBACK_SECRET from .dev.vars, API_TOKEN from the environment, CALLBACK_PATH_TOKEN from .dev.vars\n',
+  )
+  expect(out).toMatch(/ {2}WRONG {2}Callback URL +404 not_found: the path token is not the Worker's\.\n +→ /)
+})
+
+test('finds the URL among the flags', () => {
+  expect(readCommandLine(['--appid', '77', 'https://x.test', '--publish'])).toMatchObject({
+    url: 'https://x.test',
+    appid: '77',
+    publish: true,
+  })
+  expect(readCommandLine(['https://x.test', '--appid=77'])).toMatchObject({ appid: '77', publish: false })
+})
+
+test.each([
+  ['https://x.test', undefined, '', ''],
+  ['https://x.test/', TOKEN, `/${TOKEN}`, '/…'],
+  ['https://x.test/zego/callback', undefined, '', ''],
+  ['https://x.test/zego/callback/', TOKEN, `/${TOKEN}`, '/…'],
+  [`https://x.test/zego/callback/${TOKEN}/`, 'another', `/${TOKEN}`, '/…'],
+  ['https://x.test', 'a/b c', '/a%2Fb%20c', '/…'],
+])('reads the URL %s with the path token %s', (given, pathToken, path, shown) => {
+  expect(targetOf(given, pathToken)).toMatchObject({
+    callbackUrl: `https://x.test/zego/callback${path}`,
+    shown: `https://x.test/zego/callback${shown}`,
+    origin: 'https://x.test',
+    isLocal: false,
+  })
+})
+
+test.each(['http://127.0.0.1:8787', 'http://localhost:1', 'http://[::1]:2/zego/callback'])('%s is local', (url) => {
+  expect(targetOf(url).isLocal).toBe(true)
+})
+
+test('reads secrets as the Worker does: a text, a list, an object by appid', async () => {
+  const give = (value: string, more = {}) =>
+    gather({ env: { ZEGO_CALLBACK_SECRET: value, ...more }, devVars: {}, ask: undefined })
+  const plain = await give(' plain\n')
+  expect([appidOf(plain, undefined), secretsFor(plain.secrets, '12345')]).toEqual(['12345', ['plain']])
+  const list = await give('["new", "old"]', { API_TOKEN: '["first","second"]', ZEGO_SERVER_SECRET: '{"9":"s"}' })
+  expect(secretsFor(list.secrets, 'any')).toEqual(['new', 'old'])
+  expect([list.apiToken, appidOf(list, undefined)]).toEqual(['first', '9'])
+  const apps = await give('{"1":"one","2":["new","old"]}', { ZEGO_SERVER_SECRET: 'plain' })
+  expect([appidOf(apps, undefined), appidOf(apps, '2')]).toEqual(['1', '2'])
+  expect(secretsFor(apps.secrets, '2')).toEqual(['new', 'old'])
+  expect(secretsFor(apps.serverSecrets, '2')).toEqual(['plain'])
+})
+
+test('asks for what it is not given, and takes an empty answer for none', async () => {
+  const asked: string[] = []
+  const ask = async (question: string) => {
+    asked.push(question)
+    return question.startsWith('API') ? '' : SECRET
+  }
+  const given = await gather({ env: { ZEGO_CALLBACK_SECRET: ' ' }, devVars: {}, ask })
+  expect(asked).toEqual(['CallbackSecret (not shown): ', 'API token (not shown; Enter: leave it out): '])
+  expect(given).toMatchObject({ apiToken: undefined, origins: ['ZEGO_CALLBACK_SECRET as typed'] })
+})
+
+/** A terminal of which nothing but what is needed works. */
+function terminal() {
+  const modes: string[] = []
+  const input = Object.assign(new EventEmitter(), {
+    setRawMode: (raw: boolean) => modes.push(raw ? 'raw' : 'as it was'),
+    resume: () => modes.push('on'),
+    pause: () => modes.push('off'),
+  })
+  let shown = ''
+  const answer = askHidden('Secret: ', input, { write: (words) => (shown += words) })
+  return { type: (keys: string) => input.emit('data', Buffer.from(keys)), answer, modes, shown: () => shown }
+}
+
+test.each([
+  ['abc\r', 'abc'],
+  ['abx\u007Fc\n', 'abc'],
+  ['wrong\u0015abc\r', 'abc'],
+  ['a\u001B[Db\u001B[3~c\r', 'abc'],
+  ['\r', ''],
+])('a secret is typed, and not shown: %j', async (keys, typed) => {
+  const { type, answer, modes, shown } = terminal()
+  for (const key of keys.match(/\u001B\[\S?[A-Z~]|./gs) ?? []) type(key)
+  expect(await answer).toBe(typed)
+  expect(shown()).toBe('Secret: \n')
+  expect(modes).toEqual(['raw', 'on', 'as it was', 'off'])
+})
+
+test('Ctrl-C ends the question, and leaves the terminal as it was', async () => {
+  const { type, answer, modes, shown } = terminal()
+  type('ab')
+  type('\u0003')
+  await expect(answer).rejects.toThrow(Interrupted)
+  expect([shown(), modes.at(-2)]).toEqual(['Secret: \n', 'as it was'])
+})
+
+test('a finding is a line, its remedy below it, and its command whole', () => {
+  const finding = { verdict: 'wrong', evidence: 'It is so.', remedy: 'Do this:', command: 'npx do this' } as const
+  const paper = { columns: 70, coloured: false }
+  const indent = ' '.repeat(28)
+  expect(lines('Signed', finding, paper)).toBe(
+    `  WRONG  Signed             It is so.\n${indent}→ Do this:\n${indent}  npx do this`,
+  )
+  const long = lines('Signed', { ...finding, evidence: 'word '.repeat(30).trim(), command: 'x'.repeat(99) }, paper)
+  expect(long.split('\n').filter((line) => line.length > 70)).toEqual([`${indent}  ${'x'.repeat(99)}`])
+  expect(lines('Signed', finding, { ...paper, coloured: true })).toContain('\u001B[31mWRONG')
+})
