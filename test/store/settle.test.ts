@@ -194,16 +194,3 @@ describe('when D1 fails', () => {
     await expect(settle(env.DB, delivery('a'))).rejects.toThrow('D1 took longer than')
   })
 })
-
-it('writes no more rows than the cost figures say', async () => {
-  const written = async (one: Delivery) => {
-    const batch = vi.spyOn(env.DB, 'batch')
-    await settle(env.DB, one)
-    const results = (await batch.mock.results[0]!.value) as D1Result[]
-    batch.mockRestore()
-    return results.map(({ meta }) => meta.rows_written)
-  }
-  expect(await written(delivery('a'))).toEqual([1, 3, 0])
-  expect(await written(delivery('a'))).toEqual([0, 0, 0])
-  expect(await written(delivery('b'))).toEqual([1, 0, 0])
-})
