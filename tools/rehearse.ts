@@ -8,6 +8,7 @@ import { faults, type Fault } from './rehearsal/faults.ts'
 import { build } from './rehearsal/build.ts'
 import { startReceiver } from './rehearsal/receiver.ts'
 import { playRow, type Pace, type Played } from './rehearsal/row.ts'
+import { watchStandstill } from './rehearsal/standstill.ts'
 import { table } from './rehearsal/table.ts'
 import { violations } from './rehearsal/verdict.ts'
 
@@ -60,6 +61,10 @@ async function rehearse(fault: Fault): Promise<Played> {
   }
 }
 
+/** Longer than that is told, in milliseconds. */
+const STANDSTILL_MS = 300
+
+const standstill = watchStandstill()
 const rows: Played[] = []
 /** What is not as promised. */
 const complaints: string[] = []
@@ -83,6 +88,11 @@ console.log(`\n${table(sorted)}\n`)
 if (scale !== 1) {
   console.log(`  The worst answer is in seconds of the schedule: at ${scale} of it, what this machine takes itself counts
   ${+(1 / scale).toFixed(1)} times. Measured as it is: --real-time.\n`)
+}
+if (standstill() > STANDSTILL_MS) {
+  console.log(
+    `  This machine itself stood still for ${(standstill() / 1000).toFixed(1)} s: answers took that much longer.\n`,
+  )
 }
 const deadlines = Object.values(sorted[0]?.state.deadlines ?? {}).reduce((sum, ms) => sum + ms, 0)
 for (const row of sorted) {
