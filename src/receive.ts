@@ -21,9 +21,11 @@ export type Rules = { secrets: Secrets; toleranceSeconds: number }
 
 export type Stores = Pick<Env, 'DB' | 'INTAKE' | 'ASIDE'>
 
+const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
+
 /** @param now in milliseconds */
 export async function receive(bytes: Uint8Array, rules: Rules, now: number, stores: Stores): Promise<Received> {
-  const body = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(bytes)
+  const body = decoder.decode(bytes)
   const decoded = decode(body)
   if ('code' in decoded) return { status: 'refused', rejection: decoded }
 

@@ -4,15 +4,12 @@
  * ZEGOCLOUD documents JSON that is "to be UrlDecoded", switches to form parameters on request, and does not document
  * its Content-Type: so the text decides, never the header. Nothing is parsed here beyond the top level's keys.
  */
-import { type Field, outline } from './json.ts'
+import { type Field, fieldsOf, parse, type Value } from './json.ts'
 import { spellings, underDocumentedNames } from './names.ts'
 import type { Rejection } from './rejection.ts'
 
-/**
- * The fields of a callback, each value still JSON text. Documented fields have their documented spelling, whatever
- * spelling they came in; the others have their own.
- */
-export type Fields = ReadonlyMap<string, string>
+/** Documented fields have their documented spelling, whatever spelling they came in; the others have their own. */
+export type Fields = ReadonlyMap<string, Value>
 
 const MOST_FIELDS = 1_000
 const TOO_MANY_FIELDS = `it has more than ${MOST_FIELDS} fields`
@@ -39,7 +36,7 @@ export const DOCUMENTED_FIELDS: ReadonlySet<string> = new Set([
 const SPELLINGS = new Map([...spellings(DOCUMENTED_FIELDS), ['fileid', 'field_id']])
 
 export function decode(body: string): { fields: Fields } | Extract<Rejection, { code: 'undecodable' }> {
-  const fields = fieldsOf(body, MOST_LAYERS)
+  const fields = unwrapped(body, MOST_LAYERS)
   if (!Array.isArray(fields)) return { code: 'undecodable', why: fields }
   if (fields.length > MOST_FIELDS) return { code: 'undecodable', why: TOO_MANY_FIELDS }
   const named = underDocumentedNames(fields, SPELLINGS, isAbsent)
@@ -48,10 +45,10 @@ export function decode(body: string): { fields: Fields } | Extract<Rejection, { 
 }
 
 /** A field's value as ZEGOCLOUD signs it: a string's characters, a number's digits as written. Else `undefined`. */
-export function textOf(json: string | undefined): string | undefined {
-  if (json === undefined) return undefined
-  if (json.startsWith('"')) return JSON.parse(json) as string
-  return /^[-\d]/.test(json) ? json : undefined
+export function textOf(value: Value | undefined): string | undefined {
+  if (value === undefined) return undefined
+  if ('text' in value) return value.text
+  return /^[-\d]/.test(value.json) ? value.json : undefined
 }
 
 /** Percent-encoding undone, `+` for a space; `undefined` if it is broken. */
@@ -64,17 +61,17 @@ export function percentDecode(text: string): string | undefined {
 }
 
 /** The fields in whatever encoding they are, or why there are none. */
-function fieldsOf(untrimmed: string, layers: number): Field[] | string {
+function unwrapped(untrimmed: string, layers: number): Field[] | string {
   if (layers === 0) return `it is encoded more than ${MOST_LAYERS} times over`
   const text = untrimmed.trim() // takes a byte order mark too
-  if (text.startsWith('{')) return outline(text, MOST_FIELDS)?.fields ?? 'it begins like JSON, and is not JSON'
+  if (text.startsWith('{')) return fieldsOf(text, MOST_FIELDS) ?? 'it begins like JSON, and is not JSON'
   if (text.startsWith('"')) {
-    if (outline(text) === undefined) return 'it begins like a JSON string, and is none'
-    return fieldsOf(JSON.parse(text) as string, layers - 1)
+    const inner = parse(text)
+    return typeof inner === 'string' ? unwrapped(inner, layers - 1) : 'it begins like a JSON string, and is none'
   }
   if (PERCENT_ENCODED_JSON.test(text)) {
     const decoded = percentDecode(text)
-    const fields = decoded === undefined ? undefined : fieldsOf(decoded, layers - 1)
+    const fields = decoded === undefined ? undefined : unwrapped(decoded, layers - 1)
     if (Array.isArray(fields)) return fields
   }
   if (countFormFields(text) > MOST_FIELDS) return TOO_MANY_FIELDS
@@ -85,8 +82,8 @@ function formFieldsOf(form: [string, string][], layers: number): Field[] {
   // A client that takes the JSON for a form leaves it as the value, or as the name, of the only field.
   const only = form.length === 1 ? form[0] : undefined
   const wrapped = only?.find((part) => /^\s*[{"]/.test(part) || PERCENT_ENCODED_JSON.test(part))
-  const fields = wrapped === undefined ? undefined : fieldsOf(wrapped, layers - 1)
-  return Array.isArray(fields) ? fields : form.map(([key, value]) => [key, JSON.stringify(value)])
+  const fields = wrapped === undefined ? undefined : unwrapped(wrapped, layers - 1)
+  return Array.isArray(fields) ? fields : form.map(([key, text]) => [key, { text }])
 }
 
 /** What is empty between two `&` is no field. */
@@ -103,6 +100,7 @@ function countFormFields(text: string): number {
 }
 
 /** For these, null, "" and absence are one. */
-function isAbsent(name: string, json: string): boolean {
-  return (name === 'field_id' || name === 'snapshot_pic_list') && (json === 'null' || json === '""')
+function isAbsent(name: string, value: Value): boolean {
+  if (name !== 'field_id' && name !== 'snapshot_pic_list') return false
+  return 'text' in value ? value.text === '' : value.json === 'null'
 }

@@ -6,8 +6,8 @@ import type { Rejection } from './rejection.ts'
  * separator, so a laxer rule would let one signature speak for many times.
  */
 export function timeOf(timestamp: string): number | undefined {
-  if (/^\d{10}$/.test(timestamp)) return Number(timestamp) * 1000
-  return /^\d{13}$/.test(timestamp) ? Number(timestamp) : undefined
+  if (!/^\d{10}(?:\d{3})?$/.test(timestamp)) return undefined
+  return timestamp.length === 10 ? Number(timestamp) * 1000 : Number(timestamp)
 }
 
 /**
@@ -31,9 +31,11 @@ export function checkFreshness(
  * until that is stale, the signature can come again with another timestamp, and the ledger has to know it.
  */
 export function latestClaim(timestamp: string, nonce: string): number {
-  const joined = [timestamp + nonce, nonce + timestamp]
-  const candidates = joined.flatMap((text) =>
-    [10, 13].flatMap((digits) => [text.slice(0, digits), text.slice(-digits)]),
-  )
-  return Math.max(0, ...candidates.map((candidate) => timeOf(candidate) ?? 0))
+  let latest = 0
+  for (const joined of [timestamp + nonce, nonce + timestamp]) {
+    for (const digits of [10, 13]) {
+      latest = Math.max(latest, timeOf(joined.slice(0, digits)) ?? 0, timeOf(joined.slice(-digits)) ?? 0)
+    }
+  }
+  return latest
 }

@@ -1,85 +1,59 @@
 /**
  * JSON read in two steps, because a callback is not trusted before its signature holds.
  *
- * `outline` checks a whole text against the grammar in one pass and builds nothing but the top level's keys. So numbers
- * keep their digits without a reviver over the whole text, and the depth is known before anything recurses.
- * `parse` then builds a value.
+ * `fieldsOf` checks a whole text against the grammar in one pass, and builds nothing but the top level: so a field
+ * keeps its digits, and what nobody signed costs little. `parse` then builds a value.
  */
 
-/** What one pass over a JSON text tells. */
-export type Outline = {
-  /** The fields of a top-level object, in order, repeated keys too. Empty for any other value. */
-  fields: Field[]
-  /** How many levels of objects and lists. */
-  depth: number
-  hasLargeNumber: boolean
-}
+/** The characters of a string; of any other value its JSON text, as it was written. */
+export type Value = { text: string } | { json: string }
 
-/** A key, and its value as JSON text. */
-export type Field = readonly [key: string, json: string]
+/** A key of an object, and what it holds. */
+export type Field = readonly [key: string, value: Value]
 
 /** What nests deeper is kept as its JSON text: canonical JSON and `JSON.stringify` recurse. */
 const DEEPEST_LEVEL = 64
 
+const PLAIN_STRING = /^"[^"\\\u0000-\u001f]*"$/
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const WORD = /true|false|null/y
 const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y
 
 /**
- * The outline of a JSON text; `undefined` if it is not JSON.
- * @param mostFields of the top level: with one more, the rest is not read
+ * The fields of an object, in order, repeated keys too; `undefined` if the text is not JSON, or no object.
+ * @param mostFields with one more, the rest is not read
  */
-export function outline(text: string, mostFields = Infinity): Outline | undefined {
-  const found: Outline = { fields: [], depth: 0, hasLargeNumber: false }
-  /** The brackets that close what is open. */
-  const closing: ('}' | ']')[] = []
-  let key: string | undefined
-  let valueStart = 0
+export function fieldsOf(text: string, mostFields = Infinity): Field[] | undefined {
+  const fields: Field[] = []
   let at = afterSpace(text, 0)
-
-  for (;;) {
-    const first = text[at]
-    let ended = true
-    if (first === '{' || first === '[') {
-      closing.push(first === '{' ? '}' : ']')
-      found.depth = Math.max(found.depth, closing.length)
-      at = afterSpace(text, at + 1)
-      ended = text[at] === closing.at(-1)
-    } else {
-      const start = at
-      at = first === '"' ? endOf(STRING, text, at) : endOfScalar(text, at)
-      if (at < 0) return undefined
-      if (first !== '"' && isLargeNumber(text.slice(start, at))) found.hasLargeNumber = true
-    }
-
-    // Where a value has ended, so may what holds it.
-    while (ended) {
-      if (key !== undefined && closing.length === 1) {
-        found.fields.push([key, text.slice(valueStart, at)])
-        if (found.fields.length > mostFields) return found
-        key = undefined
-      }
-      at = afterSpace(text, at)
-      if (closing.length === 0) return at === text.length ? found : undefined
-      if (text[at] === closing.at(-1)) closing.pop()
-      else if (text[at] === ',') ended = false
-      else return undefined
-      at += 1
-    }
-
-    at = afterSpace(text, at)
-    if (closing.at(-1) === '}') {
-      const keyEnd = endOf(STRING, text, at)
-      const colon = keyEnd < 0 ? -1 : afterSpace(text, keyEnd)
-      if (colon < 0 || text[colon] !== ':') return undefined
-      const value = afterSpace(text, colon + 1)
-      if (closing.length === 1) {
-        key = JSON.parse(text.slice(at, keyEnd)) as string
-        valueStart = value
-      }
-      at = value
-    }
+  if (text[at] !== '{') return undefined
+  at = afterSpace(text, at + 1)
+  let ended = text[at] === '}'
+  while (!ended) {
+    const keyEnd = endOfString(text, at)
+    const key = valueIn(text.slice(at, keyEnd))
+    at = afterSpace(text, keyEnd)
+    if (key === undefined || !('text' in key) || text[at] !== ':') return undefined
+    at = afterSpace(text, at + 1)
+    const valueEnd = text[at] === '"' ? endOfString(text, at) : endOfValue(text, at)
+    const value = valueIn(text.slice(at, valueEnd))
+    if (value === undefined) return undefined
+    fields.push([key.text, value])
+    if (fields.length > mostFields) return fields
+    at = afterSpace(text, valueEnd)
+    ended = text[at] === '}'
+    if (!ended && text[at] !== ',') return undefined
+    if (!ended) at = afterSpace(text, at + 1)
   }
+  return afterSpace(text, at + 1) === text.length ? fields : undefined
+}
+
+/** @param json whose end was found; what is between the quotes of a string is checked here, by reading it */
+function valueIn(json: string): Value | undefined {
+  if (!json.startsWith('"')) return json === '' ? undefined : { json }
+  if (PLAIN_STRING.test(json)) return { text: json.slice(1, -1) }
+  const string = parsed(json)
+  return string && { text: string.value as string }
 }
 
 /**
@@ -87,10 +61,33 @@ export function outline(text: string, mostFields = Infinity): Outline | undefine
  * A value nested deeper than 64 levels is not built: it stays its own JSON text.
  */
 export function parse(text: string): unknown {
-  const found = outline(text)
-  if (found === undefined) return undefined
-  if (found.depth > DEEPEST_LEVEL) return text
-  return found.hasLargeNumber ? JSON.parse(text, keepDigits) : JSON.parse(text)
+  const whole = parsed(text)
+  if (whole === undefined) return undefined
+  const flaw = flawOf(whole.value, 0)
+  if (flaw === 'too deep') return text
+  return flaw === 'large number' ? JSON.parse(text, keepDigits) : whole.value
+}
+
+type Flaw = 'too deep' | 'large number'
+
+/** Why a value is not to be had as `JSON.parse` builds it. A number that lost digits is at least 2^53 now. */
+function flawOf(value: unknown, level: number): Flaw | undefined {
+  if (typeof value === 'number') return Math.abs(value) < 2 ** 53 ? undefined : 'large number'
+  if (typeof value !== 'object' || value === null) return undefined
+  if (level === DEEPEST_LEVEL) return 'too deep'
+  let worst: Flaw | undefined
+  forEachIn(value, (inner) => {
+    const flaw = flawOf(inner, level + 1)
+    if (flaw !== undefined && worst !== 'too deep') worst = flaw
+  })
+  return worst
+}
+
+/** Lists of thousands of objects make this worth it: `Object.values` builds a list for each. */
+function forEachIn(value: object, visit: (inner: unknown, key?: string) => void): void {
+  if (Array.isArray(value)) return value.forEach((inner) => visit(inner))
+  // What was parsed inherits nothing that `in` would find.
+  for (const key in value) visit((value as Record<string, unknown>)[key], key)
 }
 
 /**
@@ -98,13 +95,35 @@ export function parse(text: string): unknown {
  * @see https://www.rfc-editor.org/rfc/rfc8785 whose order (by UTF-16 unit) and numbers these are
  */
 export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return canonicalList(value)
   const fields = value as Record<string, unknown>
-  const keys = Object.keys(fields)
-    .filter((key) => fields[key] !== undefined)
-    .toSorted()
-  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(fields[key])}`).join(',')}}`
+  let text = ''
+  for (const key of Object.keys(fields).toSorted()) {
+    if (fields[key] !== undefined) text += `${text === '' ? '{' : ','}${JSON.stringify(key)}:${canonical(fields[key])}`
+  }
+  return text === '' ? '{}' : `${text}}`
+}
+
+/** Of more keys, asking every object for each costs more than sorting its own. */
+const MOST_SHARED_KEYS = 8
+
+/** Most lists have thousands of objects with the same few keys: given these, JSON.stringify writes them in that order. */
+function canonicalList(list: readonly unknown[]): string {
+  const keys = new Set<string>()
+  collectKeys(list, keys)
+  // It would find `__proto__` in every object.
+  if (keys.size <= MOST_SHARED_KEYS && !keys.has('__proto__')) return JSON.stringify(list, [...keys].toSorted())
+  return `[${list.map(canonical).join(',')}]`
+}
+
+/** Stops soon after there are too many. */
+function collectKeys(value: unknown, keys: Set<string>): void {
+  if (typeof value !== 'object' || value === null || keys.size > MOST_SHARED_KEYS) return
+  forEachIn(value, (inner, key) => {
+    if (key !== undefined) keys.add(key)
+    collectKeys(inner, keys)
+  })
 }
 
 // `context.source` is the number as it was written: in workerd, and in Node since 22.
@@ -122,6 +141,15 @@ export function isLargeNumber(source: string): boolean {
   return integer > '9007199254740992' || (integer === '9007199254740992' && /[1-9]/.test(digits.slice(16)))
 }
 
+/** The value that JSON.parse builds, if it builds one. */
+function parsed(text: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return undefined
+  }
+}
+
 function afterSpace(text: string, start: number): number {
   let at = start
   for (;;) {
@@ -129,6 +157,52 @@ function afterSpace(text: string, start: number): number {
     if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at
     at += 1
   }
+}
+
+/** The place behind the value that begins at `start`, or `start`. Builds nothing, however large and deep it is. */
+function endOfValue(text: string, start: number): number {
+  /** The brackets that close what is open. */
+  const closing: ('}' | ']')[] = []
+  let at = start
+  for (;;) {
+    const first = text[at]
+    let ended = true
+    if (first === '{' || first === '[') {
+      closing.push(first === '{' ? '}' : ']')
+      at = afterSpace(text, at + 1)
+      ended = text[at] === closing.at(-1)
+    } else {
+      at = first === '"' ? endOf(STRING, text, at) : endOfScalar(text, at)
+      if (at < 0) return start
+    }
+    // Where a value has ended, so may what holds it.
+    while (ended) {
+      if (closing.length === 0) return at
+      at = afterSpace(text, at)
+      if (text[at] === closing.at(-1)) closing.pop()
+      else if (text[at] === ',') ended = false
+      else return start
+      at += 1
+    }
+    at = afterSpace(text, at)
+    if (closing.at(-1) === '}') {
+      const keyEnd = endOf(STRING, text, at)
+      const colon = keyEnd < 0 ? -1 : afterSpace(text, keyEnd)
+      if (colon < 0 || text[colon] !== ':') return start
+      at = afterSpace(text, colon + 1)
+    }
+  }
+}
+
+/** The place behind the string that begins at `start`, or `start`. What is between its quotes may be wrong. */
+function endOfString(text: string, start: number): number {
+  if (text[start] !== '"') return start
+  for (let at = text.indexOf('"', start + 1); at > 0; at = text.indexOf('"', at + 1)) {
+    let backslash = at
+    while (text[backslash - 1] === '\\') backslash -= 1
+    if ((at - backslash) % 2 === 0) return at + 1
+  }
+  return start
 }
 
 /** The place behind the number, `true`, `false` or `null` that begins at `start`, or -1. */

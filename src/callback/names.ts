@@ -2,9 +2,9 @@
 
 const bare = (name: string) => name.toLowerCase().replaceAll('_', '')
 
-/** Documented names by their bare spelling. */
+/** Documented names by their bare spelling, and by themselves: most need no second look. */
 export function spellings(names: Iterable<string>): ReadonlyMap<string, string> {
-  return new Map(Array.from(names, (name) => [bare(name), name]))
+  return new Map([...names].flatMap((name) => [bare(name), name].map((spelling) => [spelling, name] as const)))
 }
 
 /**
@@ -25,7 +25,7 @@ export function underDocumentedNames<Value>(
   const named = new Map<string, Value>()
   const asDocumented = new Set<string>()
   for (const [key, value] of lastOfEach) {
-    const name = documented.get(bare(key)) ?? key
+    const name = documented.get(key) ?? documented.get(bare(key)) ?? key
     if (isAbsent(name, value) || (name !== key && asDocumented.has(name))) continue
     if (name === key) asDocumented.add(name)
     named.set(name, value)

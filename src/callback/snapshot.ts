@@ -6,7 +6,7 @@
  */
 import type { CompletedRecord, Picture } from '../event.ts'
 import { DOCUMENTED_FIELDS, type Fields, percentDecode, textOf } from './decode.ts'
-import { canonical, isLargeNumber, parse } from './json.ts'
+import { isLargeNumber, parse, type Value } from './json.ts'
 import { spellings, underDocumentedNames } from './names.ts'
 
 /** A callback's content. What is not as it should be stays as it came, for the hash and for people. */
@@ -32,6 +32,9 @@ const NAME_LIMIT_BYTES = 64
 /** How many strings, percent-encoded or not, may be wrapped around the list. */
 const MOST_LIST_LAYERS = 4
 
+/** To make one costs more than to use it. */
+const encoder = new TextEncoder()
+
 const PICTURE_FIELDS = spellings(['url', 'offset'])
 
 export function contentOf(fields: Fields): Content {
@@ -44,27 +47,28 @@ export function contentOf(fields: Fields): Content {
     vendor: id('vendor'),
     field_id: id('field_id'),
     snapshot_pic_list: picturesOf(fields.get('snapshot_pic_list')),
-    extra: undocumented.length === 0 ? undefined : ownFields(undocumented.map(([name, json]) => [name, parse(json)])),
+    extra:
+      undocumented.length === 0 ? undefined : ownFields(undocumented.map(([name, value]) => [name, valueOf(value)])),
   }
-}
-
-/** SHA-256 over the content's canonical JSON. */
-export async function hashOf(content: Content): Promise<string> {
-  return sha256(canonical(content))
 }
 
 /** In lower-case hex. */
 export async function sha256(text: string): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toHex()
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))).toHex()
 }
+
+/** A record says no more than its content, but for these: `status`, `via` and two times. */
+const RECORD_EXTRA_BYTES = 200
 
 /**
  * The record of a content, or why there is none. A rule is here because a store or a reader needs it.
+ * @param text the content's canonical JSON
  * @param signedAt the callback's timestamp, in milliseconds, if it is one
  * @param receivedAt in milliseconds
  */
 export function readSnapshot(
   content: Content,
+  text: string,
   signedAt: number | undefined,
   receivedAt: number,
 ): { record: CompletedRecord } | Unusable {
@@ -99,24 +103,28 @@ export function readSnapshot(
     ...(signedAt !== undefined && { signed_at: new Date(signedAt).toISOString() }),
     received_at: new Date(receivedAt).toISOString(),
   }
-  if (byteLength(JSON.stringify(record)) > RECORD_LIMIT_BYTES) {
+  const isSmall = isWithin(RECORD_LIMIT_BYTES - RECORD_EXTRA_BYTES, text)
+  if (!isSmall && !isWithin(RECORD_LIMIT_BYTES, JSON.stringify(record))) {
     return { reason: 'invalid_snapshot', detail: `The record has more than ${RECORD_LIMIT_BYTES} bytes.` }
   }
   return { record }
 }
 
 /** A string, or a number's digits as they were written; anything else as it came, so never a string. */
-function idOf(json: string | undefined): unknown {
-  if (json === undefined) return undefined
-  const text = textOf(json)
-  if (text !== undefined) return text
-  const value = parse(json)
+function idOf(given: Value | undefined): unknown {
+  const text = textOf(given)
+  if (text !== undefined || given === undefined) return text
+  const value = valueOf(given)
   return typeof value === 'string' ? { tooDeep: value } : value
 }
 
+function valueOf(given: Value): unknown {
+  return 'text' in given ? given.text : parse(given.json)
+}
+
 /** The list, out of the strings and the percent-encoding around it. What is no list stays what it is. */
-function picturesOf(json: string | undefined): unknown {
-  let value = json === undefined ? null : parse(json)
+function picturesOf(given: Value | undefined): unknown {
+  let value = given === undefined ? null : valueOf(given)
   for (let layer = 0; layer < MOST_LIST_LAYERS && typeof value === 'string'; layer += 1) {
     const text = value.trim()
     if (text === '') return []
@@ -165,7 +173,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isText(value: unknown, limitBytes: number): value is string {
-  return typeof value === 'string' && value !== '' && byteLength(value) <= limitBytes
+  return typeof value === 'string' && value !== '' && isWithin(limitBytes, value)
 }
 
 /** Whether KV takes it as a key, and people can type it. */
@@ -173,8 +181,11 @@ function isKey(text: string): boolean {
   return text !== '.' && text !== '..' && text.isWellFormed() && !/\p{Cc}/u.test(text)
 }
 
-export function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length
+const MOST_BYTES_A_UNIT = 3
+
+/** Whether UTF-8 takes no more bytes. Most texts are so short that nothing has to be encoded to know. */
+export function isWithin(limitBytes: number, text: string): boolean {
+  return text.length * MOST_BYTES_A_UNIT <= limitBytes || encoder.encode(text).length <= limitBytes
 }
 
 function invalid(field: string, value: unknown, wanted: string): Unusable {

@@ -1,5 +1,5 @@
 /** A finished record as the CloudEvents 1.0 event that consumers get. */
-import { byteLength, sha256 } from '../callback/snapshot.ts'
+import { isWithin, sha256 } from '../callback/snapshot.ts'
 import type { CompletedRecord, FailedRecord, SnapshotEvent } from '../event.ts'
 
 /** A queue takes 128 KB a message, with some overhead of its own. */
@@ -20,7 +20,7 @@ export async function eventOf(record: CompletedRecord | FailedRecord, content: s
 
   const type = 'com.zegocloud.snapshot.completed'
   const whole = { ...envelope, type, data: record } as const
-  if (byteLength(JSON.stringify(whole)) <= EVENT_LIMIT_BYTES) return whole
+  if (isWithin(EVENT_LIMIT_BYTES, JSON.stringify(whole))) return whole
   const { snapshot_pic_list, extra: _extra, ...rest } = record
   const dataref = `/v1/snapshots/${encodeURIComponent(task_id)}`
   return { ...envelope, type, dataref, data: { ...rest, pictures: snapshot_pic_list.length } }

@@ -1,5 +1,5 @@
 /** A record's value leaves KV. */
-import { byteLength } from '../callback/snapshot.ts'
+import { isWithin } from '../callback/snapshot.ts'
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 
@@ -11,7 +11,7 @@ const AFTER_PUBLISHING_MS = 12_000
 
 /** Throws when KV does not take it in time. */
 export async function forgetInKv(results: KVNamespace, taskId: string): Promise<void> {
-  if (byteLength(taskId) > KEY_LIMIT_BYTES) return // KV holds no such key
+  if (!isWithin(KEY_LIMIT_BYTES, taskId)) return // KV holds no such key
   await withDeadline(results.delete(taskId), KV_DEADLINE_MS, 'KV')
 }
 

@@ -1,7 +1,7 @@
 /** Tasks of our own at ZEGOCLOUD: started, registered, confirmed. For whoever has the API token. */
 import { type Context, Hono } from 'hono'
 import { answerOf } from '../callback/rejection.ts'
-import { parse } from '../callback/json.ts'
+import { canonical, parse } from '../callback/json.ts'
 import { readSnapshot } from '../callback/snapshot.ts'
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
@@ -130,7 +130,7 @@ function whyUnusable({ task_id, appid, vendor }: PendingRecord): string | undefi
     snapshot_pic_list: [],
     extra: undefined,
   }
-  const read = readSnapshot(content, undefined, 0)
+  const read = readSnapshot(content, canonical(content), undefined, 0)
   return 'reason' in read ? read.detail : undefined
 }
 

@@ -3,7 +3,7 @@
  *
  * They are not verified again, since a secret may have been rotated meanwhile; they do pass the ledger.
  */
-import { byteLength } from '../callback/snapshot.ts'
+import { isWithin } from '../callback/snapshot.ts'
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 import type { Env } from '../settings.ts'
@@ -57,7 +57,7 @@ export const asideHint = { used: false }
 /** Where the callback is durable now; `undefined` if nothing took it. */
 export async function putAside(callback: SetAside, stores: AsideStores): Promise<'intake' | 'aside' | undefined> {
   const message: IntakeMessage = { kind: 'callback', ...callback }
-  if (byteLength(JSON.stringify(message)) <= MESSAGE_LIMIT_BYTES) {
+  if (isWithin(MESSAGE_LIMIT_BYTES, JSON.stringify(message))) {
     try {
       await withDeadline(stores.INTAKE.send(message, { contentType: 'json' }), INTAKE_DEADLINE_MS, 'INTAKE')
       return 'intake'

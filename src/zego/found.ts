@@ -1,6 +1,6 @@
 /** ZEGOCLOUD's answer as a record: what the callback would have said, but for offsets, which the answer has not. */
 import { canonical } from '../callback/json.ts'
-import { type Content, hashOf, readSnapshot, sha256 } from '../callback/snapshot.ts'
+import { type Content, readSnapshot, sha256 } from '../callback/snapshot.ts'
 import type { FailedRecord, PendingRecord } from '../event.ts'
 import type { Found } from '../store/pending.ts'
 import type { Told } from './describe.ts'
@@ -17,9 +17,10 @@ export async function foundCompleted(
   const snapshot_pic_list = urls.map((url) => ({ url }))
   const field_id = vendor === 'tencent' ? fileId : undefined
   const content: Content = { event: 'snapshot', appid, task_id, vendor, field_id, snapshot_pic_list, extra: undefined }
-  const read = readSnapshot(content, undefined, now)
+  const text = canonical(content)
+  const read = readSnapshot(content, text, undefined, now)
   if ('reason' in read) return undefined
-  return { record: { ...read.record, via: 'query' }, content: await hashOf(content) }
+  return { record: { ...read.record, via: 'query' }, content: await sha256(text) }
 }
 
 export async function foundFailed({ ...task }: PendingRecord, message: string, now: number): Promise<Found> {
