@@ -3,7 +3,7 @@ import { withDeadline } from '../deadline.ts'
 import type { CompletedRecord, FailedRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
 import type { Env } from '../settings.ts'
-import { dueAgain, mark, type Mark, type Publication } from '../store/outbox.ts'
+import { dueAgain, type Mark, markTogether, type Publication } from '../store/outbox.ts'
 import { eventOf } from './cloudevent.ts'
 
 export type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
@@ -28,7 +28,7 @@ export async function publish(
     publications.map((publication) => publishOne(publication, targets, retentionDays, now)),
   )
   try {
-    await mark(targets.DB, marks)
+    await markTogether(targets.DB, marks)
     return marks.every(({ kvDue, eventDue }) => !kvDue && !eventDue)
   } catch (error) {
     log('warn', 'publish.unmarked', { tasks: marks.length, why: messageOf(error) }) // they are published again

@@ -25,14 +25,23 @@ describe('publishing', () => {
     expect(await outbox()).toEqual(nothingOwed)
   })
 
+  it('marks what was published in one moment together', async () => {
+    await deliver(signedCallback()) // it makes the schema
+    const batch = vi.spyOn(env.DB, 'batch')
+    await Promise.all(Array.from({ length: 20 }, (_, n) => deliver(signedCallback({ task_id: `together ${n}` }))))
+    expect(await outbox()).toEqual(Array.from({ length: 21 }, () => nothingOwed[0]))
+    expect(batch.mock.calls.length).toBeLessThan(20 + 15) // twenty settle
+  })
+
   it('is made up for by the sweep when the isolate ended after its answer', async () => {
-    vi.spyOn(env.EVENTS, 'send').mockImplementationOnce(() => new Promise(() => {}))
-    vi.spyOn(env.RESULTS, 'put').mockImplementationOnce(() => new Promise(() => {}))
+    const sent = vi.spyOn(env.EVENTS, 'send').mockImplementationOnce(() => new Promise(() => {}))
+    const put = vi.spyOn(env.RESULTS, 'put').mockImplementationOnce(() => new Promise(() => {}))
     const { default: worker } = await import('../../src/worker.ts')
     const dropped = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} }
     const body = JSON.stringify(signedCallback({ task_id: 'dropped' }))
     const request = new Request('https://receiver.test/zego/callback', { method: 'POST', body })
     expect((await worker.fetch(request as never, env, dropped as never)).status).toBe(200)
+    await vi.waitFor(() => expect([sent, put].map(({ mock }) => mock.calls.length)).toEqual([1, 1]))
 
     await cron()
     expect(await recordInKv('dropped')).toBeNull() // its own request may be at it still
