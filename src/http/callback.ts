@@ -14,7 +14,7 @@ import { decodePath } from './path.ts'
 import { notFound, problem } from './problem.ts'
 import { isToken } from './token.ts'
 
-/** Publishing in the same moment as the answer would slow the answer down. */
+/** Publishing, or a line of the log, in the same moment as the answer would slow the answer down. */
 const AFTER_ANSWER_MS = 5
 
 export const callback = new Hono<{ Bindings: Env }>()
@@ -27,8 +27,8 @@ callback.all('/zego/callback/*', async (c) => {
   }
   if (c.req.method !== 'POST') return methodNotAllowed()
   const received = await take(c.req.raw, settings, c.env)
-  report(received, c.req.header('cf-ray') ?? crypto.randomUUID())
-  c.executionCtx.waitUntil(afterAnswer(received, settings, c.env, c.req.url))
+  const request_id = c.req.header('cf-ray') ?? crypto.randomUUID()
+  c.executionCtx.waitUntil(afterAnswer(received, settings, c.env, { url: c.req.url, request_id }))
   return answer(received)
 })
 
@@ -79,9 +79,15 @@ function report(received: Received, request_id: string): void {
 }
 
 /** Never throws: what fails here is published by the sweep, or was evidence, kept at best effort. */
-async function afterAnswer(received: Received, settings: Settings, env: Env, url: string): Promise<void> {
+async function afterAnswer(
+  received: Received,
+  settings: Settings,
+  env: Env,
+  { url, request_id }: { url: string; request_id: string },
+): Promise<void> {
+  await scheduler.wait(AFTER_ANSWER_MS)
+  report(received, request_id)
   if (received.status === 'stored') {
-    await scheduler.wait(AFTER_ANSWER_MS)
     await publish([received.publication], env, retentionDaysOf(settings), Date.now())
   }
   if (received.status === 'refused' && received.exhibit) {
