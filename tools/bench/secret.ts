@@ -1,0 +1,2 @@
+/** The CallbackSecret of every receiver that is measured here. */
+export const SECRET = 'secret'

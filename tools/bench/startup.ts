@@ -1,0 +1,82 @@
+/** Size, and the time from nothing to a first answer, against the smallest Hono app. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
+import { bundle, type Module } from '../bundle.ts'
+import { against, type Figure, inRounds } from './figures.ts'
+import { compatibilityDate } from './server.ts'
+
+const MOST_TO_BARE_HONO = 1.3
+const STARTS_A_ROUND = 5
+
+export async function startupFigures(rounds: number): Promise<Figure[]> {
+  const [ours, hono] = await Promise.all([bundle('src/worker.ts'), bundle('tools/bench/bare-hono.ts')])
+  const directory = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
+  try {
+    const start = { ours: prepared(ours, join(directory, 'ours')), hono: prepared(hono, join(directory, 'hono')) }
+    for (let warm = 0; warm < 3; warm += 1) await Promise.all([start.ours(), start.hono()])
+    const measured = await inRounds(rounds * STARTS_A_ROUND, async () => ({
+      ours: await start.ours(),
+      reference: await start.hono(),
+    }))
+    return [
+      against('start to first answer : bare Hono', 'ms', measured, { atMost: MOST_TO_BARE_HONO }),
+      against('bundle, gzipped : bare Hono', 'KiB', [{ ours: sizeOf(ours), reference: sizeOf(hono) }]),
+    ]
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const sizeOf = (modules: Module[]) => gzipSync(modules.map(({ contents }) => contents).join('')).length / 1024
+
+/** workerd is Miniflare's. */
+const workerd = (createRequire(createRequire(import.meta.url).resolve('miniflare'))('workerd') as { default: string })
+  .default
+
+/** Writes down a configuration of bare workerd; each call starts it and tells the milliseconds to its first answer. */
+function prepared(modules: Module[], directory: string): () => Promise<number> {
+  mkdirSync(directory)
+  for (const { path, contents } of modules) writeFileSync(join(directory, path), contents)
+  const kinds = { ESModule: 'esModule', Text: 'text' }
+  const embedded = modules.map(({ path, type }) => `(name = "${path}", ${kinds[type]} = embed "${path}")`)
+  writeFileSync(
+    join(directory, 'config.capnp'),
+    `using Workerd = import "/workerd/workerd.capnp";
+    const config :Workerd.Config = (
+      services = [(name = "main", worker = .main)],
+      sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);
+    const main :Workerd.Worker = (modules = [${embedded.join(', ')}], compatibilityDate = "${compatibilityDate}");`,
+  )
+  return async () => firstAnswer(directory)
+}
+
+async function firstAnswer(directory: string): Promise<number> {
+  const began = performance.now()
+  const child = spawn(workerd, ['serve', '--control-fd=3', 'config.capnp'], {
+    cwd: directory,
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+  })
+  try {
+    const port = await listening(child.stdio[3] as Readable)
+    await (await fetch(`http://127.0.0.1:${port}/nothing-is-here`)).text()
+    return performance.now() - began
+  } finally {
+    child.kill()
+    await once(child, 'exit')
+  }
+}
+
+async function listening(control: Readable): Promise<number> {
+  for await (const line of createInterface(control)) {
+    const { event, port } = JSON.parse(line) as { event: string; port: number }
+    if (event === 'listen') return port
+  }
+  throw new Error('workerd ended before it listened')
+}

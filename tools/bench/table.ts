@@ -1,0 +1,32 @@
+/** The figures as a table: medians, with the least and the most of the rounds behind them. */
+import { type Figure, isMet, type Spread } from './figures.ts'
+
+const HEAD = ['figure', 'ours', 'held against', 'ratio', 'target', '']
+
+export function table(figures: readonly Figure[]): string {
+  const rows = [HEAD, ...figures.map(cells)]
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  const padded = (cell: string, column: number) =>
+    column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)
+  return rows.map((row) => `  ${row.map(padded).join('  ')}`.trimEnd()).join('\n')
+}
+
+function cells(figure: Figure): string[] {
+  const { name, unit, ours, reference, ratio, target } = figure
+  const wanted = target && ('atMost' in target ? `at most ${target.atMost}` : `at least ${target.atLeast}`)
+  const met = isMet(figure)
+  return [
+    name,
+    `${spread(ours)} ${unit}`,
+    reference ? `${spread(reference)} ${unit}` : '',
+    ratio ? spread(ratio) : '',
+    wanted ?? '',
+    met === undefined ? '' : met ? 'met' : 'MISSED',
+  ]
+}
+
+const spread = ({ median, least, most }: Spread) =>
+  least === most ? short(median) : `${short(median)} (${short(least)} to ${short(most)})`
+
+/** Three digits. */
+const short = (value: number) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2))
