@@ -75,20 +75,20 @@ function flawOf(value: unknown, level: number): Flaw | undefined {
   if (typeof value === 'number') return Math.abs(value) < 2 ** 53 ? undefined : 'large number'
   if (typeof value !== 'object' || value === null) return undefined
   if (level === DEEPEST_LEVEL) return 'too deep'
+  if (Array.isArray(value)) return worstOf(value, level + 1)
   let worst: Flaw | undefined
-  forEachIn(value, (inner) => {
-    const flaw = flawOf(inner, level + 1)
-    if (flaw !== undefined && worst !== 'too deep') worst = flaw
-  })
+  // `Object.values` would build a list for each of thousands; what was parsed inherits nothing that `in` would find.
+  for (const key in value) worst = worse(worst, flawOf((value as Record<string, unknown>)[key], level + 1))
   return worst
 }
 
-/** Lists of thousands of objects make this worth it: `Object.values` builds a list for each. */
-function forEachIn(value: object, visit: (inner: unknown, key?: string) => void): void {
-  if (Array.isArray(value)) return value.forEach((inner) => visit(inner))
-  // What was parsed inherits nothing that `in` would find.
-  for (const key in value) visit((value as Record<string, unknown>)[key], key)
+function worstOf(list: readonly unknown[], level: number): Flaw | undefined {
+  let worst: Flaw | undefined
+  for (const item of list) worst = worse(worst, flawOf(item, level))
+  return worst
 }
+
+const worse = (one: Flaw | undefined, other: Flaw | undefined) => (one === 'too deep' ? one : (other ?? one))
 
 /**
  * JSON with its keys sorted at every level: equal values have equal texts.
@@ -108,22 +108,32 @@ export function canonical(value: unknown): string {
 /** Of more keys, asking every object for each costs more than sorting its own. */
 const MOST_SHARED_KEYS = 8
 
-/** Most lists have thousands of objects with the same few keys: given these, JSON.stringify writes them in that order. */
+/** Most lists have thousands of flat objects with the same few keys: written at once, from copies with sorted keys. */
 function canonicalList(list: readonly unknown[]): string {
-  const keys = new Set<string>()
-  collectKeys(list, keys)
-  // It would find `__proto__` in every object.
-  if (keys.size <= MOST_SHARED_KEYS && !keys.has('__proto__')) return JSON.stringify(list, [...keys].toSorted())
-  return `[${list.map(canonical).join(',')}]`
+  const keys = sharedKeys(list)
+  if (keys === undefined) return `[${list.map(canonical).join(',')}]`
+  return JSON.stringify((list as Record<string, unknown>[]).map((item) => copyOf(item, keys)))
 }
 
-/** Stops soon after there are too many. */
-function collectKeys(value: unknown, keys: Set<string>): void {
-  if (typeof value !== 'object' || value === null || keys.size > MOST_SHARED_KEYS) return
-  forEachIn(value, (inner, key) => {
-    if (key !== undefined) keys.add(key)
-    collectKeys(inner, keys)
-  })
+/** Sorted; `undefined` for what cannot be copied so: an object is no list of numbers, and `__proto__` no field of a copy. */
+function sharedKeys(list: readonly unknown[]): string[] | undefined {
+  const keys = new Set<string>()
+  for (const item of list) {
+    if (typeof item !== 'object' || item === null || Array.isArray(item) || keys.size > MOST_SHARED_KEYS)
+      return undefined
+    for (const key in item) {
+      if (typeof (item as Record<string, unknown>)[key] === 'object') return undefined
+      keys.add(key)
+    }
+  }
+  const sorted = [...keys].toSorted()
+  return sorted.length > MOST_SHARED_KEYS || sorted.some((key) => /^\d|^__proto__$/.test(key)) ? undefined : sorted
+}
+
+function copyOf(item: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
+  for (const key of keys) if (item[key] !== undefined) copy[key] = item[key]
+  return copy
 }
 
 // `context.source` is the number as it was written: in workerd, and in Node since 22.

@@ -65,7 +65,7 @@ export function answerOf(rejection: Rejection): { status: number; title: string;
       return {
         status: 503,
         title: 'The receiver is not configured',
-        detail: `${rejection.setting} cannot be used: ${rejection.why}. Set it with: npx wrangler secret put ${rejection.setting}`,
+        detail: `${rejection.setting} cannot be used: ${rejection.why}. ${settingIt(rejection.setting)}`,
       }
     case 'storage_unavailable':
       return {
@@ -78,4 +78,9 @@ export function answerOf(rejection: Rejection): { status: number; title: string;
 
 function describeAge(seconds: number): string {
   return seconds >= 0 ? `${seconds} s ago` : `${-seconds} s in the future`
+}
+
+function settingIt(setting: string): string {
+  if (setting === 'SIGNATURE_TOLERANCE_SECONDS') return 'Mend it under [vars] in wrangler.toml, and deploy.'
+  return `Set it with: npx wrangler secret put ${setting}`
 }

@@ -37,6 +37,13 @@ describe('a rejection', () => {
     expect(answerOf({ code: 'stale', ageSeconds: 700 }).detail).toContain('700 s ago')
   })
 
+  it('says where a variable is mended, which is no secret', () => {
+    const setting = 'SIGNATURE_TOLERANCE_SECONDS'
+    const { detail } = answerOf({ code: 'not_configured', setting, why: 'it is not a whole number' })
+    expect(detail).toContain('wrangler.toml')
+    expect(detail).not.toContain('secret put')
+  })
+
   it.each([
     ['undecodable', 'nonce=5ec2e7&secret=secret-value'],
     ['bad_signature', { ...signedCallback(), signature: 'f'.repeat(40) }],
