@@ -1,4 +1,5 @@
 /** Callbacks at a receiver, and how long each of its answers took. */
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -9,9 +10,12 @@ import { SECRET } from './secret.ts'
 
 type Kind = { secret?: string; pictures?: number }
 
-/** Made before anything is timed. */
+/** Made before anything is timed. With the longer kind of task_id, which is in each URL too: all are of one size. */
 export function bodies(count: number, { secret = SECRET, pictures = 3 }: Kind = {}): Body[] {
-  return Array.from({ length: count }, () => encode(callbackFor({ secret, pictures }), 'json'))
+  return Array.from({ length: count }, () => {
+    const task_id = `1500030200-procedurev2-${randomBytes(16).toString('hex')}tt0`
+    return encode(callbackFor({ secret, task_id, pictures }), 'json')
+  })
 }
 
 /** A keep-alive connection each, as ZEGOCLOUD's servers may or may not have. */
