@@ -2,7 +2,7 @@
 import type { CompletedRecord } from '../event.ts'
 import type { Fields } from './decode.ts'
 import { latestClaim, timeOf } from './freshness.ts'
-import { canonical } from './json.ts'
+import { canonical } from './canonical.ts'
 import { envelopeOf } from './signature.ts'
 import { contentOf, readSnapshot, sha256, type Unusable } from './snapshot.ts'
 

@@ -1,7 +1,8 @@
 /** Tasks of our own at ZEGOCLOUD: started, registered, confirmed. For whoever has the API token. */
 import { type Context, Hono } from 'hono'
 import { answerOf } from '../callback/rejection.ts'
-import { canonical, parse } from '../callback/json.ts'
+import { canonical } from '../callback/canonical.ts'
+import { parse } from '../callback/json.ts'
 import { readSnapshot } from '../callback/snapshot.ts'
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'

@@ -1,5 +1,5 @@
 /** ZEGOCLOUD's answer as a record: what the callback would have said, but for offsets, which the answer has not. */
-import { canonical } from '../callback/json.ts'
+import { canonical } from '../callback/canonical.ts'
 import { type Content, readSnapshot, sha256 } from '../callback/snapshot.ts'
 import type { FailedRecord, PendingRecord } from '../event.ts'
 import type { Found } from '../store/pending.ts'

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decode } from '../../src/callback/decode.ts'
-import { canonical } from '../../src/callback/json.ts'
+import { canonical } from '../../src/callback/canonical.ts'
 import { contentOf, readSnapshot, sha256 } from '../../src/callback/snapshot.ts'
 import { type Encoding, encodings, signedCallback } from '../callbacks.ts'
 import { anyString, anyText } from './arbitraries.ts'
