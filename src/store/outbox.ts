@@ -83,7 +83,8 @@ const MOST_TOGETHER = 30
 export async function markTogether(db: D1Database, marks: readonly Mark[]): Promise<void> {
   gathered.push(...marks)
   await scheduler.wait(GATHER_MS)
-  await mark(db, gathered.splice(0, MOST_TOGETHER))
+  // No fewer than it brought: so the last to look leaves none behind.
+  await mark(db, gathered.splice(0, Math.max(MOST_TOGETHER, marks.length)))
 }
 
 async function mark(db: D1Database, marks: readonly Mark[]): Promise<void> {

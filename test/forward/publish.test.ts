@@ -1,7 +1,11 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { snapshotEvent } from '../../src/event.ts'
+import { publish } from '../../src/forward/publish.ts'
+import { takeDue } from '../../src/store/outbox.ts'
+import { settle } from '../../src/store/settle.ts'
 import { signedCallback } from '../callbacks.ts'
+import { delivery } from '../store/deliveries.ts'
 import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
 
 const START = Date.UTC(2026, 5, 1, 12)
@@ -31,6 +35,12 @@ describe('publishing', () => {
     await Promise.all(Array.from({ length: 20 }, (_, n) => deliver(signedCallback({ task_id: `together ${n}` }))))
     expect(await outbox()).toEqual(Array.from({ length: 21 }, () => nothingOwed[0]))
     expect(batch.mock.calls.length).toBeLessThan(20 + 15) // twenty settle
+  })
+
+  it('marks all that it was given, however many they are', async () => {
+    for (let n = 0; n < 40; n += 1) await settle(env.DB, delivery(`many ${n}`, `content ${n}`, `task ${n}`))
+    expect(await publish(await takeDue(env.DB, START + MINUTE, 40), env, 0, START + MINUTE)).toBe(true)
+    expect(await outbox()).toEqual(Array.from({ length: 40 }, () => nothingOwed[0]))
   })
 
   it('is made up for by the sweep when the isolate ended after its answer', async () => {
