@@ -1,5 +1,5 @@
 /** The pages' one style, one script and one icon, under names made of what they hold, so that a browser may keep them. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import { SCRIPT } from './script.ts'
 import { STYLE } from './style.ts'
 
@@ -15,16 +15,27 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="
 <path d="M1 2h6v5H1zM9 2h6v5H9zM1 9h6v5H1zM9 9h6v5H9z"/></svg>
 `
 
-export const STYLE_PATH = `/assets/app-${nameOf(STYLE)}.css`
-export const SCRIPT_PATH = `/assets/app-${nameOf(SCRIPT)}.js`
+let paths: { style: string; script: string; icon: string } | undefined
 
-export const ICON_PATH = `/assets/app-${nameOf(ICON)}.svg`
+/** Made when a page first names them: to hash these texts would take a good part of a Worker's start. */
+export function assetPaths() {
+  paths ??= {
+    style: `/assets/app-${nameOf(STYLE)}.css`,
+    script: `/assets/app-${nameOf(SCRIPT)}.js`,
+    icon: `/assets/app-${nameOf(ICON)}.svg`,
+  }
+  return paths
+}
 
 export const assets = new Hono()
 
-assets.get(STYLE_PATH, () => asset(STYLE, 'text/css'))
-assets.get(SCRIPT_PATH, () => asset(SCRIPT, 'text/javascript'))
-assets.get(ICON_PATH, () => asset(ICON, 'image/svg+xml'))
+assets.get('/assets/*', async (c, next) => {
+  const { style, script, icon } = assetPaths()
+  if (c.req.path === style) return asset(STYLE, 'text/css')
+  if (c.req.path === script) return asset(SCRIPT, 'text/javascript')
+  if (c.req.path === icon) return asset(ICON, 'image/svg+xml')
+  return next()
+})
 
 function asset(text: string, type: string): Response {
   const headers = {

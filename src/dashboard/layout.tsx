@@ -1,6 +1,6 @@
 /** The page around every page. */
 import type { Child } from 'hono/jsx'
-import { ICON_PATH, SCRIPT_PATH, STYLE_PATH } from './assets.ts'
+import { assetPaths } from './assets.ts'
 import type { Mood } from './mood.ts'
 import { ago } from './words.ts'
 
@@ -14,6 +14,7 @@ const PLACES: Record<Place, string> = { Gallery: '/', Quarantine: '/quarantine',
 type Page = { title: string; children?: Child; top?: Top; place?: Place; head?: Child }
 
 export function Page({ title, children, top, place, head }: Page) {
+  const { style, script, icon } = assetPaths()
   return (
     <html lang="en">
       <head>
@@ -23,9 +24,9 @@ export function Page({ title, children, top, place, head }: Page) {
         <meta name="robots" content="noindex" />
         <meta name="color-scheme" content="light dark" />
         {head}
-        <link rel="icon" type="image/svg+xml" href={ICON_PATH} />
-        <link rel="stylesheet" href={STYLE_PATH} />
-        <script src={SCRIPT_PATH} defer></script>
+        <link rel="icon" type="image/svg+xml" href={icon} />
+        <link rel="stylesheet" href={style} />
+        <script src={script} defer></script>
       </head>
       <body>
         <div class="bar">
