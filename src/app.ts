@@ -1,5 +1,5 @@
 /** Which route lives where. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import { dashboard } from './dashboard/dashboard.tsx'
 import { bearer } from './http/bearer.ts'
 import { callback } from './http/callback.ts'

@@ -51,6 +51,10 @@ it('keeps callback/ pure: no framework, no binding, no clock', () => {
   }
 })
 
+it('takes the smaller Hono, which starts sooner', () => {
+  for (const { name, text } of files) expect(text, name).not.toMatch(/import \{[^}]*\} from 'hono'/)
+})
+
 it('keeps the file for consumers to zod alone', () => {
   const [event] = files.filter(({ name }) => name === 'event.ts')
   expect([event?.own, event?.foreign]).toEqual([[], ['zod/mini']])

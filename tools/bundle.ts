@@ -20,7 +20,7 @@ export async function bundle(entry: string): Promise<Module[]> {
   try {
     await build(entry, directory)
     const modules = readdirSync(directory)
-      .filter((file) => /\.(?:js|sql)$/.test(file))
+      .filter((file) => /\.(?:js|json|sql)$/.test(file))
       .map((file): Module => {
         const contents = readFileSync(join(directory, file), 'utf8')
         return { type: file.endsWith('.js') ? 'ESModule' : 'Text', path: file, contents }

@@ -1,5 +1,5 @@
 /** What can be done. Each ends in a page that says so. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import { publish } from '../forward/publish.ts'
 import { partOf } from '../http/path.ts'
 import { requestId } from '../http/storage.ts'

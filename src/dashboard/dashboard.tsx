@@ -1,5 +1,5 @@
 /** The dashboard: which page lives where, and who may see it. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import { log, messageOf } from '../log.ts'
 import { assets } from './assets.ts'
 import { safeHeaders } from './headers.ts'

@@ -1,5 +1,6 @@
 /** What can be looked at. */
-import { type Context, Hono } from 'hono'
+import type { Context } from 'hono'
+import { Hono } from 'hono/tiny'
 import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/path.ts'
 import { log, messageOf } from '../log.ts'

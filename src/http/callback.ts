@@ -1,5 +1,5 @@
 /** `POST /zego/callback`, and `/zego/callback/<token>`: what ZEGOCLOUD calls. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import { answerOf, BODY_LIMIT_BYTES } from '../callback/rejection.ts'
 import { publish } from '../forward/publish.ts'
 import { log, messageOf } from '../log.ts'

@@ -1,5 +1,5 @@
 /** `GET /healthz`: open, for monitors. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import { log, messageOf } from '../log.ts'
 import { type Env, faultsOf, readSettings } from '../settings.ts'
 import { isEventLate, isKvLate } from '../store/outbox.ts'

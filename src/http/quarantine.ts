@@ -1,5 +1,5 @@
 /** `/v1/quarantine`: what was kept aside, for whoever has the API token. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
 import { publish } from '../forward/publish.ts'
 import { log } from '../log.ts'
@@ -9,15 +9,15 @@ import { findKept, type Kept, type KeptPlace, listKept, REASONS, removeKept } fr
 import { answer } from './answer.ts'
 import { partOf } from './path.ts'
 import { notFound } from './problem.ts'
-import { cursor, DEFAULT_LIMIT, flag, noQuery, paging, readQuery } from './query.ts'
+import { cursor, DEFAULT_LIMIT, flag, noQuery, paging, queryOf, readQuery } from './query.ts'
 import { json, orUnavailable, requestId } from './storage.ts'
 
-export const keptQuery = z.object({
-  ...paging,
+export const keptQuery = queryOf(() => ({
+  ...paging(),
   reason: z.optional(z.enum(REASONS)),
   cursor: z.optional(cursor(/^q\d{1,16}-\d{1,16}$/)),
-})
-export const retryQuery = z.object({ replace: z.optional(flag) })
+}))
+export const retryQuery = queryOf(() => ({ replace: z.optional(flag()) }))
 
 export const quarantine = new Hono<{ Bindings: Env }>()
 

@@ -13,36 +13,47 @@ export const wholeNumber = (least: number, most: number) =>
   )
 
 /** An ISO 8601 time, with its offset, or a date, in UTC. As text; `Date.parse` reads it. */
-export const time = z.union([z.iso.datetime({ offset: true }), z.iso.date()])
+const time = () => z.union([z.iso.datetime({ offset: true }), z.iso.date()])
 
-export const flag = z.pipe(
+export const flag = () =>
   z.pipe(
-    z.enum(['true', 'false']),
-    z.transform((text) => text === 'true'),
-  ),
-  z.boolean(),
-)
+    z.pipe(
+      z.enum(['true', 'false']),
+      z.transform((text) => text === 'true'),
+    ),
+    z.boolean(),
+  )
 
 /** A place in a list, opaque to whoever holds it. */
 export const cursor = (form: RegExp) => z.string().check(z.regex(form))
 
 /** What both lists take. */
-export const paging = {
-  since: z.optional(time),
-  until: z.optional(time),
+export const paging = () => ({
+  since: z.optional(time()),
+  until: z.optional(time()),
   limit: z.optional(wholeNumber(1, 100)),
-}
+})
 
 export const DEFAULT_LIMIT = 20
 
+/** The parameters of a route. */
+export type Query<Shape extends z.core.$ZodShape = z.core.$ZodShape> = () => z.ZodMiniObject<Shape>
+
+/** Its schema is made when it is first asked for: an isolate that only takes callbacks starts without it. */
+export function queryOf<Shape extends z.core.$ZodShape>(shape: () => Shape): Query<Shape> {
+  let schema: z.ZodMiniObject<Shape> | undefined
+  return () => (schema ??= z.object(shape()))
+}
+
 /** For routes without parameters. */
-export const noQuery = z.object({})
+export const noQuery = queryOf(() => ({}))
 
 /** The query, or the answer that names what is wrong with it. */
 export function readQuery<Shape extends z.core.$ZodShape>(
   url: string,
-  schema: z.ZodMiniObject<Shape>,
+  query: Query<Shape>,
 ): z.output<z.ZodMiniObject<Shape>> | Response {
+  const schema = query()
   const given = new URL(url).searchParams
   for (const name of given.keys()) {
     if (!Object.hasOwn(schema.shape, name)) return invalid(name, `There is no parameter ${JSON.stringify(name)} here.`)

@@ -1,5 +1,5 @@
 /** `/v1/snapshots`: the results, for whoever has the API token. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
 import { withDeadline } from '../deadline.ts'
 import { forgetInKv, forgetInKvAgain } from '../forward/forget.ts'
@@ -10,7 +10,7 @@ import { findRecord, listRecords, oweAgain, removeRecord, type Stored } from '..
 import { etagOf, isNamed } from './etag.ts'
 import { partOf } from './path.ts'
 import { notFound, problem } from './problem.ts'
-import { cursor, DEFAULT_LIMIT, noQuery, paging, readQuery, wholeNumber } from './query.ts'
+import { cursor, DEFAULT_LIMIT, noQuery, paging, queryOf, readQuery, wholeNumber } from './query.ts'
 import { json, orUnavailable, requestId, unavailable } from './storage.ts'
 
 const KV_DEADLINE_MS = 2_000
@@ -20,12 +20,12 @@ const FIRST_WAIT_MS = 400
 const LONGEST_WAIT_MS = 950
 const WAIT_GROWTH = 1.25
 
-export const getQuery = z.object({ wait: z.optional(wholeNumber(0, 25)) })
-export const listQuery = z.object({
-  ...paging,
+export const getQuery = queryOf(() => ({ wait: z.optional(wholeNumber(0, 25)) }))
+export const listQuery = queryOf(() => ({
+  ...paging(),
   status: z.optional(z.enum(['pending', 'completed', 'failed'])),
   cursor: z.optional(cursor(/^s\d{1,16}$/)),
-})
+}))
 
 export const snapshots = new Hono<{ Bindings: Env }>()
 

@@ -1,5 +1,5 @@
 /** `GET /v1/status`: how all is going, for operators. Counts stop early: a large backlog costs no more than a small one. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import type { Env } from '../settings.ts'
 import { asideState, overview } from '../store/state.ts'
 import { noQuery, readQuery } from './query.ts'

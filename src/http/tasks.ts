@@ -1,5 +1,6 @@
 /** Tasks of our own at ZEGOCLOUD: started, registered, confirmed. For whoever has the API token. */
-import { type Context, Hono } from 'hono'
+import type { Context } from 'hono'
+import { Hono } from 'hono/tiny'
 import { answerOf } from '../callback/rejection.ts'
 import { canonical } from '../callback/canonical.ts'
 import { parse } from '../callback/json.ts'

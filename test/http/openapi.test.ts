@@ -1,8 +1,9 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { app } from '../../src/app.ts'
-import { ROUTES } from '../../src/http/routes.ts'
-import { schemas } from '../../src/http/schemas.ts'
+import { documentOf } from '../../tools/openapi/document.ts'
+import { ROUTES } from '../../tools/openapi/routes.ts'
+import { schemas } from '../../tools/openapi/schemas.ts'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, read, request } from '../worker.ts'
 import { api, del, get, post } from './api.ts'
@@ -90,6 +91,11 @@ describe('GET /openapi.json', () => {
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json'])
     expect(document.openapi).toBe('3.1.0')
     expect(Object.keys(document.components.schemas)).toEqual(Object.keys(schemas))
+  })
+
+  it('is made of the schemas that validate: `npm run openapi` makes it anew', async () => {
+    const made = `${JSON.stringify(documentOf(ROUTES), null, 2)}\n`
+    await expect(made).toMatchFileSnapshot('../../src/http/openapi.json')
   })
 
   it('has every route of the API, and no other', () => {

@@ -1,7 +1,7 @@
 /** What the routes answer with, as schemas: the documentation is made of them, and the tests hold answers against them. */
 import * as z from 'zod/mini'
-import { snapshotRecord } from '../event.ts'
-import { REASONS } from '../store/quarantine.ts'
+import { snapshotRecord } from '../../src/event.ts'
+import { REASONS } from '../../src/store/quarantine.ts'
 
 const isoTime = z.iso.datetime({ precision: 3 })
 const count = z.int().check(z.minimum(0))

@@ -1,9 +1,8 @@
 /** Every route: what it takes and what it answers. The documentation is this table. */
-import type * as z from 'zod/mini'
-import { keptQuery, retryQuery } from './quarantine.ts'
-import { noQuery } from './query.ts'
+import { keptQuery, retryQuery } from '../../src/http/quarantine.ts'
+import { noQuery, type Query } from '../../src/http/query.ts'
 import type { SchemaName } from './schemas.ts'
-import { getQuery, listQuery } from './snapshots.ts'
+import { getQuery, listQuery } from '../../src/http/snapshots.ts'
 
 export type Route = {
   method: 'get' | 'post' | 'put' | 'delete'
@@ -12,7 +11,7 @@ export type Route = {
   summary: string
   /** Open to whoever asks; the others want the API token. */
   isOpen?: boolean
-  query?: z.ZodMiniObject
+  query?: Query
   body?: SchemaName
   /** By status: a schema, or `null` for an answer without a body. */
   answers: Record<number, SchemaName | null>
