@@ -2,9 +2,8 @@
 import type { CompletedRecord } from '../event.ts'
 import type { Fields } from './decode.ts'
 import { latestClaim, timeOf } from './freshness.ts'
-import { canonical } from './canonical.ts'
 import { envelopeOf } from './signature.ts'
-import { contentOf, readSnapshot, sha256, type Unusable } from './snapshot.ts'
+import { bytesOf, contentOf, readSnapshot, sha256, type Unusable } from './snapshot.ts'
 
 export type Delivery = {
   /** In lower case: the ledger's key. */
@@ -29,14 +28,14 @@ const SHOWN_TASK_ID_LENGTH = 512
 export async function deliveryOf(body: string, fields: Fields, receivedAt: number): Promise<Delivery> {
   const { signature, timestamp, nonce } = envelopeOf(fields)
   const content = contentOf(fields)
-  const text = canonical(content)
+  const bytes = bytesOf(JSON.stringify(content))
   return {
     signature,
-    content: await sha256(text),
+    content: await sha256(bytes),
     latestClaim: latestClaim(timestamp, nonce),
     receivedAt,
     task_id: typeof content.task_id === 'string' ? content.task_id.slice(0, SHOWN_TASK_ID_LENGTH) : undefined,
     body,
-    said: readSnapshot(content, text, timeOf(timestamp), receivedAt),
+    said: readSnapshot(content, bytes.length, timeOf(timestamp), receivedAt),
   }
 }

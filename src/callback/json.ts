@@ -11,12 +11,14 @@ export type Value = { text: string } | { json: string }
 /** A key of an object, and what it holds. */
 export type Field = readonly [key: string, value: Value]
 
-/** What nests deeper is kept as its JSON text: canonical JSON and `JSON.stringify` recurse. */
+/** What nests deeper is kept as its JSON text: sorting its keys, and `JSON.stringify`, recurse. */
 const DEEPEST_LEVEL = 64
 
 const PLAIN_STRING = /^"[^"\\\u0000-\u001f]*"$/
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const WORD = /true|false|null/y
+/** Up to its closing quote; what is between may be wrong. */
+const QUOTED = /"[^"\\]*(?:\\[^][^"\\]*)*"/y
 const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y
 
 /**
@@ -30,12 +32,14 @@ export function fieldsOf(text: string, mostFields = Infinity): Field[] | undefin
   at = afterSpace(text, at + 1)
   let ended = text[at] === '}'
   while (!ended) {
-    const keyEnd = endOfString(text, at)
+    const keyEnd = endOf(QUOTED, text, at)
+    if (keyEnd < 0) return undefined
     const key = valueIn(text.slice(at, keyEnd))
     at = afterSpace(text, keyEnd)
     if (key === undefined || !('text' in key) || text[at] !== ':') return undefined
     at = afterSpace(text, at + 1)
-    const valueEnd = text[at] === '"' ? endOfString(text, at) : endOfValue(text, at)
+    const valueEnd = text[at] === '"' ? endOf(QUOTED, text, at) : endOfValue(text, at)
+    if (valueEnd < 0) return undefined
     const value = valueIn(text.slice(at, valueEnd))
     if (value === undefined) return undefined
     fields.push([key.text, value])
@@ -50,7 +54,7 @@ export function fieldsOf(text: string, mostFields = Infinity): Field[] | undefin
 
 /** @param json whose end was found; what is between the quotes of a string is checked here, by reading it */
 function valueIn(json: string): Value | undefined {
-  if (!json.startsWith('"')) return json === '' ? undefined : { json }
+  if (!json.startsWith('"')) return { json }
   if (PLAIN_STRING.test(json)) return { text: json.slice(1, -1) }
   const string = parsed(json)
   return string && { text: string.value as string }
@@ -70,16 +74,24 @@ export function parse(text: string): unknown {
 
 type Flaw = 'too deep' | 'large number'
 
-/** Why a value is not to be had as `JSON.parse` builds it. A number that lost digits is at least 2^53 now. */
+/** Why a value is not to be had as `JSON.parse` builds it. */
 function flawOf(value: unknown, level: number): Flaw | undefined {
-  if (typeof value === 'number') return Math.abs(value) < 2 ** 53 ? undefined : 'large number'
-  if (typeof value !== 'object' || value === null) return undefined
+  if (isSound(value)) return undefined
+  if (typeof value !== 'object') return 'large number'
   if (level === DEEPEST_LEVEL) return 'too deep'
   if (Array.isArray(value)) return worstOf(value, level + 1)
   let worst: Flaw | undefined
   // `Object.values` would build a list for each of thousands; what was parsed inherits nothing that `in` would find.
-  for (const key in value) worst = worse(worst, flawOf((value as Record<string, unknown>)[key], level + 1))
+  for (const key in value) {
+    const inner = (value as Record<string, unknown>)[key]
+    if (!isSound(inner)) worst = worse(worst, flawOf(inner, level + 1))
+  }
   return worst
+}
+
+/** Of a list or an object, that is not known yet. A number that lost digits is at least 2^53 now. */
+function isSound(value: unknown): boolean {
+  return typeof value === 'number' ? Math.abs(value) < 2 ** 53 : typeof value !== 'object' || value === null
 }
 
 function worstOf(list: readonly unknown[], level: number): Flaw | undefined {
@@ -123,7 +135,7 @@ function afterSpace(text: string, start: number): number {
   }
 }
 
-/** The place behind the value that begins at `start`, or `start`. Builds nothing, however large and deep it is. */
+/** The place behind the value that begins at `start`, or -1. Builds nothing, however large and deep it is. */
 function endOfValue(text: string, start: number): number {
   /** The brackets that close what is open. */
   const closing: ('}' | ']')[] = []
@@ -137,7 +149,7 @@ function endOfValue(text: string, start: number): number {
       ended = text[at] === closing.at(-1)
     } else {
       at = first === '"' ? endOf(STRING, text, at) : endOfScalar(text, at)
-      if (at < 0) return start
+      if (at < 0) return -1
     }
     // Where a value has ended, so may what holds it.
     while (ended) {
@@ -145,28 +157,17 @@ function endOfValue(text: string, start: number): number {
       at = afterSpace(text, at)
       if (text[at] === closing.at(-1)) closing.pop()
       else if (text[at] === ',') ended = false
-      else return start
+      else return -1
       at += 1
     }
     at = afterSpace(text, at)
     if (closing.at(-1) === '}') {
       const keyEnd = endOf(STRING, text, at)
       const colon = keyEnd < 0 ? -1 : afterSpace(text, keyEnd)
-      if (colon < 0 || text[colon] !== ':') return start
+      if (colon < 0 || text[colon] !== ':') return -1
       at = afterSpace(text, colon + 1)
     }
   }
-}
-
-/** The place behind the string that begins at `start`, or `start`. What is between its quotes may be wrong. */
-function endOfString(text: string, start: number): number {
-  if (text[start] !== '"') return start
-  for (let at = text.indexOf('"', start + 1); at > 0; at = text.indexOf('"', at + 1)) {
-    let backslash = at
-    while (text[backslash - 1] === '\\') backslash -= 1
-    if ((at - backslash) % 2 === 0) return at + 1
-  }
-  return start
 }
 
 /** The place behind the number, `true`, `false` or `null` that begins at `start`, or -1. */

@@ -6,19 +6,23 @@
  */
 import type { CompletedRecord, Picture } from '../event.ts'
 import { DOCUMENTED_FIELDS, type Fields, percentDecode, textOf } from './decode.ts'
+import { inOrder } from './in-order.ts'
 import { isLargeNumber, parse, type Value } from './json.ts'
 import { spellings, underDocumentedNames } from './names.ts'
 
-/** A callback's content. What is not as it should be stays as it came, for the hash and for people. */
+/**
+ * A callback's content, in order: its JSON is what is hashed. What is not as it should be stays as it came, for the
+ * hash and for people.
+ */
 export type Content = {
-  event: unknown
   appid: unknown
-  task_id: unknown
-  vendor: unknown
-  field_id: unknown
-  snapshot_pic_list: unknown
+  event: unknown
   /** The fields that ZEGOCLOUD does not document. */
   extra: Record<string, unknown> | undefined
+  field_id: unknown
+  snapshot_pic_list: unknown
+  task_id: unknown
+  vendor: unknown
 }
 
 /** Why an authentic callback is no snapshot we can use. */
@@ -40,21 +44,27 @@ const PICTURE_FIELDS = spellings(['url', 'offset'])
 export function contentOf(fields: Fields): Content {
   const undocumented = [...fields].filter(([name]) => !DOCUMENTED_FIELDS.has(name))
   const id = (name: string) => idOf(fields.get(name))
+  const extra = Object.fromEntries(undocumented.map(([name, value]) => [name, valueOf(value)]))
   return {
-    event: id('event'),
     appid: id('appid'),
-    task_id: id('task_id'),
-    vendor: id('vendor'),
+    event: id('event'),
+    extra: undocumented.length === 0 ? undefined : inOrder(extra),
     field_id: id('field_id'),
     snapshot_pic_list: picturesOf(fields.get('snapshot_pic_list')),
-    extra:
-      undocumented.length === 0 ? undefined : ownFields(undocumented.map(([name, value]) => [name, valueOf(value)])),
+    task_id: id('task_id'),
+    vendor: id('vendor'),
   }
 }
 
+/** In UTF-8. */
+export function bytesOf(text: string): Uint8Array {
+  return encoder.encode(text)
+}
+
 /** In lower-case hex. */
-export async function sha256(text: string): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))).toHex()
+export async function sha256(of: string | Uint8Array): Promise<string> {
+  const bytes = typeof of === 'string' ? bytesOf(of) : of
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)).toHex()
 }
 
 /** A record says no more than its content, but for these: `status`, `via` and two times. */
@@ -62,13 +72,13 @@ const RECORD_EXTRA_BYTES = 200
 
 /**
  * The record of a content, or why there is none. A rule is here because a store or a reader needs it.
- * @param text the content's canonical JSON
+ * @param size of the content's JSON, in bytes
  * @param signedAt the callback's timestamp, in milliseconds, if it is one
  * @param receivedAt in milliseconds
  */
 export function readSnapshot(
   content: Content,
-  text: string,
+  size: number,
   signedAt: number | undefined,
   receivedAt: number,
 ): { record: CompletedRecord } | Unusable {
@@ -103,7 +113,7 @@ export function readSnapshot(
     ...(signedAt !== undefined && { signed_at: new Date(signedAt).toISOString() }),
     received_at: new Date(receivedAt).toISOString(),
   }
-  const isSmall = isWithin(RECORD_LIMIT_BYTES - RECORD_EXTRA_BYTES, text)
+  const isSmall = size + RECORD_EXTRA_BYTES <= RECORD_LIMIT_BYTES
   if (!isSmall && !isWithin(RECORD_LIMIT_BYTES, JSON.stringify(record))) {
     return { reason: 'invalid_snapshot', detail: `The record has more than ${RECORD_LIMIT_BYTES} bytes.` }
   }
@@ -115,7 +125,7 @@ function idOf(given: Value | undefined): unknown {
   const text = textOf(given)
   if (text !== undefined || given === undefined) return text
   const value = valueOf(given)
-  return typeof value === 'string' ? { tooDeep: value } : value
+  return typeof value === 'string' ? { tooDeep: value } : inOrder(value)
 }
 
 function valueOf(given: Value): unknown {
@@ -134,17 +144,25 @@ function picturesOf(given: Value | undefined): unknown {
     value = inner
   }
   if (value === null) return []
-  return Array.isArray(value) ? value.map(pictureOf) : value
+  return Array.isArray(value) ? value.map(pictureOf) : inOrder(value)
 }
 
 /** A picture with the documented fields as documented, `offset` a number or absent; what is no picture stays as it is. */
 function pictureOf(item: unknown): unknown {
-  if (!isObject(item)) return item
-  const names = Object.keys(item)
-  if (names.every((name) => name === 'url' || (name === 'offset' && typeof item[name] === 'number'))) return item
+  if (!isObject(item)) return inOrder(item)
+  if (isPlain(item)) return item.offset === undefined ? { url: item.url } : { offset: item.offset, url: item.url }
   const fields = underDocumentedNames(Object.entries(item), PICTURE_FIELDS, isAbsent)
   if (fields.has('offset')) fields.set('offset', numberOf(fields.get('offset')))
-  return ownFields(fields)
+  return inOrder(Object.fromEntries(fields))
+}
+
+/** Whether it is as documented, and no more: of thousands, nearly all are. */
+function isPlain(item: Record<string, unknown>): boolean {
+  for (const name in item) {
+    if (name === 'url' ? typeof item.url !== 'string' : name !== 'offset' || typeof item.offset !== 'number')
+      return false
+  }
+  return true
 }
 
 /** For an offset, null, "" and absence are one. */
@@ -158,14 +176,9 @@ function numberOf(offset: unknown): unknown {
   return isLargeNumber(offset) ? offset : Number(offset)
 }
 
-/** An object whose every field is its own: `__proto__` is a name like any other. */
-function ownFields(entries: Iterable<readonly [string, unknown]>): Record<string, unknown> {
-  return Object.fromEntries(entries)
-}
-
 function isPicture(item: unknown): item is Picture {
   if (!isObject(item) || typeof item.url !== 'string') return false
-  return !Object.hasOwn(item, 'offset') || typeof item.offset === 'number'
+  return item.offset === undefined || typeof item.offset === 'number'
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -185,7 +198,7 @@ const MOST_BYTES_A_UNIT = 3
 
 /** Whether UTF-8 takes no more bytes. Most texts are so short that nothing has to be encoded to know. */
 export function isWithin(limitBytes: number, text: string): boolean {
-  return text.length * MOST_BYTES_A_UNIT <= limitBytes || encoder.encode(text).length <= limitBytes
+  return text.length * MOST_BYTES_A_UNIT <= limitBytes || bytesOf(text).length <= limitBytes
 }
 
 function invalid(field: string, value: unknown, wanted: string): Unusable {

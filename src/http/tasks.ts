@@ -2,7 +2,6 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
 import { answerOf } from '../callback/rejection.ts'
-import { canonical } from '../callback/canonical.ts'
 import { parse } from '../callback/json.ts'
 import { readSnapshot } from '../callback/snapshot.ts'
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
@@ -132,7 +131,7 @@ function whyUnusable({ task_id, appid, vendor }: PendingRecord): string | undefi
     snapshot_pic_list: [],
     extra: undefined,
   }
-  const read = readSnapshot(content, canonical(content), undefined, 0)
+  const read = readSnapshot(content, 0, undefined, 0)
   return 'reason' in read ? read.detail : undefined
 }
 

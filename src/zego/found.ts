@@ -1,6 +1,6 @@
 /** ZEGOCLOUD's answer as a record: what the callback would have said, but for offsets, which the answer has not. */
-import { canonical } from '../callback/canonical.ts'
-import { type Content, readSnapshot, sha256 } from '../callback/snapshot.ts'
+import { inOrder } from '../callback/in-order.ts'
+import { bytesOf, type Content, readSnapshot, sha256 } from '../callback/snapshot.ts'
 import type { FailedRecord, PendingRecord } from '../event.ts'
 import type { Found } from '../store/pending.ts'
 import type { Told } from './describe.ts'
@@ -16,11 +16,12 @@ export async function foundCompleted(
   const { task_id, appid, vendor } = task
   const snapshot_pic_list = urls.map((url) => ({ url }))
   const field_id = vendor === 'tencent' ? fileId : undefined
-  const content: Content = { event: 'snapshot', appid, task_id, vendor, field_id, snapshot_pic_list, extra: undefined }
-  const text = canonical(content)
-  const read = readSnapshot(content, text, undefined, now)
+  const said = { event: 'snapshot', appid, task_id, vendor, field_id, snapshot_pic_list, extra: undefined }
+  const content: Content = inOrder(said)
+  const bytes = bytesOf(JSON.stringify(content))
+  const read = readSnapshot(content, bytes.length, undefined, now)
   if ('reason' in read) return undefined
-  return { record: { ...read.record, via: 'query' }, content: await sha256(text) }
+  return { record: { ...read.record, via: 'query' }, content: await sha256(bytes) }
 }
 
 export async function foundFailed({ ...task }: PendingRecord, message: string, now: number): Promise<Found> {
@@ -28,5 +29,5 @@ export async function foundFailed({ ...task }: PendingRecord, message: string, n
   const error = { message }
   const received_at = new Date(now).toISOString()
   const record: FailedRecord = { task_id, status: 'failed', appid, vendor, registered_at, error, received_at }
-  return { record, content: await sha256(canonical({ task_id, appid, vendor, error })) }
+  return { record, content: await sha256(JSON.stringify(inOrder({ task_id, appid, vendor, error }))) }
 }

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decode } from '../../src/callback/decode.ts'
-import { canonical } from '../../src/callback/canonical.ts'
-import { contentOf, readSnapshot, sha256 } from '../../src/callback/snapshot.ts'
+import { inOrder } from '../../src/callback/in-order.ts'
+import { bytesOf, contentOf, readSnapshot, sha256 } from '../../src/callback/snapshot.ts'
 import { type Encoding, encodings, signedCallback } from '../callbacks.ts'
 import { anyString, anyText } from './arbitraries.ts'
 
@@ -17,7 +17,7 @@ function contentIn(body: string) {
 
 const readSigned = (body: string, signedAt: number | undefined) => {
   const content = contentIn(body)
-  return readSnapshot(content, canonical(content), signedAt, RECEIVED_AT)
+  return readSnapshot(content, bytesOf(JSON.stringify(content)).length, signedAt, RECEIVED_AT)
 }
 
 const read = (body: string) => readSigned(body, SIGNED_AT)
@@ -29,7 +29,7 @@ function recordIn(body: string): Record<string, unknown> {
   return JSON.parse(JSON.stringify(said.record)) as Record<string, unknown>
 }
 
-const hashIn = (body: string) => sha256(canonical(contentIn(body)))
+const hashIn = (body: string) => sha256(JSON.stringify(contentIn(body)))
 
 type Raw = Record<string, string | undefined>
 
@@ -165,9 +165,9 @@ describe('the record of a callback', () => {
 
   it.each([
     ['a field', raw({ __proto__x: '1' }).replace('__proto__x', '__proto__'), '"extra":{"__proto__":1}'],
-    ["a picture's field", withPicture('"__proto__":{"offset":1}'), '{"url":"u","__proto__":{"offset":1}}'],
+    ["a picture's field", withPicture('"__proto__":{"offset":1}'), '{"__proto__":{"offset":1},"url":"u"}'],
     ['a field within a field', raw({ a: '{"__proto__":{"b":1}}' }), '"extra":{"a":{"__proto__":{"b":1}}}'],
-    ['a url', withList('[{"url":"u","__proto__":{"url":"v"}}]'), '{"url":"u","__proto__":{"url":"v"}}'],
+    ['a url', withList('[{"url":"u","__proto__":{"url":"v"}}]'), '{"__proto__":{"url":"v"},"url":"u"}'],
   ])('takes __proto__ for a name like any other: of %s', (_, body, json) => {
     const said = read(body)
     expect(JSON.stringify(said)).toContain(json)
@@ -456,6 +456,23 @@ describe('the content of a callback', () => {
     expect(Math.min(seen.same, seen.other)).toBeGreaterThan(200)
   })
 
+  it('is in order at every level, since its JSON is hashed', () => {
+    const json = fc.oneof(
+      fc.json({ maxDepth: 4 }),
+      fc
+        .array(fc.dictionary(fc.oneof(fc.constantFrom('url', 'offset', 'Url', 'more'), fc.string()), fc.jsonValue()))
+        .map((list) => JSON.stringify(list)),
+    )
+    const name = fc.constantFrom('event', 'appid', 'task_id', 'field_id', 'snapshot_pic_list', 'more', '__proto__')
+    fc.assert(
+      fc.property(fc.dictionary(name, json), (fields) => {
+        const content = contentIn(raw(fields))
+        expect(JSON.stringify(content)).toBe(JSON.stringify(inOrder(content)))
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
   it('gives the same record and the same hash in every encoding', async () => {
     const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 12 })
     const id = text.filter((value) => !/\p{Cc}/u.test(value) && !['.', '..'].includes(value))
@@ -469,7 +486,7 @@ describe('the content of a callback', () => {
         }
         const record = recordIn(encodings.json(fields))
         expect(record).toMatchObject({ task_id, appid, field_id, extra: { note: fields.note } })
-        expect(JSON.stringify(record.snapshot_pic_list)).toBe(list)
+        expect(record.snapshot_pic_list).toEqual(JSON.parse(list))
         const hash = await hashIn(encodings.json(fields))
         for (const [name, encode] of Object.entries(encodings)) {
           expect(recordIn(encode(fields)), name).toEqual(record)

@@ -1,16 +1,17 @@
 /** What a callback costs before any store is asked: decoding, the signature, the checks, the hash. */
 import { bundle } from '../bundle.ts'
 import { against, alone, type Figure, inRounds } from './figures.ts'
-import { bodies, connections, post } from './load.ts'
+import type { Body } from '../encodings.ts'
+import { bodies, byTurns, connections, post } from './load.ts'
 import { type Server, startServer } from './server.ts'
 
 /** A request holds enough callbacks for its own cost to vanish. */
 const SIZES = [
-  { pictures: 2, times: 2_000 },
-  { pictures: 100, times: 300 },
-  { pictures: 5_000, times: 8 },
+  { pictures: 2, times: 1_000 },
+  { pictures: 100, times: 150 },
+  { pictures: 5_000, times: 5 },
 ]
-const TIMES_A_ROUND = 4
+const TIMES_A_ROUND = 12
 const MOST_MS_FOR_5000 = 6
 
 export async function cpuFigures(rounds: number): Promise<Figure[]> {
@@ -19,8 +20,7 @@ export async function cpuFigures(rounds: number): Promise<Figure[]> {
     const figures: Figure[] = []
     for (const { pictures, times } of SIZES) {
       const [body] = bodies(1, { pictures })
-      const each = async (path: string) => microseconds(server, path, body!, times)
-      const round = async () => ({ ours: await each('/ours'), reference: await each('/least') })
+      const round = async () => microseconds(server, body!, times)
       for (let warm = 0; warm < 3; warm += 1) await round()
       const measured = await inRounds(rounds, round)
       figures.push(against(`CPU, ${pictures} pictures : parse and digest`, 'µs', measured, { atMost: 3 }))
@@ -34,16 +34,13 @@ export async function cpuFigures(rounds: number): Promise<Figure[]> {
   }
 }
 
-/** Of one callback: the least of several, since whatever interrupts only adds. */
-async function microseconds(server: Server, path: string, body: ReturnType<typeof bodies>[0], times: number) {
+/** Of one callback, ours and the least: by turns, and the least of several, since whatever interrupts only adds. */
+async function microseconds({ url }: Server, body: Body, times: number) {
   const agent = connections(1)
-  const url = (count: number) => new URL(`${path}?times=${count}`, server.url)
-  const idle: number[] = []
-  const busy: number[] = []
-  for (let index = 0; index < TIMES_A_ROUND; index += 1) {
-    idle.push(await post(url(0), body, agent))
-    busy.push(await post(url(times), body, agent))
-  }
+  const posting = (path: string) => async () => post(new URL(path, url), body, agent)
+  const operations = [`/ours?times=0`, `/ours?times=${times}`, `/least?times=${times}`].map(posting)
+  const taken = await byTurns(operations, TIMES_A_ROUND, 0)
+  const [idle, ours, least] = taken.map((ms) => Math.min(...ms)) as [number, number, number]
   agent.destroy()
-  return ((Math.min(...busy) - Math.min(...idle)) * 1000) / times
+  return { ours: ((ours - idle) * 1000) / times, reference: ((least - idle) * 1000) / times }
 }

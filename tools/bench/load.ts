@@ -77,12 +77,16 @@ export function getting(url: URL, headers: Record<string, string>): Operation {
 const PAUSE_MS = 40
 
 /** The operations by turns, one after another with pauses: `count` times each, in their order. */
-export async function byTurns(operations: readonly Operation[], count: number): Promise<number[][]> {
+export async function byTurns(
+  operations: readonly Operation[],
+  count: number,
+  pauseMs = PAUSE_MS,
+): Promise<number[][]> {
   const taken = operations.map((): number[] => [])
   for (let index = 0; index < count; index += 1) {
     for (const [at, operation] of operations.entries()) {
       taken[at]!.push(await operation())
-      await sleep(PAUSE_MS)
+      await sleep(pauseMs)
     }
   }
   return taken
