@@ -1,12 +1,20 @@
 /** The whole body, or `undefined` if it is larger than the limit, whether or not its length was announced. */
 export async function readBody(request: Request, limitBytes: number): Promise<Uint8Array | undefined> {
-  if (Number(request.headers.get('content-length')) > limitBytes) return undefined
+  const announced = request.headers.get('content-length')
+  if (Number(announced) > limitBytes) return undefined
+  // Read at once it costs the least; only who announces no length could go on for ever.
+  const body = announced === null ? await readBeyond(limitBytes, request) : new Uint8Array(await request.arrayBuffer())
+  return body.length > limitBytes ? undefined : body
+}
+
+/** The body, or as much of it as is larger than the limit. */
+async function readBeyond(limitBytes: number, request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of request.body ?? []) {
-    length += chunk.byteLength
-    if (length > limitBytes) return undefined
     chunks.push(chunk)
+    length += chunk.byteLength
+    if (length > limitBytes) break
   }
   const body = new Uint8Array(length)
   let at = 0

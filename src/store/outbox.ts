@@ -75,7 +75,7 @@ async function takeLane(db: D1Database, now: number, eventSent: 0 | 1, limit: nu
 
 /** Marks of this isolate's requests that wait for each other: plain data, so that any request may write them. */
 const gathered: Mark[] = []
-const GATHER_MS = 20
+const GATHER_MS = 100
 /** With what else a request does, fewer than the 50 queries that an invocation of the free plan has. */
 const MOST_TOGETHER = 30
 

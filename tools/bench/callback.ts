@@ -6,6 +6,7 @@ import { bodies, byTurns, flood, posting } from './load.ts'
 import { type Server, startServer } from './server.ts'
 
 const CALLBACKS_A_ROUND = 400
+const PAIRS_A_ROUND = 3
 const PACED_A_ROUND = 50
 const POLL_MS = 10
 
@@ -18,10 +19,7 @@ export async function callbackFigures(rounds: number): Promise<Figure[]> {
       await flood(url, bodies(CALLBACKS_A_ROUND / 2), 16) // to be warm
     }
     await settled(ours)
-    const whole = await inRounds(rounds, async () => ({
-      ours: await rate(ours, true),
-      reference: await rate(floor, false),
-    }))
+    const whole = await inRounds(rounds, async () => best(ours, floor))
     const paced = await inRounds(rounds, async () => {
       const urls = [ours.callbackUrl, ownBatch, plainBatch]
       const [mine, own, plain] = await byTurns(
@@ -73,6 +71,18 @@ async function rushed(
 }
 
 const start = async (entry: string) => startServer(await bundle(entry))
+
+/** The best rates of several, by turns: whatever interrupts only slows down. */
+async function best(ours: Server, floor: Server) {
+  const pairs = await inRounds(PAIRS_A_ROUND, async () => ({
+    ours: await rate(ours, true),
+    reference: await rate(floor, false),
+  }))
+  return {
+    ours: Math.max(...pairs.map((pair) => pair.ours)),
+    reference: Math.max(...pairs.map(({ reference }) => reference)),
+  }
+}
 
 /** Callbacks a second until the last record is in D1, KV and the queue; for ours, until it is marked so, too. */
 async function rate(server: Server, hasOutbox: boolean): Promise<number> {
