@@ -33,7 +33,7 @@ export const PUBLISH_GRACE_MS = 60_000
 const LEASE_MS = 120_000
 const LONGEST_WAIT_MS = 3_600_000
 
-/** Moves the due time, so that overlapping sweeps never share a row. Rows whose event is missing come first. */
+/** Moves the due time, so that overlapping sweeps never share a row. */
 const TAKE_DUE = `
   UPDATE snapshots SET
     kv_due = CASE WHEN kv_due <= ?1 THEN ?2 ELSE kv_due END,
@@ -51,18 +51,17 @@ const MARK = `
     kv_refused = CASE WHEN ?3 THEN ?7 ELSE kv_refused END
   WHERE task_id = ?1 AND content = ?2`
 
-/** Takes up to `limit` publications that are due. */
-export async function takeDue(db: D1Database, now: number, limit: number): Promise<Publication[]> {
-  const withoutEvent = await takeLane(db, now, 0, limit)
-  if (withoutEvent.length === limit) return withoutEvent
-  return [...withoutEvent, ...(await takeLane(db, now, 1, limit - withoutEvent.length))]
-}
-
-async function takeLane(db: D1Database, now: number, eventSent: 0 | 1, limit: number): Promise<Publication[]> {
+/** Takes up to `limit` publications that are due: those that miss their event, or those that only KV misses. */
+export async function takeDue(
+  db: D1Database,
+  missing: 'event' | 'kv',
+  now: number,
+  limit: number,
+): Promise<Publication[]> {
   const { results } = await onDatabase(db, () =>
     db
       .prepare(TAKE_DUE)
-      .bind(now, now + LEASE_MS, eventSent, limit)
+      .bind(now, now + LEASE_MS, missing === 'event' ? 0 : 1, limit)
       .all<Omit<Publication, 'record' | 'kv' | 'event'> & { record: string; kv: number; event: number }>(),
   )
   return results.map((row) => ({

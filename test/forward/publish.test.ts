@@ -39,7 +39,7 @@ describe('publishing', () => {
 
   it('marks all that it was given, however many they are', async () => {
     for (let n = 0; n < 40; n += 1) await settle(env.DB, delivery(`many ${n}`, `content ${n}`, `task ${n}`))
-    expect(await publish(await takeDue(env.DB, START + MINUTE, 40), env, 0, START + MINUTE)).toBe(true)
+    expect(await publish(await takeDue(env.DB, 'event', START + MINUTE, 40), env, 0, START + MINUTE)).toBe(true)
     expect(await outbox()).toEqual(Array.from({ length: 40 }, () => nothingOwed[0]))
   })
 
@@ -192,6 +192,25 @@ describe('the sweep', () => {
     vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('down'))
     await cron()
     expect(await rows('SELECT count(*) AS owed FROM snapshots WHERE event_due IS NOT NULL')).toEqual([{ owed: 0 }])
+  })
+
+  it('tries KV with one record before the others: while it rests, one a minute is refused', async () => {
+    await backlog(8, START, null)
+    const put = vi.spyOn(env.RESULTS, 'put')
+    put.mockRejectedValue(new Error('KV put() limit exceeded for the day.'))
+    await cron()
+    await cron()
+    expect(put).toHaveBeenCalledTimes(2)
+    expect(await outbox()).toEqual([
+      ...Array.from({ length: 2 }, () => ({ kv: START + 12 * 60 * MINUTE, event: null })),
+      ...Array.from({ length: 6 }, () => ({ kv: START, event: null })),
+    ])
+    put.mockRestore()
+    await cron()
+    expect(await owed()).toEqual({ owed: 2 })
+    later(12 * 60 * MINUTE)
+    await cron()
+    expect(await owed()).toEqual({ owed: 0 })
   })
 
   it('shares no row with a sweep at the same time', async () => {
