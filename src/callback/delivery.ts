@@ -1,9 +1,10 @@
 /** A verified callback, ready to be settled: all that the store has to know of it. */
 import type { CompletedRecord } from '../event.ts'
+import { bytesOf, sha256 } from './bytes.ts'
 import type { Fields } from './decode.ts'
 import { latestClaim, timeOf } from './freshness.ts'
 import { envelopeOf } from './signature.ts'
-import { bytesOf, contentOf, readSnapshot, sha256, type Unusable } from './snapshot.ts'
+import { contentOf, readSnapshot, type Unusable } from './snapshot.ts'
 
 export type Delivery = {
   /** In lower case: the ledger's key. */

@@ -4,6 +4,7 @@
  * It covers these three strings and nothing else: not the body, the event, the app or the task. And with no separator
  * between them, one signature is good for other splits of the same characters. The ledger exists for both reasons.
  */
+import { bytesOf } from './bytes.ts'
 import { type Fields, textOf } from './decode.ts'
 import type { Rejection } from './rejection.ts'
 
@@ -21,8 +22,6 @@ export type Secrets = { everyApp: readonly string[]; byApp: ReadonlyMap<string, 
 
 /** Of timestamp and nonce, which have some thirty: each secret hashes them before anything is known of the sender. */
 const SIGNED_LIMIT_CHARACTERS = 1_024
-
-const encoder = new TextEncoder()
 
 const SHA1_HEX = /^[0-9a-f]{40}$/
 
@@ -62,7 +61,7 @@ async function anyGives(envelope: Envelope, secrets: readonly string[]): Promise
 /** The three strings in the order of their bytes, joined without a separator. */
 function signedBytes(secret: string, { timestamp, nonce }: Envelope): Uint8Array {
   const texts = [secret, timestamp, nonce].map((text) => text.toWellFormed())
-  return encoder.encode(texts.toSorted(byCodePoint).join(''))
+  return bytesOf(texts.toSorted(byCodePoint).join(''))
 }
 
 /** The order of UTF-8's bytes. JavaScript's own differs beyond U+FFFF. */

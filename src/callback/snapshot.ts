@@ -5,6 +5,7 @@
  * a retry may be signed or encoded anew, and is the same content.
  */
 import type { CompletedRecord, Picture } from '../event.ts'
+import { isWithin } from './bytes.ts'
 import { DOCUMENTED_FIELDS, type Fields, percentDecode, textOf } from './decode.ts'
 import { inOrder } from './in-order.ts'
 import { isLargeNumber, parse, type Value } from './json.ts'
@@ -36,9 +37,6 @@ const NAME_LIMIT_BYTES = 64
 /** How many strings, percent-encoded or not, may be wrapped around the list. */
 const MOST_LIST_LAYERS = 4
 
-/** To make one costs more than to use it. */
-const encoder = new TextEncoder()
-
 const PICTURE_FIELDS = spellings(['url', 'offset'])
 
 export function contentOf(fields: Fields): Content {
@@ -54,17 +52,6 @@ export function contentOf(fields: Fields): Content {
     task_id: id('task_id'),
     vendor: id('vendor'),
   }
-}
-
-/** In UTF-8. */
-export function bytesOf(text: string): Uint8Array {
-  return encoder.encode(text)
-}
-
-/** In lower-case hex. */
-export async function sha256(of: string | Uint8Array): Promise<string> {
-  const bytes = typeof of === 'string' ? bytesOf(of) : of
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)).toHex()
 }
 
 /** A record says no more than its content, but for these: `status`, `via` and two times. */
@@ -192,13 +179,6 @@ function isText(value: unknown, limitBytes: number): value is string {
 /** Whether KV takes it as a key, and people can type it. */
 function isKey(text: string): boolean {
   return text !== '.' && text !== '..' && text.isWellFormed() && !/\p{Cc}/u.test(text)
-}
-
-const MOST_BYTES_A_UNIT = 3
-
-/** Whether UTF-8 takes no more bytes. Most texts are so short that nothing has to be encoded to know. */
-export function isWithin(limitBytes: number, text: string): boolean {
-  return text.length * MOST_BYTES_A_UNIT <= limitBytes || bytesOf(text).length <= limitBytes
 }
 
 function invalid(field: string, value: unknown, wanted: string): Unusable {

@@ -4,6 +4,7 @@
  * It is signed with a key made of the API token that was given. It names no token: it is held against each that is
  * configured, so that a token's removal ends its sessions. It opens the dashboard's pages and nothing else.
  */
+import { bytesOf } from '../callback/bytes.ts'
 import { isToken } from '../http/token.ts'
 
 export const SESSION_SECONDS = 12 * 3600
@@ -37,7 +38,7 @@ export async function sessionOf(cookie: string, tokens: readonly string[], now: 
   if (claim === undefined || signature === undefined || Number(claim.slice(0, 13)) <= now) return undefined
   for (const token of tokens) {
     const key = await keyOf(token)
-    const signed = new TextEncoder().encode(`session ${claim}`)
+    const signed = bytesOf(`session ${claim}`)
     if (await crypto.subtle.verify('HMAC', key, Uint8Array.fromHex(signature), signed)) {
       return { csrf: await sign(key, `form ${claim}`) }
     }
@@ -51,10 +52,10 @@ export async function isOwnForm({ csrf }: Session, given: string | null): Promis
 }
 
 async function keyOf(token: string): Promise<CryptoKey> {
-  const secret = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`zego-snapshots dashboard\n${token}`))
+  const secret = await crypto.subtle.digest('SHA-256', bytesOf(`zego-snapshots dashboard\n${token}`))
   return crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
 }
 
 async function sign(key: CryptoKey, text: string): Promise<string> {
-  return new Uint8Array(await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(text))).toHex()
+  return new Uint8Array(await crypto.subtle.sign('HMAC', key, bytesOf(text))).toHex()
 }

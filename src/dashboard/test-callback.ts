@@ -3,6 +3,7 @@
  *
  * Its event is no snapshot, so that no consumer ever sees it; what is kept of it is deleted in the end.
  */
+import { bytesOf } from '../callback/bytes.ts'
 import { answerOf, type Rejection } from '../callback/rejection.ts'
 import type { Secrets } from '../callback/signature.ts'
 import { receive, type Received, type Rules, type Stores } from '../receive.ts'
@@ -29,7 +30,7 @@ export async function sendTest(rules: Rules, now: number, stores: Stores): Promi
   const task_id = `test-${crypto.randomUUID()}`
   const sent = { appid, event: EVENT, timestamp, nonce, signature, task_id }
   const began = Date.now()
-  const received = await receive(new TextEncoder().encode(JSON.stringify(sent)), rules, now, stores)
+  const received = await receive(bytesOf(JSON.stringify(sent)), rules, now, stores)
   const ms = Date.now() - began
   const signed: Check = { shape: 'well', words: `A callback of event ${EVENT} was signed`, more: task_id }
   return [signed, ...stepsOf(received, ms), ...(await forget(received, stores.DB))]
@@ -44,7 +45,7 @@ function someSecret({ everyApp, byApp }: Secrets): { appid: string; secret: stri
 
 /** ZEGOCLOUD's signature: the bytes of the three strings in dictionary order, which is that of their hex. */
 async function sign(texts: readonly string[]): Promise<string> {
-  const sorted = texts.map((text) => new TextEncoder().encode(text).toHex()).toSorted()
+  const sorted = texts.map((text) => bytesOf(text).toHex()).toSorted()
   return new Uint8Array(await crypto.subtle.digest('SHA-1', Uint8Array.fromHex(sorted.join('')))).toHex()
 }
 

@@ -1,5 +1,5 @@
 /** A finished record as the CloudEvents 1.0 event that consumers get. */
-import { isWithin, sha256 } from '../callback/snapshot.ts'
+import { isWithin, sha256 } from '../callback/bytes.ts'
 import type { CompletedRecord, FailedRecord, SnapshotEvent } from '../event.ts'
 
 /** A queue takes 128 KB a message, with some overhead of its own. */

@@ -1,5 +1,5 @@
 /** A record's value leaves KV. */
-import { isWithin } from '../callback/snapshot.ts'
+import { isWithin } from '../callback/bytes.ts'
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 

@@ -1,5 +1,5 @@
 /** Entity tags: a reader who has the text already is told so. */
-import { sha256 } from '../callback/snapshot.ts'
+import { sha256 } from '../callback/bytes.ts'
 
 const TAG_LENGTH = 32
 

@@ -1,3 +1,5 @@
+import { bytesOf } from '../callback/bytes.ts'
+
 /** Whether a given token is one of ours, in a time that tells nothing of how much of it was right. */
 export async function isToken(given: string, tokens: readonly string[]): Promise<boolean> {
   const digest = await sha256(given)
@@ -10,5 +12,5 @@ export async function isToken(given: string, tokens: readonly string[]): Promise
 
 // Digests are of equal length, which timingSafeEqual demands and which hides the token's own.
 async function sha256(text: string): Promise<ArrayBuffer> {
-  return crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return crypto.subtle.digest('SHA-256', bytesOf(text))
 }

@@ -3,7 +3,7 @@
  *
  * They are not verified again, since a secret may have been rotated meanwhile; they do pass the ledger.
  */
-import { isWithin } from '../callback/snapshot.ts'
+import { isWithin } from '../callback/bytes.ts'
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 import type { Env } from '../settings.ts'

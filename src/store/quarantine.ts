@@ -1,4 +1,5 @@
 /** What was kept aside: authentic callbacks that are no snapshot we can use, and evidence of forged ones. */
+import { bytesOf } from '../callback/bytes.ts'
 import { onDatabase } from './database.ts'
 
 export const REASONS = [
@@ -46,7 +47,7 @@ export function exhibitId({ reason, content }: Pick<Exhibit, 'reason' | 'content
 const BODY_LIMIT_BYTES = 1_900_000
 
 function fitting(body: string): string {
-  const bytes = new TextEncoder().encode(body)
+  const bytes = bytesOf(body)
   return bytes.length <= BODY_LIMIT_BYTES ? body : new TextDecoder().decode(bytes.subarray(0, BODY_LIMIT_BYTES))
 }
 

@@ -1,0 +1,21 @@
+/** A text in UTF-8: its bytes, whether they fit, their hash. */
+
+/** To make one costs more than to use it. */
+const encoder = new TextEncoder()
+
+const MOST_BYTES_A_UNIT = 3
+
+export function bytesOf(text: string): Uint8Array {
+  return encoder.encode(text)
+}
+
+/** Most texts are so short that nothing has to be encoded to know. */
+export function isWithin(limitBytes: number, text: string): boolean {
+  return text.length * MOST_BYTES_A_UNIT <= limitBytes || bytesOf(text).length <= limitBytes
+}
+
+/** In lower-case hex. */
+export async function sha256(of: string | Uint8Array): Promise<string> {
+  const bytes = typeof of === 'string' ? bytesOf(of) : of
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)).toHex()
+}
