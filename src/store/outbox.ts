@@ -72,22 +72,27 @@ export async function takeDue(
   }))
 }
 
-/** Marks of this isolate's requests that wait for each other: plain data, so that any request may write them. */
+/** Marks of this isolate's requests: plain data, so that any of them may write them all. */
 const gathered: Mark[] = []
+/** While one of the requests waits to write them, in milliseconds: it may end before it has, and another takes over. */
+let awaitedUntil = 0
 const GATHER_MS = 100
+const TAKEN_OVER_MS = 1_000
 /** With what else a request does, fewer than the 50 queries that an invocation of the free plan has. */
 const MOST_TOGETHER = 30
 
 /** Marks together with those of other requests: in a rush, D1 is asked once for many. Throws what D1 threw. */
 export async function markTogether(db: D1Database, marks: readonly Mark[]): Promise<void> {
   gathered.push(...marks)
+  const now = Date.now()
+  if (now < awaitedUntil) return
+  awaitedUntil = now + TAKEN_OVER_MS
   await scheduler.wait(GATHER_MS)
-  // No fewer than it brought: so the last to look leaves none behind.
-  await mark(db, gathered.splice(0, Math.max(MOST_TOGETHER, marks.length)))
+  awaitedUntil = 0
+  for (const all = gathered.splice(0); all.length > 0;) await mark(db, all.splice(0, MOST_TOGETHER))
 }
 
 async function mark(db: D1Database, marks: readonly Mark[]): Promise<void> {
-  if (marks.length === 0) return
   await onDatabase(db, () =>
     db.batch(
       marks.map(({ task_id, content, kvDue, eventDue, kvRefused }) => {

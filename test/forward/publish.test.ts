@@ -43,6 +43,19 @@ describe('publishing', () => {
     expect(await outbox()).toEqual(Array.from({ length: 40 }, () => nothingOwed[0]))
   })
 
+  it('is marked by a later request where the one that waited for others has ended', async () => {
+    for (const n of [1, 2, 3]) await settle(env.DB, delivery(`left ${n}`, `content ${n}`, `task ${n}`))
+    const [first, second, third] = (await takeDue(env.DB, 'event', START + MINUTE, 3)).map((one) => [one])
+    const wait = vi.spyOn(scheduler, 'wait').mockImplementationOnce(() => new Promise(() => {}))
+    void publish(first!, env, 0, START)
+    await vi.waitFor(() => expect(wait).toHaveBeenCalledOnce())
+    await publish(second!, env, 0, START)
+    expect(await rows('SELECT count(*) AS owed FROM snapshots WHERE publish_at IS NOT NULL')).toEqual([{ owed: 3 }])
+    later(MINUTE)
+    await publish(third!, env, 0, START)
+    expect(await outbox()).toEqual(Array.from({ length: 3 }, () => nothingOwed[0]))
+  })
+
   it('is made up for by the sweep when the isolate ended after its answer', async () => {
     const sent = vi.spyOn(env.EVENTS, 'send').mockImplementationOnce(() => new Promise(() => {}))
     const put = vi.spyOn(env.RESULTS, 'put').mockImplementationOnce(() => new Promise(() => {}))

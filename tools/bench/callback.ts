@@ -5,8 +5,8 @@ import { against, type Figure, inRounds, median } from './figures.ts'
 import { bodies, byTurns, flood, posting } from './load.ts'
 import { type Server, startServer } from './server.ts'
 
-const CALLBACKS_A_ROUND = 400
-const PAIRS_A_ROUND = 3
+const CALLBACKS_A_ROUND = 1_200
+const PAIRS_A_ROUND = 2
 const PACED_A_ROUND = 50
 const POLL_MS = 10
 
@@ -16,7 +16,7 @@ export async function callbackFigures(rounds: number): Promise<Figure[]> {
   try {
     await fetch(new URL('/tables', floor.url))
     for (const url of [ours.callbackUrl, floor.callbackUrl, ownBatch, plainBatch]) {
-      await flood(url, bodies(CALLBACKS_A_ROUND / 2), 16) // to be warm
+      await flood(url, bodies(CALLBACKS_A_ROUND / 4), 16) // to be warm
     }
     await settled(ours)
     const whole = await inRounds(rounds, async () => best(ours, floor))
