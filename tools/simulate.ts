@@ -23,7 +23,7 @@ import {
 } from './zegocloud.ts'
 
 const flags = flagsOrExit('simulate', 'npm run simulate -- [flags]   Plays ZEGOCLOUD against a receiver.', {
-  url: url('where to send; without it, the receiver of `npm start`', undefined),
+  url: url('the whole URL, with /zego/callback; without it, the receiver of `npm start`', undefined),
   secret: text(
     'the CallbackSecret; without it, that of the environment, of .dev.vars, or "secret"',
     'a text',
@@ -156,6 +156,8 @@ function endProgress() {
   if (process.stdout.isTTY) process.stdout.write('\r\u001B[K')
 }
 
+const NO_PATH = '--url has no path; the receiver takes callbacks at /zego/callback'
+
 /** What usually is the matter when everything was refused with this code. */
 const hints: Record<string, string> = {
   bad_signature: "the secret here is not the receiver's ZEGO_CALLBACK_SECRET (--secret, or .dev.vars)",
@@ -170,7 +172,7 @@ function report() {
   console.log(tally.table())
   if (tally.taken.length) console.log(['', ...tally.taken].map((line) => line && `  TAKEN ${line}`).join('\n'))
   if (tally.lost) {
-    const hint = hints[lastFailure.split(' ')[1] ?? '']
+    const hint = target.pathname === '/' ? NO_PATH : hints[lastFailure.split(' ')[1] ?? '']
     console.log(
       `\n  LOST after ${RETRY_SECONDS.length} retries; the last answer was ${lastFailure}${hint ? `: ${hint}` : ''}`,
     )

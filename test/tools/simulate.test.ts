@@ -126,3 +126,10 @@ test('fails when forgeries are taken', async () => {
   expect(status).toBe(1)
   expect(out.match(/TAKEN .*: answered 200 stored/g)).toHaveLength(4)
 })
+
+test('says that --url lacks its path', async () => {
+  const { url } = await receiver(() => ({ status: 401 }))
+  const { status, out } = await simulate([...quick, '--url', new URL('/', url).href, '--count', '1'])
+  expect(status).toBe(1)
+  expect(out).toContain('the last answer was 401: --url has no path; the receiver takes callbacks at /zego/callback')
+})
