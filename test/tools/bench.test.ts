@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { against, alone, isMet, percentile, spreadOf } from '../../tools/bench/figures.ts'
+import { against, alone, missedBy, percentile, spreadOf } from '../../tools/bench/figures.ts'
 import { table } from '../../tools/bench/table.ts'
 
 test('tells the median, the least and the most of its rounds', () => {
@@ -16,21 +16,23 @@ test('takes ratios round by round, so that a slow round is slow for both', () =>
 })
 
 test.each([
-  [{ atMost: 2 }, true],
-  [{ atMost: 1.9 }, false],
-  [{ atLeast: 2 }, true],
-  [{ atLeast: 2.1 }, false],
+  [{ atMost: 2 }, 0],
+  [{ atMost: 1.6 }, 0.25],
+  [{ atLeast: 2 }, 0],
+  [{ atLeast: 2.5 }, 0.2],
   [undefined, undefined],
-])('holds a ratio of 2 against %j: %s', (target, met) => {
-  expect(isMet(against('a', 'ms', [{ ours: 10, reference: 5 }], target))).toBe(met)
+])('holds a ratio of 2 against %j: missed by %s', (target, missed) => {
+  const by = missedBy(against('a', 'ms', [{ ours: 10, reference: 5 }], target))
+  expect(by === undefined ? undefined : Number(by.toFixed(6))).toBe(missed)
 })
 
 test('holds a figure that stands alone against its target', () => {
-  expect(isMet(alone('a', 'ms', [7], { atMost: 6 }))).toBe(false)
-  expect(isMet(alone('a', 'ms', [5], { atMost: 6 }))).toBe(true)
+  expect(missedBy(alone('a', 'ms', [7.5], { atMost: 6 }))).toBe(0.25)
+  expect(missedBy(alone('a', 'ms', [5], { atMost: 6 }))).toBe(0)
+  expect(missedBy(alone('a', 'ms', [5]))).toBeUndefined()
 })
 
-test('marks in its table what is met and what is missed', () => {
+test('marks in its table what is met, and what is missed by how much', () => {
   const shown = table([
     against('met', 'ms', [{ ours: 1, reference: 1 }], { atMost: 1.1 }),
     alone('missed', '/s', [0.5], { atLeast: 0.8 }),
@@ -39,7 +41,7 @@ test('marks in its table what is met and what is missed', () => {
   expect(shown.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
     ['figure', 'ours', 'held against', 'ratio', 'target'],
     ['met', '1.00 ms', '1.00 ms', '1.00', 'at most 1.1', 'met'],
-    ['missed', '0.50 /s', 'at least 0.8', 'MISSED'],
+    ['missed', '0.50 /s', 'at least 0.8', 'MISSED by 38 %'],
     ['shown', '74.1 KiB'],
   ])
 })

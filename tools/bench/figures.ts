@@ -58,9 +58,9 @@ export async function inRounds<Value>(rounds: number, round: () => Promise<Value
   return values
 }
 
-/** Whether the target is met; `undefined` without one. */
-export function isMet({ ours, ratio, target }: Figure): boolean | undefined {
+/** By which part of it the target is missed, 0 if it is met; `undefined` without one. */
+export function missedBy({ ours, ratio, target }: Figure): number | undefined {
   if (target === undefined) return undefined
   const { median: measured } = ratio ?? ours
-  return 'atMost' in target ? measured <= target.atMost : measured >= target.atLeast
+  return Math.max(0, 'atMost' in target ? measured / target.atMost - 1 : 1 - measured / target.atLeast)
 }

@@ -1,5 +1,5 @@
 /** The figures as a table: medians, with the least and the most of the rounds behind them. */
-import { type Figure, isMet, type Spread } from './figures.ts'
+import { type Figure, missedBy, type Spread } from './figures.ts'
 
 const HEAD = ['figure', 'ours', 'held against', 'ratio', 'target', '']
 
@@ -14,15 +14,19 @@ export function table(figures: readonly Figure[]): string {
 function cells(figure: Figure): string[] {
   const { name, unit, ours, reference, ratio, target } = figure
   const wanted = target && ('atMost' in target ? `at most ${target.atMost}` : `at least ${target.atLeast}`)
-  const met = isMet(figure)
   return [
     name,
     `${spread(ours)} ${unit}`,
     reference ? `${spread(reference)} ${unit}` : '',
     ratio ? spread(ratio) : '',
     wanted ?? '',
-    met === undefined ? '' : met ? 'met' : 'MISSED',
+    verdict(missedBy(figure)),
   ]
+}
+
+function verdict(missed: number | undefined): string {
+  if (missed === undefined) return ''
+  return missed === 0 ? 'met' : `MISSED by ${(missed * 100).toFixed(missed < 0.1 ? 1 : 0)} %`
 }
 
 const spread = ({ median, least, most }: Spread) =>
