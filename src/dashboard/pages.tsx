@@ -14,11 +14,12 @@ import { answerPage, isHttps, originOf, type Visit } from './door.tsx'
 import { Gallery, pathOf } from './gallery.tsx'
 import { Health } from './health.tsx'
 import { beginnings, grouped, recordOf, REMEDY } from './kept.ts'
+import { KeptPage } from './kept-page.tsx'
 import { Plain, type Top } from './layout.tsx'
 import { type Mood, moodOf } from './mood.ts'
 import { noteOf } from './notes.ts'
 import { publicationOf } from './publication.ts'
-import { BEGINNING_LENGTH, KeptPage, Quarantine } from './quarantine.tsx'
+import { BEGINNING_LENGTH, Quarantine } from './quarantine.tsx'
 import { pathOfTask, Task } from './task.tsx'
 
 export const pages = new Hono<Visit>()

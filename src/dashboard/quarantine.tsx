@@ -1,9 +1,8 @@
 /** What was kept aside, in sentences, and what can be done about it. */
-import type { FullyKept, Kept } from '../store/quarantine.ts'
+import type { Kept } from '../store/quarantine.ts'
 import { Turns } from './gallery.tsx'
 import { type Group, REMEDY, sentenceOf } from './kept.ts'
 import { Age, Csrf, Page, type Top } from './layout.tsx'
-import { pathOfTask } from './task.tsx'
 
 export type Quarantine = {
   top: Top
@@ -17,7 +16,6 @@ export type Quarantine = {
 
 /** As much of a body as a list shows. */
 export const BEGINNING_LENGTH = 2000
-const SHOWN_BODY_LENGTH = 100_000
 
 export function Quarantine({ top, groups, beginnings, newest, older, note, now }: Quarantine) {
   return (
@@ -46,7 +44,7 @@ export function Quarantine({ top, groups, beginnings, newest, older, note, now }
   )
 }
 
-function Note({ note }: { note: string | undefined }) {
+export function Note({ note }: { note: string | undefined }) {
   if (note === undefined) return <></>
   return (
     <p class="note" role="status">
@@ -102,7 +100,7 @@ function Row({
   )
 }
 
-function Sentence({ kept }: { kept: Kept }) {
+export function Sentence({ kept }: { kept: Kept }) {
   return <>{sentenceOf(kept).map((part) => (typeof part === 'string' ? part : <code>{part.code}</code>))}</>
 }
 
@@ -129,7 +127,7 @@ function Remedy({ kept: { id, reason }, csrf }: { kept: Kept; csrf: string }) {
   return REMEDY[reason] === 'take' ? <TakeIn id={id} csrf={csrf} /> : <></>
 }
 
-function TakeIn({ id, csrf }: { id: string; csrf: string }) {
+export function TakeIn({ id, csrf }: { id: string; csrf: string }) {
   return (
     <form method="post" action={`${pathOfKept(id)}/retry`}>
       <Csrf csrf={csrf} />
@@ -139,7 +137,7 @@ function TakeIn({ id, csrf }: { id: string; csrf: string }) {
 }
 
 /** Asks in place. */
-function Delete({ ids, csrf }: { ids: readonly string[]; csrf: string }) {
+export function Delete({ ids, csrf }: { ids: readonly string[]; csrf: string }) {
   const isOne = ids.length === 1
   return (
     <details>
@@ -157,80 +155,4 @@ function Delete({ ids, csrf }: { ids: readonly string[]; csrf: string }) {
 
 export function pathOfKept(id: string): string {
   return `/quarantine/${encodeURIComponent(id.toWellFormed())}`
-}
-
-/** `record` is what would be stored of it, `stored` what stands against it, if there is such a thing. */
-type KeptPage = { top: Top; kept: FullyKept; record: unknown; stored: unknown; note: string | undefined; now: number }
-
-export function KeptPage({ top, kept, record, stored, note, now }: KeptPage) {
-  const { id, reason, detail, task_id, received_at, body } = kept
-  return (
-    <Page title="Kept aside" top={top} place="Quarantine">
-      <Note note={note} />
-      <h1>
-        <Sentence kept={kept} />
-      </h1>
-      <dl>
-        <dt>Reason</dt>
-        <dd>
-          <code>{reason}</code>
-        </dd>
-        <dt>Detail</dt>
-        <dd>{detail}</dd>
-        {task_id !== null && (
-          <>
-            <dt>Task</dt>
-            <dd>
-              <a href={pathOfTask(task_id)}>
-                <code>{task_id}</code>
-              </a>
-            </dd>
-          </>
-        )}
-        <dt>Received</dt>
-        <dd>
-          <Age at={received_at} now={now} />
-        </dd>
-      </dl>
-      <div class="pair">
-        {record !== undefined && <Text title="What would be stored" text={pretty(record)} />}
-        {stored !== undefined && <Text title="What is stored" text={pretty(stored)} />}
-      </div>
-      <Text title="As it was received" text={body} />
-      <div class="acts">
-        {REMEDY[reason] === 'take' && <TakeIn id={id} csrf={top.csrf} />}
-        {REMEDY[reason] === 'compare' && <TakeInstead id={id} csrf={top.csrf} />}
-        <Delete ids={[id]} csrf={top.csrf} />
-      </div>
-    </Page>
-  )
-}
-
-/** Asks in place: what is stored goes to the quarantine. */
-function TakeInstead({ id, csrf }: { id: string; csrf: string }) {
-  return (
-    <details>
-      <summary class="button">Take it in instead</summary>
-      <form method="post" action={`${pathOfKept(id)}/retry`}>
-        <Csrf csrf={csrf} />
-        <input type="hidden" name="replace" value="true" />
-        <button class="bad">Store this one, and keep the other aside</button>
-      </form>
-    </details>
-  )
-}
-
-function Text({ title, text }: { title: string; text: string }) {
-  const shown = text.slice(0, SHOWN_BODY_LENGTH).toWellFormed()
-  return (
-    <section>
-      <h2>{title}</h2>
-      <pre tabindex={0}>{shown}</pre>
-      {shown.length < text.length && <small>{`The first ${SHOWN_BODY_LENGTH} characters of ${text.length}.`}</small>}
-    </section>
-  )
-}
-
-function pretty(value: unknown): string {
-  return JSON.stringify(value, null, 2)
 }
