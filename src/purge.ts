@@ -1,5 +1,5 @@
 /** Each minute: results past their days leave D1 and KV, and the quarantine and the ledger keep within their bounds. */
-import { forgetInKv } from './forward/forget.ts'
+import { forgetInKv } from './publish/forget.ts'
 import { log } from './log.ts'
 import { type Env, isFault, retentionDaysOf, type Settings } from './settings.ts'
 import { deleteOld, findOld, purgeLedger, purgeQuarantine } from './store/purge.ts'

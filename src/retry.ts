@@ -1,12 +1,11 @@
 /** A kept callback, through today's code: as authentic, and at its own time. */
-import { decode } from './callback/decode.ts'
-import { deliveryOf, type Delivery } from './callback/delivery.ts'
+import { readVerified, type VerifiedCallback } from './callback/read.ts'
 import type { CompletedRecord } from './event.ts'
-import { forgetInKv, forgetInKvAgain } from './forward/forget.ts'
+import { forgetInKv, forgetInKvAgain } from './publish/forget.ts'
 import type { Received } from './receive.ts'
 import type { Env } from './settings.ts'
 import { onDatabase } from './store/database.ts'
-import { type FullyKept, removeKept } from './store/quarantine.ts'
+import { type QuarantineEntry, rawOf, removeEntry } from './store/quarantine.ts'
 import { otherTaskOf, replace, type Winner } from './store/replace.ts'
 import { settle } from './store/settle.ts'
 import { findRecord } from './store/snapshots.ts'
@@ -25,31 +24,30 @@ type Stores = Pick<Env, 'DB' | 'RESULTS'>
  * @param wins whether it replaces what is stored, and its signature's other content
  * @param now in milliseconds
  */
-export async function retry(kept: FullyKept, wins: boolean, stores: Stores, now: number): Promise<Retried> {
+export async function retry(kept: QuarantineEntry, wins: boolean, stores: Stores, now: number): Promise<Retried> {
   if (kept.reason === 'replaced') return putBack(kept, wins, stores, now)
 
-  const decoded = decode(kept.body)
-  if ('code' in decoded) return { received: { status: 'refused', rejection: decoded } }
-  const delivery = await deliveryOf(kept.body, decoded.fields, kept.received_at)
-  if (wins && 'record' in delivery.said) {
-    return win({ ...delivery, record: delivery.said.record, keptAs: kept.id }, stores, now)
+  const callback = await readVerified(rawOf(kept), kept.received_at)
+  if ('code' in callback) return { received: { status: 'refused', refusal: callback } }
+  if (wins && 'record' in callback.snapshot) {
+    return win({ ...callback, record: callback.snapshot.record, keptAs: kept.id }, stores, now)
   }
-  return settleAgain(kept, delivery, stores)
+  return settleAgain(kept, callback, stores)
 }
 
-async function settleAgain(kept: FullyKept, delivery: Delivery, { DB }: Stores): Promise<Retried> {
+async function settleAgain(kept: QuarantineEntry, callback: VerifiedCallback, { DB }: Stores): Promise<Retried> {
   // The ledger may have forgotten the signature by now: it was used all the same.
-  const isReused = kept.reason === 'signature_reused' && !(await isInLedger(DB, delivery))
-  const settlement = isReused ? ({ status: 'signature_reused' } as const) : await settle(DB, delivery)
+  const isReused = kept.reason === 'signature_reused' && !(await isInLedger(DB, callback))
+  const settlement = isReused ? ({ status: 'signature_reused' } as const) : await settle(DB, callback)
   if (settlement.status === 'signature_reused') {
-    return { received: { status: 'refused', rejection: { code: settlement.status } } }
+    return { received: { status: 'refused', refusal: { code: settlement.status } } }
   }
-  if (settlement.status !== 'quarantined') await removeKept(DB, kept.id)
+  if (settlement.status !== 'quarantined') await removeEntry(DB, kept.id)
   return { received: settlement }
 }
 
 /** A record that lost: it is stored again where nothing else is, or where it is to win. */
-async function putBack(kept: FullyKept, wins: boolean, stores: Stores, now: number): Promise<Retried> {
+async function putBack(kept: QuarantineEntry, wins: boolean, stores: Stores, now: number): Promise<Retried> {
   const record = JSON.parse(kept.body) as CompletedRecord
   const content = kept.id.slice('replaced:'.length)
   const stored = await findRecord(stores.DB, record.task_id)
@@ -69,7 +67,7 @@ async function win(winner: Winner, { DB, RESULTS }: Stores, now: number): Promis
 }
 
 /** Whether the ledger has the signature for this very content. */
-async function isInLedger(db: D1Database, { signature, content }: Delivery): Promise<boolean> {
+async function isInLedger(db: D1Database, { signature, content }: VerifiedCallback): Promise<boolean> {
   const row = await onDatabase(db, () =>
     db.prepare('SELECT 1 FROM ledger WHERE signature = ?1 AND content = ?2').bind(signature, content).first(),
   )

@@ -1,7 +1,7 @@
 /** The Worker's bindings with a meter on each: what a piece of work costs, in the units that Cloudflare bills. */
 import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
-import type { IntakeMessage } from '../src/intake/aside.ts'
+import type { IntakeMessage } from '../src/intake/buffer.ts'
 import worker from '../src/worker.ts'
 
 /** What is not there was not used. */

@@ -6,7 +6,7 @@
  */
 import { type Field, fieldsOf, parse, type Value } from './json.ts'
 import { spellings, underDocumentedNames } from './names.ts'
-import type { Rejection } from './rejection.ts'
+import type { Refusal } from './refusal.ts'
 
 /** Documented fields have their documented spelling, whatever spelling they came in; the others have their own. */
 export type Fields = ReadonlyMap<string, Value>
@@ -35,7 +35,7 @@ export const DOCUMENTED_FIELDS: ReadonlySet<string> = new Set([
 /** `file_id` is what the rest of the family calls it. */
 const SPELLINGS = new Map([...spellings(DOCUMENTED_FIELDS), ['fileid', 'field_id']])
 
-export function decode(body: string): { fields: Fields } | Extract<Rejection, { code: 'undecodable' }> {
+export function decode(body: string): { fields: Fields } | Extract<Refusal, { code: 'undecodable' }> {
   const fields = unwrapped(body, MOST_LAYERS)
   if (!Array.isArray(fields)) return { code: 'undecodable', why: fields }
   if (fields.length > MOST_FIELDS) return { code: 'undecodable', why: TOO_MANY_FIELDS }

@@ -1,5 +1,5 @@
 /** A callback's `timestamp`: Unix time, in seconds (documented) or in milliseconds (sibling products). */
-import type { Rejection } from './rejection.ts'
+import type { Refusal } from './refusal.ts'
 
 /**
  * The time in milliseconds. Only 10 digits (seconds) and 13 digits (milliseconds) are a timestamp: a signature has no
@@ -18,7 +18,7 @@ export function checkFreshness(
   timestamp: string,
   now: number,
   toleranceSeconds: number,
-): Extract<Rejection, { code: 'invalid_timestamp' | 'stale' }> | undefined {
+): Extract<Refusal, { code: 'invalid_timestamp' | 'stale' }> | undefined {
   const time = timeOf(timestamp)
   if (time === undefined) return { code: 'invalid_timestamp' }
   const age = now - time

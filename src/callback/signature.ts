@@ -6,7 +6,7 @@
  */
 import { bytesOf } from './bytes.ts'
 import { type Fields, textOf } from './decode.ts'
-import type { Rejection } from './rejection.ts'
+import type { Refusal } from './refusal.ts'
 
 /** The part of a callback that is looked at before it is trusted. */
 export type Envelope = {
@@ -39,7 +39,7 @@ export function envelopeOf(fields: Fields): Envelope {
 export async function verify(
   envelope: Envelope,
   secrets: Secrets,
-): Promise<Extract<Rejection, { code: 'bad_signature' | 'unknown_app' }> | undefined> {
+): Promise<Extract<Refusal, { code: 'bad_signature' | 'unknown_app' }> | undefined> {
   const { timestamp, nonce, signature } = envelope
   const isTooLong = timestamp.length + nonce.length > SIGNED_LIMIT_CHARACTERS
   if (!SHA1_HEX.test(signature) || isTooLong) return { code: 'bad_signature' }

@@ -1,17 +1,17 @@
 /** What can be done. Each ends in a page that says so. */
 import { Hono } from 'hono/tiny'
-import { publish } from '../forward/publish.ts'
+import { publish } from '../publish/publish.ts'
 import { partOf } from '../http/path.ts'
 import { requestId } from '../http/storage.ts'
 import { log } from '../log.ts'
 import { retry } from '../retry.ts'
 import { isFault, retentionDaysOf } from '../settings.ts'
-import { findKept } from '../store/quarantine.ts'
-import { oweAgain } from '../store/snapshots.ts'
-import type { Visit } from './door.tsx'
-import { removeAllKept } from './kept.ts'
+import { findEntry } from '../store/quarantine.ts'
+import { scheduleRepublish } from '../store/snapshots.ts'
+import type { Visit } from './auth.tsx'
+import { removeEntries } from './kept.ts'
 import { showHealth } from './pages.tsx'
-import { pathOfKept } from './quarantine.tsx'
+import { pathOfEntry } from './quarantine.tsx'
 import { pathOfTask } from './task.tsx'
 import { sendTest } from './test-callback.ts'
 
@@ -22,7 +22,7 @@ const MOST_DELETED = 100
 actions.post('/tasks/:task_id/send', async (c) => {
   const task_id = partOf(c.req.url, 2)
   const now = Date.now()
-  const publication = await oweAgain(c.env.DB, task_id, now)
+  const publication = await scheduleRepublish(c.env.DB, task_id, now)
   if (publication) {
     log('info', 'snapshot.republished', { task_id, request_id: requestId(c) })
     c.executionCtx.waitUntil(publish([publication], c.env, retentionDaysOf(c.get('settings')), now))
@@ -32,13 +32,13 @@ actions.post('/tasks/:task_id/send', async (c) => {
 
 actions.post('/quarantine/delete', async (c) => {
   const ids = c.get('form').getAll('id').slice(0, MOST_DELETED)
-  await removeAllKept(c.env.DB, ids)
+  await removeEntries(c.env.DB, ids)
   log('info', 'quarantine.deleted', { ids, request_id: requestId(c) })
   return c.redirect('/quarantine?note=deleted', 303)
 })
 
 actions.post('/quarantine/:id/retry', async (c) => {
-  const kept = await findKept(c.env.DB, partOf(c.req.url, 2))
+  const kept = await findEntry(c.env.DB, partOf(c.req.url, 2))
   if (kept === undefined) return c.redirect('/quarantine', 303)
   const wins = c.get('form').get('replace') === 'true'
   const now = Date.now()
@@ -51,7 +51,7 @@ actions.post('/quarantine/:id/retry', async (c) => {
     c.executionCtx.waitUntil(publish([received.publication], c.env, retentionDaysOf(c.get('settings')), now))
   }
   if (status === 'stored' || status === 'duplicate') return c.redirect(`/quarantine?note=${status}`, 303)
-  return c.redirect(`${pathOfKept(id)}?note=still`, 303)
+  return c.redirect(`${pathOfEntry(id)}?note=still`, 303)
 })
 
 actions.post('/health/test', async (c) => {

@@ -41,7 +41,7 @@ const OLDER = 'place < ?1 ORDER BY place DESC'
 const NEWER = 'place > ?1 ORDER BY place'
 
 /** A page of tasks, newest first, and whether there are more in the direction that was taken. */
-export async function turnPage(
+export async function pageOf(
   db: D1Database,
   status: Status | undefined,
   { to, from }: Turn,
@@ -52,12 +52,12 @@ export async function turnPage(
   // Places first: only what is shown has its record looked into.
   const places = `SELECT place, status FROM snapshots WHERE ${range} LIMIT ${isSought ? MOST_LOOKED_AT : PAGE_ROWS + 1}`
   const given = status === undefined || isSought ? [from] : [from, status]
-  type Found = { place: number; status: Status }
+  type Result = { place: number; status: Status }
   const looked = await onDatabase(db, () =>
     db
       .prepare(places)
       .bind(...given)
-      .all<Found>(),
+      .all<Result>(),
   )
   const fitting = looked.results.filter((found) => status === undefined || found.status === status)
   const shown = fitting.slice(0, PAGE_ROWS).map(({ place }) => place)

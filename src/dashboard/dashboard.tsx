@@ -5,7 +5,7 @@ import { assets } from './assets.ts'
 import { safeHeaders } from './headers.ts'
 import { Plain } from './layout.tsx'
 import { actions } from './actions.ts'
-import { type Visit, answerPage, enter, signInAndOut } from './door.tsx'
+import { type Visit, answerPage, enter, signInAndOut } from './auth.tsx'
 import { pages } from './pages.tsx'
 
 /** Everything here but the assets, which hold no secret. */

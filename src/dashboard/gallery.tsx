@@ -52,7 +52,7 @@ export function Gallery(gallery: Gallery) {
           <Task row={row} gallery={gallery} />
         ))}
       </ul>
-      <Turns older={older} newer={newer} />
+      <Pager older={older} newer={newer} />
     </Page>
   )
 }
@@ -76,9 +76,9 @@ function Tools({ sought: { status, unknown } }: { sought: Sought }) {
   )
 }
 
-type Turns = { older: string | undefined; newer: string | undefined; words?: readonly [string, string] }
+type Pager = { older: string | undefined; newer: string | undefined; words?: readonly [string, string] }
 
-export function Turns({ older, newer, words = ['Newer', 'Older'] }: Turns) {
+export function Pager({ older, newer, words = ['Newer', 'Older'] }: Pager) {
   if (older === undefined && newer === undefined) return <></>
   return (
     <nav class="more" aria-label="More">

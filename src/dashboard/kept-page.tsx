@@ -1,19 +1,26 @@
 /** One callback that was kept aside, whole, beside what stands against it. */
-import type { FullyKept } from '../store/quarantine.ts'
+import type { QuarantineEntry } from '../store/quarantine.ts'
 import { REMEDY } from './kept.ts'
 import { Age, Csrf, Page, type Top } from './layout.tsx'
-import { Delete, Note, pathOfKept, Sentence, TakeIn } from './quarantine.tsx'
+import { Delete, Note, pathOfEntry, Sentence, TakeIn } from './quarantine.tsx'
 import { pathOfTask } from './task.tsx'
 
 const SHOWN_BODY_LENGTH = 100_000
 
 /** `record` is what would be stored of it, `stored` what stands against it, if there is such a thing. */
-type KeptPage = { top: Top; kept: FullyKept; record: unknown; stored: unknown; note: string | undefined; now: number }
+type EntryPage = {
+  top: Top
+  kept: QuarantineEntry
+  record: unknown
+  stored: unknown
+  note: string | undefined
+  now: number
+}
 
-export function KeptPage({ top, kept, record, stored, note, now }: KeptPage) {
+export function EntryPage({ top, kept, record, stored, note, now }: EntryPage) {
   const { id, reason, detail, task_id, received_at, body } = kept
   return (
-    <Page title="Kept aside" top={top} place="Quarantine">
+    <Page title="ListedEntry aside" top={top} place="Quarantine">
       <Note note={note} />
       <h1>
         <Sentence kept={kept} />
@@ -59,7 +66,7 @@ function TakeInstead({ id, csrf }: { id: string; csrf: string }) {
   return (
     <details>
       <summary class="button">Take it in instead</summary>
-      <form method="post" action={`${pathOfKept(id)}/retry`}>
+      <form method="post" action={`${pathOfEntry(id)}/retry`}>
         <Csrf csrf={csrf} />
         <input type="hidden" name="replace" value="true" />
         <button class="bad">Store this one, and keep the other aside</button>

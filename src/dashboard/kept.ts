@@ -1,14 +1,13 @@
-/** Kept callbacks as people read them: what each is in a sentence, and repeats together. */
-import { decode } from '../callback/decode.ts'
-import { deliveryOf } from '../callback/delivery.ts'
+/** ListedEntry callbacks as people read them: what each is in a sentence, and repeats together. */
+import { readVerified } from '../callback/read.ts'
 import { onDatabase } from '../store/database.ts'
-import type { FullyKept, Kept, Reason } from '../store/quarantine.ts'
+import { type ListedEntry, type QuarantineEntry, rawOf, type Reason } from '../store/quarantine.ts'
 import { duration } from './words.ts'
 
 /** Text, or code within it. */
 export type Words = readonly (string | { code: string })[]
 
-export type Group = { kept: readonly [Kept, ...Kept[]] }
+export type Group = { kept: readonly [ListedEntry, ...ListedEntry[]] }
 
 /** How each can be dealt with: taken in as it is, held against what won, or neither. */
 export const REMEDY: Record<Reason, 'take' | 'compare' | 'none'> = {
@@ -22,7 +21,7 @@ export const REMEDY: Record<Reason, 'take' | 'compare' | 'none'> = {
   replaced: 'compare',
 }
 
-export function sentenceOf({ reason, detail }: Kept): Words {
+export function sentenceOf({ reason, detail }: ListedEntry): Words {
   switch (reason) {
     case 'invalid_snapshot':
       return [`It is no snapshot that can be used. ${detail}`]
@@ -69,8 +68,8 @@ function staleWords(detail: string): string {
 }
 
 /** The same again: another event of one kind, another body for one task. */
-export function grouped(items: readonly Kept[]): Group[] {
-  const groups = new Map<string, [Kept, ...Kept[]]>()
+export function grouped(items: readonly ListedEntry[]): Group[] {
+  const groups = new Map<string, [ListedEntry, ...ListedEntry[]]>()
   for (const kept of items) {
     const { reason, detail, task_id, id } = kept
     const same = reason === 'unsupported_event' ? eventOf(detail) : (task_id ?? id)
@@ -83,12 +82,10 @@ export function grouped(items: readonly Kept[]): Group[] {
 }
 
 /** The record that would be stored of it, if it is a snapshot that can be used. */
-export async function recordOf({ reason, body, received_at }: FullyKept): Promise<unknown> {
-  if (reason === 'replaced') return JSON.parse(body)
-  const decoded = decode(body)
-  if ('code' in decoded) return undefined
-  const { said } = await deliveryOf(body, decoded.fields, received_at)
-  return 'record' in said ? said.record : undefined
+export async function recordOf(entry: QuarantineEntry): Promise<unknown> {
+  if (entry.reason === 'replaced') return JSON.parse(entry.body)
+  const callback = await readVerified(rawOf(entry), entry.received_at)
+  return 'snapshot' in callback && 'record' in callback.snapshot ? callback.snapshot.record : undefined
 }
 
 /** The first so many characters of bodies, by id; a body may have megabytes. Throws when D1 cannot answer. */
@@ -106,7 +103,7 @@ export async function beginnings(db: D1Database, ids: readonly string[], length:
 }
 
 /** Also those that are gone already. Throws when D1 does not take it. */
-export async function removeAllKept(db: D1Database, ids: readonly string[]): Promise<void> {
+export async function removeEntries(db: D1Database, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   const marks = ids.map((_, n) => `?${n + 1}`).join(', ')
   await onDatabase(db, () =>

@@ -1,13 +1,13 @@
 /** The page around every page. */
 import type { Child } from 'hono/jsx'
 import { assetPaths } from './assets.ts'
-import type { Mood } from './mood.ts'
+import type { Badge } from './badge.ts'
 import { ago } from './words.ts'
 
 export type Place = 'Gallery' | 'Quarantine' | 'Health'
 
-/** What a page of somebody who is signed in needs for its top. `mood` is unknown while D1 does not answer. */
-export type Top = { csrf: string; mood: Mood | undefined }
+/** What a page of somebody who is signed in needs for its top. `badge` is unknown while D1 does not answer. */
+export type Top = { csrf: string; badge: Badge | undefined }
 
 const PLACES: Record<Place, string> = { Gallery: '/', Quarantine: '/quarantine', Health: '/health' }
 
@@ -51,7 +51,7 @@ function Navigation({ top, place }: { top: Top; place: Place | undefined }) {
           </a>
         ))}
       </nav>
-      {top.mood && <span class={`status ${top.mood.shape}`}>{top.mood.words}</span>}
+      {top.badge && <span class={`status ${top.badge.shape}`}>{top.badge.words}</span>}
       <form method="post" action="/sign-out">
         <Csrf csrf={top.csrf} />
         <button>Sign out</button>

@@ -5,19 +5,19 @@ import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/path.ts'
 import { log, messageOf } from '../log.ts'
 import { faultsOf, isFault, type Settings } from '../settings.ts'
-import { findKept, type KeptPlace, listKept } from '../store/quarantine.ts'
+import { findEntry, type QuarantineCursor, listEntries } from '../store/quarantine.ts'
 import { findRecord, type Status } from '../store/snapshots.ts'
 import { asideState, overview } from '../store/state.ts'
 import { callbackChecks, type Check, secretChecks, settingChecks, storeChecks } from './checks.ts'
-import { countNewer, MOST_NEW, type Turn, turnPage } from './contact-sheet.ts'
-import { answerPage, isHttps, originOf, type Visit } from './door.tsx'
+import { countNewer, MOST_NEW, type Turn, pageOf } from './contact-sheet.ts'
+import { answerPage, isHttps, originOf, type Visit } from './auth.tsx'
 import { Gallery, pathOf } from './gallery.tsx'
 import { Health } from './health.tsx'
 import { beginnings, grouped, recordOf, REMEDY } from './kept.ts'
-import { KeptPage } from './kept-page.tsx'
+import { EntryPage } from './kept-page.tsx'
 import { Plain, type Top } from './layout.tsx'
-import { type Mood, moodOf } from './mood.ts'
-import { noteOf } from './notes.ts'
+import { type Badge, badgeOf } from './badge.ts'
+import { flashOf } from './flash.ts'
 import { publicationOf } from './publication.ts'
 import { BEGINNING_LENGTH, Quarantine } from './quarantine.tsx'
 import { pathOfTask, Task } from './task.tsx'
@@ -34,7 +34,7 @@ pages.get('/', async (c) => {
   const given = c.req.query('status') ?? ''
   const status = STATUSES.has(given) ? (given as Status) : undefined
   const turn = turnOf(c)
-  const [top, { rows, hasMore }] = await Promise.all([topOf(c), turnPage(DB, status, turn)])
+  const [top, { rows, hasMore }] = await Promise.all([topOf(c), pageOf(DB, status, turn)])
   const [isFirst, isWayUp] = [turn.from === Number.MAX_SAFE_INTEGER, turn.to === 'newer']
   // The top is reached: it is shown whole.
   if (isWayUp && !hasMore) return c.redirect(pathOf(status), 303)
@@ -92,7 +92,7 @@ pages.get('/tasks/:task_id', async (c) => {
     from: Math.max((placeOf(c.req.query('from')) ?? 1) - 1, 0),
     isHttps: isHttps(c),
     isAsked: asker(c.get('settings')),
-    note: noteOf(c.req.query('note')),
+    note: flashOf(c.req.query('note')),
     now: Date.now(),
   }
   return answerPage(c, <Task {...task} />)
@@ -101,7 +101,7 @@ pages.get('/tasks/:task_id', async (c) => {
 pages.get('/quarantine', async (c) => {
   const { DB } = c.env
   const after = keptPlaceOf(c.req.query('below'))
-  const [top, { items, next }] = await Promise.all([topOf(c), listKept(DB, { limit: QUARANTINE_ROWS, after })])
+  const [top, { items, next }] = await Promise.all([topOf(c), listEntries(DB, { limit: QUARANTINE_ROWS, after })])
   const quarantine = {
     top,
     groups: grouped(items),
@@ -112,19 +112,19 @@ pages.get('/quarantine', async (c) => {
     ),
     newest: after === undefined ? undefined : '/quarantine',
     older: next === undefined ? undefined : `/quarantine?below=${next.received_at}-${next.rowid}`,
-    note: noteOf(c.req.query('note')),
+    note: flashOf(c.req.query('note')),
     now: Date.now(),
   }
   return answerPage(c, <Quarantine {...quarantine} />)
 })
 
-function keptPlaceOf(given: string | undefined): KeptPlace | undefined {
+function keptPlaceOf(given: string | undefined): QuarantineCursor | undefined {
   const [, received_at, rowid] = /^(\d{1,15})-(\d{1,15})$/.exec(given ?? '') ?? []
   return received_at === undefined ? undefined : { received_at: Number(received_at), rowid: Number(rowid) }
 }
 
 pages.get('/quarantine/:id', async (c) => {
-  const [top, kept] = await Promise.all([topOf(c), findKept(c.env.DB, partOf(c.req.url, 2))])
+  const [top, kept] = await Promise.all([topOf(c), findEntry(c.env.DB, partOf(c.req.url, 2))])
   if (kept === undefined) {
     const words = 'It may have been taken in, deleted, or dropped after 30 days.'
     return answerPage(
@@ -142,10 +142,10 @@ pages.get('/quarantine/:id', async (c) => {
     kept,
     record: isCompared ? await recordOf(kept) : undefined,
     stored: stored && JSON.parse(stored.record),
-    note: noteOf(c.req.query('note')),
+    note: flashOf(c.req.query('note')),
     now: Date.now(),
   }
-  return answerPage(c, <KeptPage {...page} />)
+  return answerPage(c, <EntryPage {...page} />)
 })
 
 pages.get('/health', async (c) => showHealth(c, undefined))
@@ -179,13 +179,13 @@ async function storeChecksOf(c: Context<Visit>, now: number): Promise<Check[]> {
 }
 
 export async function topOf(c: Context<Visit>): Promise<Top> {
-  return { csrf: c.get('session').csrf, mood: await moodOrNone(c) }
+  return { csrf: c.get('session').csrf, badge: await badgeOrNone(c) }
 }
 
-async function moodOrNone(c: Context<Visit>): Promise<Mood | undefined> {
+async function badgeOrNone(c: Context<Visit>): Promise<Badge | undefined> {
   if (faultsOf(c.get('settings')).length > 0) return { shape: 'bad', words: 'a setting is broken' }
   try {
-    return await moodOf(c.env.DB, Date.now())
+    return await badgeOf(c.env.DB, Date.now())
   } catch {
     return undefined
   }

@@ -1,6 +1,6 @@
 /** What was kept aside, in sentences, and what can be done about it. */
-import type { Kept } from '../store/quarantine.ts'
-import { Turns } from './gallery.tsx'
+import type { ListedEntry } from '../store/quarantine.ts'
+import { Pager } from './gallery.tsx'
 import { type Group, REMEDY, sentenceOf } from './kept.ts'
 import { Age, Csrf, Page, type Top } from './layout.tsx'
 
@@ -28,7 +28,7 @@ export function Quarantine({ top, groups, beginnings, newest, older, note, now }
         </div>
       ) : (
         <>
-          <h1>Kept aside</h1>
+          <h1>ListedEntry aside</h1>
           <small>Signed by ZEGOCLOUD, but not stored as results.</small>
           <table>
             <tbody>
@@ -39,7 +39,7 @@ export function Quarantine({ top, groups, beginnings, newest, older, note, now }
           </table>
         </>
       )}
-      <Turns newer={newest} older={older} words={['Newest', 'Older']} />
+      <Pager newer={newest} older={older} words={['Newest', 'Older']} />
     </Page>
   )
 }
@@ -100,26 +100,26 @@ function Row({
   )
 }
 
-export function Sentence({ kept }: { kept: Kept }) {
+export function Sentence({ kept }: { kept: ListedEntry }) {
   return <>{sentenceOf(kept).map((part) => (typeof part === 'string' ? part : <code>{part.code}</code>))}</>
 }
 
-function Body({ kept: { id, received_at }, beginning }: { kept: Kept; beginning: string }) {
+function Body({ kept: { id, received_at }, beginning }: { kept: ListedEntry; beginning: string }) {
   return (
     <>
       <pre tabindex={0}>{beginning.toWellFormed()}</pre>
       <small>
-        <a href={pathOfKept(id)}>{beginning.length < BEGINNING_LENGTH ? 'On a page of its own' : 'The whole body'}</a>
+        <a href={pathOfEntry(id)}>{beginning.length < BEGINNING_LENGTH ? 'On a page of its own' : 'The whole body'}</a>
         {`, received ${new Date(received_at).toISOString()}`}
       </small>
     </>
   )
 }
 
-function Remedy({ kept: { id, reason }, csrf }: { kept: Kept; csrf: string }) {
+function Remedy({ kept: { id, reason }, csrf }: { kept: ListedEntry; csrf: string }) {
   if (REMEDY[reason] === 'compare') {
     return (
-      <a class="button" href={pathOfKept(id)}>
+      <a class="button" href={pathOfEntry(id)}>
         Compare
       </a>
     )
@@ -129,7 +129,7 @@ function Remedy({ kept: { id, reason }, csrf }: { kept: Kept; csrf: string }) {
 
 export function TakeIn({ id, csrf }: { id: string; csrf: string }) {
   return (
-    <form method="post" action={`${pathOfKept(id)}/retry`}>
+    <form method="post" action={`${pathOfEntry(id)}/retry`}>
       <Csrf csrf={csrf} />
       <button>Take it in</button>
     </form>
@@ -153,6 +153,6 @@ export function Delete({ ids, csrf }: { ids: readonly string[]; csrf: string }) 
   )
 }
 
-export function pathOfKept(id: string): string {
+export function pathOfEntry(id: string): string {
   return `/quarantine/${encodeURIComponent(id.toWellFormed())}`
 }

@@ -1,6 +1,6 @@
 /** One task: its facts, its pictures along the time, the record as programs get it. */
 import type { CompletedRecord, Picture, SnapshotRecord } from '../event.ts'
-import { altOf, titleOf, Turns, waitingWords } from './gallery.tsx'
+import { altOf, titleOf, Pager, waitingWords } from './gallery.tsx'
 import { Age, Csrf, Page, type Top } from './layout.tsx'
 import { Thumbnail } from './picture.tsx'
 import { type Publication, publicationWords } from './publication.ts'
@@ -125,7 +125,7 @@ function Pictures({ record, from, isHttps }: { record: CompletedRecord; from: nu
           <Frame picture={picture} n={from + n} of={pictures.length} isHttps={isHttps} />
         ))}
       </ul>
-      <Turns
+      <Pager
         newer={from > 0 ? turn(from - MOST_FRAMES) : undefined}
         older={isMore ? turn(from + MOST_FRAMES) : undefined}
         words={['Earlier pictures', 'Later pictures']}

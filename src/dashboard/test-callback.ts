@@ -4,17 +4,17 @@
  * Its event is no snapshot, so that no consumer ever sees it; what is kept of it is deleted in the end.
  */
 import { bytesOf } from '../callback/bytes.ts'
-import { answerOf, type Rejection } from '../callback/rejection.ts'
+import { answerOf, type Refusal } from '../callback/refusal.ts'
 import type { Secrets } from '../callback/signature.ts'
 import { receive, type Received, type Rules, type Stores } from '../receive.ts'
-import { removeKept } from '../store/quarantine.ts'
+import { removeEntry } from '../store/quarantine.ts'
 import type { Check } from './checks.ts'
 
 const EVENT = 'zego_snapshots_test'
 const APPID = '0'
 
 /** The steps in their order, and the refusals that end the way at each. */
-const STEPS: readonly [string, readonly Rejection['code'][]][] = [
+const STEPS: readonly [string, readonly Refusal['code'][]][] = [
   ['Its body was read', ['undecodable', 'body_too_large']],
   ['Its signature matches a configured secret', ['bad_signature', 'unknown_app', 'not_configured']],
   ['Its timestamp is fresh', ['invalid_timestamp', 'stale']],
@@ -29,8 +29,9 @@ export async function sendTest(rules: Rules, now: number, stores: Stores): Promi
   const signature = await sign([secret, timestamp, nonce])
   const task_id = `test-${crypto.randomUUID()}`
   const sent = { appid, event: EVENT, timestamp, nonce, signature, task_id }
+  const raw = { bytes: bytesOf(JSON.stringify(sent)), contentType: 'application/json', contentEncoding: null }
   const began = Date.now()
-  const received = await receive(bytesOf(JSON.stringify(sent)), rules, now, stores)
+  const received = await receive(raw, rules, now, stores)
   const ms = Date.now() - began
   const signed: Check = { shape: 'well', words: `A callback of event ${EVENT} was signed`, more: task_id }
   return [signed, ...stepsOf(received, ms), ...(await forget(received, stores.DB))]
@@ -50,11 +51,11 @@ async function sign(texts: readonly string[]): Promise<string> {
 }
 
 function stepsOf(received: Received, ms: number): Check[] {
-  const rejection = received.status === 'refused' ? received.rejection : undefined
-  const failed = rejection ? STEPS.findIndex(([, codes]) => codes.includes(rejection.code)) : STEPS.length
+  const refusal = received.status === 'refused' ? received.refusal : undefined
+  const failed = refusal ? STEPS.findIndex(([, codes]) => codes.includes(refusal.code)) : STEPS.length
   const steps: Check[] = STEPS.slice(0, failed).map(([words]) => ({ shape: 'well', words }))
-  if (rejection) {
-    const { title, detail } = answerOf(rejection)
+  if (refusal) {
+    const { title, detail } = answerOf(refusal)
     return [...steps, { shape: 'bad', words: title, more: detail }]
   }
   if (received.status === 'accepted') {
@@ -66,7 +67,7 @@ function stepsOf(received: Received, ms: number): Check[] {
 
 async function forget(received: Received, db: D1Database): Promise<Check[]> {
   if (received.status !== 'quarantined') return []
-  await removeKept(db, received.id)
+  await removeEntry(db, received.id)
   const more = 'Neither KV nor the queue of events was touched: no consumer has seen it.'
   return [{ shape: 'well', words: 'What was kept of it is deleted', more }]
 }

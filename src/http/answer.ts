@@ -1,5 +1,5 @@
 /** What became of a callback, as an answer. */
-import { answerOf } from '../callback/rejection.ts'
+import { answerOf } from '../callback/refusal.ts'
 import type { Received } from '../receive.ts'
 import type { Retried } from '../retry.ts'
 import { problem } from './problem.ts'
@@ -17,9 +17,9 @@ export function answer(received: Received | Retried['received']): Response {
     case 'accepted':
       return Response.json({ status: received.status, task_id: received.task_id }, { status: 202 })
     case 'refused': {
-      const { code } = received.rejection
+      const { code } = received.refusal
       const headers = code === 'storage_unavailable' ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}
-      return problem({ code, ...answerOf(received.rejection), headers })
+      return problem({ code, ...answerOf(received.refusal), headers })
     }
   }
 }

@@ -1,6 +1,6 @@
 /** `/v1` is for whoever has the API token. */
 import { createMiddleware } from 'hono/factory'
-import { answerOf } from '../callback/rejection.ts'
+import { answerOf } from '../callback/refusal.ts'
 import { type Env, isFault, readSettings } from '../settings.ts'
 import { problem } from './problem.ts'
 import { isToken } from './token.ts'

@@ -1,7 +1,7 @@
 /** `POST /zego/callback`, and `/zego/callback/<token>`: what ZEGOCLOUD calls. */
 import { Hono } from 'hono/tiny'
-import { answerOf, BODY_LIMIT_BYTES } from '../callback/rejection.ts'
-import { publish } from '../forward/publish.ts'
+import { answerOf, BODY_LIMIT_BYTES } from '../callback/refusal.ts'
+import { publish } from '../publish/publish.ts'
 import { log, messageOf } from '../log.ts'
 import { receive, type Received } from '../receive.ts'
 import { type Env, isFault, readSettings, retentionDaysOf, type SettingFault, type Settings } from '../settings.ts'
@@ -50,12 +50,18 @@ async function take(request: Request, settings: Settings, env: Env): Promise<Rec
   if (isFault(secrets)) return notConfigured(secrets)
   if (isFault(toleranceSeconds)) return notConfigured(toleranceSeconds)
   const body = await readBody(request, BODY_LIMIT_BYTES)
-  if (body === undefined) return { status: 'refused', rejection: { code: 'body_too_large' } }
-  return receive(body, { secrets, toleranceSeconds }, Date.now(), env)
+  if (body === undefined) return { status: 'refused', refusal: { code: 'body_too_large' } }
+  const { headers } = request
+  const raw = {
+    bytes: body,
+    contentType: headers.get('content-type'),
+    contentEncoding: headers.get('content-encoding'),
+  }
+  return receive(raw, { secrets, toleranceSeconds }, Date.now(), env)
 }
 
 function notConfigured({ setting, why }: SettingFault): Received {
-  return { status: 'refused', rejection: { code: 'not_configured', setting, why } }
+  return { status: 'refused', refusal: { code: 'not_configured', setting, why } }
 }
 
 function methodNotAllowed(): Response {
@@ -73,9 +79,9 @@ function report(received: Received, request_id: string): void {
     const { status, publication: _, ...facts } = { publication: undefined, ...received }
     return log('info', `callback.${status}`, { ...facts, request_id })
   }
-  const { rejection } = received
-  const { status } = answerOf(rejection)
-  log(status >= 500 || status === 413 ? 'error' : 'warn', 'callback.refused', { status, ...rejection, request_id })
+  const { refusal } = received
+  const { status } = answerOf(refusal)
+  log(status >= 500 || status === 413 ? 'error' : 'warn', 'callback.refused', { status, ...refusal, request_id })
 }
 
 /** Never throws: what fails here is published by the sweep, or was evidence, kept at best effort. */
@@ -90,15 +96,15 @@ async function afterAnswer(
   if (received.status === 'stored') {
     await publish([received.publication], env, retentionDaysOf(settings), Date.now())
   }
-  if (received.status === 'refused' && received.exhibit) {
-    const { exhibit } = received
+  if (received.status === 'refused' && received.entry) {
+    const { entry } = received
     try {
-      await onDatabase(env.DB, () => keep(env.DB, exhibit))
+      await onDatabase(env.DB, () => keep(env.DB, entry))
     } catch (error) {
-      log('warn', 'callback.unkept', { reason: exhibit.reason, why: messageOf(error) })
+      log('warn', 'callback.unkept', { reason: entry.reason, why: messageOf(error) })
     }
   }
   const now = Date.now()
-  if (received.status === 'refused') await noteRefused(env.DB, received.rejection.code, now)
+  if (received.status === 'refused') await noteRefused(env.DB, received.refusal.code, now)
   else await noteTaken(env.DB, givenToken(url) !== '', now)
 }

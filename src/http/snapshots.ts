@@ -2,11 +2,11 @@
 import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
 import { withDeadline } from '../deadline.ts'
-import { forgetInKv, forgetInKvAgain } from '../forward/forget.ts'
-import { publish } from '../forward/publish.ts'
+import { forgetInKv, forgetInKvAgain } from '../publish/forget.ts'
+import { publish } from '../publish/publish.ts'
 import { log, messageOf } from '../log.ts'
 import { type Env, readSettings, retentionDaysOf } from '../settings.ts'
-import { findRecord, listRecords, oweAgain, removeRecord, type Stored } from '../store/snapshots.ts'
+import { findRecord, listRecords, scheduleRepublish, removeRecord, type Stored } from '../store/snapshots.ts'
 import { etagOf, isNamed } from './etag.ts'
 import { partOf } from './path.ts'
 import { notFound, problem } from './problem.ts'
@@ -59,7 +59,7 @@ snapshots.post('/v1/snapshots/:task_id/republish', async (c) => {
   const task_id = partOf(c.req.url, 3)
   const now = Date.now()
   return orUnavailable('republish', async () => {
-    const publication = await oweAgain(c.env.DB, task_id, now)
+    const publication = await scheduleRepublish(c.env.DB, task_id, now)
     if (publication === undefined) {
       return (await findRecord(c.env.DB, task_id)) === undefined ? unknownTask() : notFinished()
     }

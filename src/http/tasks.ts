@@ -1,18 +1,18 @@
 /** Tasks of our own at ZEGOCLOUD: started, registered, confirmed. For whoever has the API token. */
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
-import { answerOf } from '../callback/rejection.ts'
+import { answerOf } from '../callback/refusal.ts'
 import { parse } from '../callback/json.ts'
-import { readSnapshot } from '../callback/snapshot.ts'
+import { readSnapshot } from '../callback/content.ts'
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
 import { type Env, isFault, type SettingFault } from '../settings.ts'
 import { register } from '../store/pending.ts'
 import { findRecord } from '../store/snapshots.ts'
-import { callerFor, isObject, isRefusal, type Refusal } from '../zego/client.ts'
+import { callerFor, isObject, isFailure, type ApiFailure } from '../zego/client.ts'
 import { confirm } from '../zego/confirm.ts'
 import { appOf, appRule, type Fault, orderOf } from '../zego/parameters.ts'
-import { openSection } from '../zego/section.ts'
+import { zegoConfig } from '../zego/section.ts'
 import { start } from '../zego/start.ts'
 import { vendorOf } from '../zego/vendor.ts'
 import { readBody } from './body.ts'
@@ -32,7 +32,7 @@ const REGISTER_AGAIN_MS = 500
 export const tasks = new Hono<{ Bindings: Env }>()
 
 tasks.post('/v1/snapshots', async (c) => {
-  const section = openSection(c.env)
+  const section = zegoConfig(c.env)
   if (isFault(section)) return notConfigured(section)
   const given = await readJson(c)
   if (given instanceof Response) return given
@@ -43,7 +43,7 @@ tasks.post('/v1/snapshots', async (c) => {
 
   return orUnavailable('start', async () => {
     const started = await start(caller, order)
-    if (isRefusal(started)) return refused(started, startIsUnknown(started))
+    if (isFailure(started)) return refused(started, startIsUnknown(started))
     const record = pendingRecord(started.taskId, appid, vendor.record)
     log('info', 'task.started', { task_id: started.taskId, appid })
     const stored = await registerWithPatience(c.env.DB, record)
@@ -52,7 +52,7 @@ tasks.post('/v1/snapshots', async (c) => {
 })
 
 tasks.put('/v1/snapshots/:task_id', async (c) => {
-  const section = openSection(c.env)
+  const section = zegoConfig(c.env)
   if (isFault(section)) return notConfigured(section)
   const given = await readJson(c)
   if (given instanceof Response) return given
@@ -68,7 +68,7 @@ tasks.put('/v1/snapshots/:task_id', async (c) => {
 })
 
 tasks.get('/v1/snapshots/:task_id/confirmation', async (c) => {
-  const section = openSection(c.env)
+  const section = zegoConfig(c.env)
   if (isFault(section)) return notConfigured(section)
   const fault = queryFault(c)
   if (fault) return invalid(fault)
@@ -84,7 +84,7 @@ tasks.get('/v1/snapshots/:task_id/confirmation', async (c) => {
     const vendor = vendorOf(record.vendor)
     if (vendor === undefined) return unknownVendor(record.vendor)
     const confirmation = await confirm(caller, record, vendor)
-    return isRefusal(confirmation)
+    return isFailure(confirmation)
       ? refused(confirmation, 'ZEGOCLOUD gave no answer that can be read')
       : Response.json(confirmation, { headers: { 'cache-control': 'no-store' } })
   })
@@ -155,11 +155,11 @@ function created(record: SnapshotRecord): Response {
   return Response.json(record, { status: 201, headers: { location } })
 }
 
-function startIsUnknown({ code }: Refusal): string {
+function startIsUnknown({ code }: ApiFailure): string {
   return code === 'zego_unknown' ? 'The task may have begun' : 'The task has not begun'
 }
 
-function refused(refusal: Refusal, title: string): Response {
+function refused(refusal: ApiFailure, title: string): Response {
   switch (refusal.code) {
     case 'zego_error': {
       const { zegoCode, message, advice } = refusal

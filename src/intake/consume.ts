@@ -1,11 +1,11 @@
 /** INTAKE's consumer: each message stands for itself, and none of them ever ends in nothing. */
-import { publish } from '../forward/publish.ts'
+import { publish } from '../publish/publish.ts'
 import { log, messageOf } from '../log.ts'
 import { type Env, readSettings, retentionDaysOf } from '../settings.ts'
 import { isOutage } from '../store/database.ts'
 import type { Publication } from '../store/outbox.ts'
-import { type CallbackMessage, MOST_REFUSALS, PARKED, putInKv, WAITING } from './aside.ts'
-import { settleAside } from './settle-aside.ts'
+import { type CallbackMessage, MOST_REFUSALS, POISON, putInKv, WAITING } from './buffer.ts'
+import { settleBuffered } from './settle-aside.ts'
 
 const FIRST_RETRY_SECONDS = 10
 const LONGEST_RETRY_SECONDS = 3_600
@@ -24,7 +24,7 @@ export async function consumeCallbacks(
   for (const message of messages.toSorted((a, b) => a.body.received_at - b.body.received_at)) {
     try {
       if (outage) throw outage // the others would only wait for it too
-      const publication = await settleAside(message.body, env.DB)
+      const publication = await settleBuffered(message.body, env.DB)
       if (publication) publications.push(publication)
       message.ack()
     } catch (error) {
@@ -44,7 +44,7 @@ async function keepWaiting(message: Message<CallbackMessage>, outage: boolean, e
   if (!isOld && !isRefused) return message.retry({ delaySeconds })
   try {
     const { kind: _, ...callback } = body
-    await putInKv(isRefused ? PARKED : WAITING, callback, env.ASIDE)
+    await putInKv(isRefused ? POISON : WAITING, callback, env.ASIDE)
     message.ack()
   } catch (failure) {
     log('error', 'aside.failed', { store: 'aside', why: messageOf(failure) })

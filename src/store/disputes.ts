@@ -6,7 +6,7 @@ import { onDatabase } from './database.ts'
 export type Dispute = { task_id: string; appid: string; vendor: string; since: number }
 
 /** A body of the quarantine that claims to be the task's own. */
-export type Exhibited = { id: string; received_at: number; body: string }
+export type DisputedEntry = { id: string; received_at: number; body: string }
 
 /** So that whoever has captured a signature cannot fill the table. */
 const MOST_DISPUTES = 1_000
@@ -36,10 +36,10 @@ const TAKE = `
     WHERE appid IN (SELECT value FROM json_each(?1)) AND due <= ?2 ORDER BY due LIMIT ?3)
   RETURNING task_id, appid, vendor, since`
 
-/** To be called within `onDatabase`, before the body is put into the quarantine under `exhibit`. */
-export async function noteDispute(db: D1Database, record: CompletedRecord, exhibit: string, now: number) {
+/** To be called within `onDatabase`, before the body is put into the quarantine under `entry`. */
+export async function noteDispute(db: D1Database, record: CompletedRecord, entry: string, now: number) {
   const { task_id, appid, vendor } = record
-  await db.batch([db.prepare(FORGET_OLD).bind(now), db.prepare(NOTE).bind(task_id, appid, vendor, now, exhibit)])
+  await db.batch([db.prepare(FORGET_OLD).bind(now), db.prepare(NOTE).bind(task_id, appid, vendor, now, entry)])
 }
 
 export async function takeDisputes(
@@ -59,7 +59,7 @@ export async function closeDispute(db: D1Database, { task_id, appid, vendor, sin
 }
 
 /** The task's bodies that were not stored, some at a time, by their ids. */
-export async function disputedBodies(db: D1Database, taskId: string, after: string): Promise<Exhibited[]> {
+export async function disputedBodies(db: D1Database, taskId: string, after: string): Promise<DisputedEntry[]> {
   const some = db
     .prepare(
       `SELECT id, received_at, body FROM quarantine
@@ -67,5 +67,5 @@ export async function disputedBodies(db: D1Database, taskId: string, after: stri
       ORDER BY id LIMIT ${EXHIBITS_AT_ONCE}`,
     )
     .bind(taskId, after)
-  return (await onDatabase(db, () => some.all<Exhibited>())).results
+  return (await onDatabase(db, () => some.all<DisputedEntry>())).results
 }

@@ -18,7 +18,7 @@ export type Publication = {
 }
 
 /** What became of a publication: for each target tried, when it is due again, or `null` when it has the record. */
-export type Mark = {
+export type PublishResult = {
   task_id: string
   content: string
   kvDue?: number | null
@@ -73,7 +73,7 @@ export async function takeDue(
 }
 
 /** Marks of this isolate's requests: plain data, so that any of them may write them all. */
-const gathered: Mark[] = []
+const gathered: PublishResult[] = []
 /** While one of the requests waits to write them, in milliseconds: it may end before it has, and another takes over. */
 let awaitedUntil = 0
 const GATHER_MS = 100
@@ -82,7 +82,7 @@ const TAKEN_OVER_MS = 1_000
 const MOST_TOGETHER = 30
 
 /** Marks together with those of other requests: in a rush, D1 is asked once for many. Throws what D1 threw. */
-export async function markTogether(db: D1Database, marks: readonly Mark[]): Promise<void> {
+export async function markPublished(db: D1Database, marks: readonly PublishResult[]): Promise<void> {
   gathered.push(...marks)
   const now = Date.now()
   if (now < awaitedUntil) return
@@ -92,7 +92,7 @@ export async function markTogether(db: D1Database, marks: readonly Mark[]): Prom
   for (const all = gathered.splice(0); all.length > 0;) await mark(db, all.splice(0, MOST_TOGETHER))
 }
 
-async function mark(db: D1Database, marks: readonly Mark[]): Promise<void> {
+async function mark(db: D1Database, marks: readonly PublishResult[]): Promise<void> {
   await onDatabase(db, () =>
     db.batch(
       marks.map(({ task_id, content, kvDue, eventDue, kvRefused }) => {

@@ -4,10 +4,10 @@ import { onDatabase } from './database.ts'
 import { type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
 
 /** A task that ZEGOCLOUD is to be asked about now. */
-export type Overdue = { task_id: string; appid: string; record: PendingRecord }
+export type DuePoll = { task_id: string; appid: string; record: PendingRecord }
 
 /** What ZEGOCLOUD's answer makes of a task, and the hash of what it says. */
-export type Found = { record: CompletedRecord | FailedRecord; content: string }
+export type Result = { record: CompletedRecord | FailedRecord; content: string }
 
 /** The callback has so long before ZEGOCLOUD is asked; then as long again as the task has waited, up to an hour. */
 export const OVERDUE_MS = 120_000
@@ -73,20 +73,20 @@ export async function register(
 }
 
 /** Whether ZEGOCLOUD is to be asked about anything now. */
-export async function isAskingDue(db: D1Database, appids: readonly string[], now: number): Promise<boolean> {
+export async function isPollDue(db: D1Database, appids: readonly string[], now: number): Promise<boolean> {
   const any = db.prepare(IS_ANY_DUE).bind(JSON.stringify(appids), now)
   return (await onDatabase(db, () => any.first())) !== null
 }
 
 /** Takes up to `limit` tasks that are overdue: of each app the oldest, then of each app the next. */
-export async function takeOverdue(
+export async function takeDuePolls(
   db: D1Database,
   appids: readonly string[],
   now: number,
   limit: number,
-): Promise<Overdue[]> {
+): Promise<DuePoll[]> {
   const take = db.prepare(TAKE_OVERDUE).bind(JSON.stringify(appids), now, limit)
-  const { results } = await onDatabase(db, () => take.all<Omit<Overdue, 'record'> & { record: string }>())
+  const { results } = await onDatabase(db, () => take.all<Omit<DuePoll, 'record'> & { record: string }>())
   return results.map((row) => ({ ...row, record: JSON.parse(row.record) as PendingRecord }))
 }
 
@@ -102,9 +102,9 @@ export async function giveBack(db: D1Database, taskIds: readonly string[], due: 
  * before it.
  * @param evenUnregistered a task that is not known is stored too, rather than taken for deleted
  */
-export async function storeFound(
+export async function storeResult(
   db: D1Database,
-  { record, content }: Found,
+  { record, content }: Result,
   now: number,
   evenUnregistered = false,
 ): Promise<Publication | undefined> {

@@ -1,5 +1,6 @@
 /** What was kept aside: authentic callbacks that are no snapshot we can use, and evidence of forged ones. */
 import { bytesOf } from '../callback/bytes.ts'
+import type { RawBody } from '../callback/read.ts'
 import { onDatabase } from './database.ts'
 
 export const REASONS = [
@@ -16,7 +17,7 @@ export const REASONS = [
 export type Reason = (typeof REASONS)[number]
 
 /** One body to keep. The same content for the same reason is one row. */
-export type Exhibit = {
+export type NewEntry = {
   reason: Reason
   /** In words, for people. */
   detail: string
@@ -26,8 +27,7 @@ export type Exhibit = {
   task_id: string | undefined
   /** In milliseconds. */
   receivedAt: number
-  /** As it was received. */
-  body: string
+  raw: RawBody
 }
 
 /** So that whoever has captured a signature cannot fill the store. */
@@ -39,38 +39,39 @@ const KEEP = `
   WHERE (SELECT count(*) FROM quarantine WHERE signature = ?4 AND reason = ?2) < ${MOST_BODIES_A_SIGNATURE}
   ON CONFLICT (id) DO NOTHING`
 
-export function exhibitId({ reason, content }: Pick<Exhibit, 'reason' | 'content'>): string {
+export function entryId({ reason, content }: Pick<NewEntry, 'reason' | 'content'>): string {
   return `${reason}:${content}`
 }
 
 /** A row of D1 holds 2 MB. A body has less, but bytes that are no UTF-8 have become three each. */
 const BODY_LIMIT_BYTES = 1_900_000
 
-function fitting(body: string): string {
-  const bytes = bytesOf(body)
-  return bytes.length <= BODY_LIMIT_BYTES ? body : new TextDecoder().decode(bytes.subarray(0, BODY_LIMIT_BYTES))
+function fitting({ bytes }: RawBody): string {
+  const text = new TextDecoder().decode(bytes)
+  const fits = bytesOf(text).length <= BODY_LIMIT_BYTES
+  return fits ? text : new TextDecoder().decode(bytes.subarray(0, BODY_LIMIT_BYTES))
 }
 
 /** Idempotent. To be called within `onDatabase`. */
-export async function keep(db: D1Database, exhibit: Exhibit): Promise<void> {
-  const { reason, detail, signature, task_id, receivedAt, body } = exhibit
+export async function keep(db: D1Database, entry: NewEntry): Promise<void> {
+  const { reason, detail, signature, task_id, receivedAt, raw } = entry
   await db
     .prepare(KEEP)
-    .bind(exhibitId(exhibit), reason, detail, signature, task_id ?? null, receivedAt, fitting(body))
+    .bind(entryId(entry), reason, detail, signature, task_id ?? null, receivedAt, fitting(raw))
     .run()
 }
 
 /** What is shown of a row without its body. Times in milliseconds. */
-export type Kept = { id: string; reason: Reason; detail: string; task_id: string | null; received_at: number }
+export type ListedEntry = { id: string; reason: Reason; detail: string; task_id: string | null; received_at: number }
 
 /** With what its retry needs. */
-export type FullyKept = Kept & {
+export type QuarantineEntry = ListedEntry & {
   signature: string
   /** As it was received. */
   body: string
 }
 
-export type KeptFilter = {
+export type QuarantineFilter = {
   reason?: Reason | undefined
   /** Inclusive, in milliseconds. */
   since?: number | undefined
@@ -78,11 +79,11 @@ export type KeptFilter = {
   until?: number | undefined
   limit: number
   /** The `next` of the page before. */
-  after?: KeptPlace | undefined
+  after?: QuarantineCursor | undefined
 }
 
 /** A row's place in the list: newest first, and of one millisecond the last that came. */
-export type KeptPlace = { received_at: number; rowid: number }
+export type QuarantineCursor = { received_at: number; rowid: number }
 
 const LIST = (filter: string) => `
   SELECT rowid, id, reason, detail, task_id, received_at FROM quarantine
@@ -90,10 +91,10 @@ const LIST = (filter: string) => `
   ORDER BY received_at DESC, rowid DESC LIMIT ?4`
 
 /** A page, and what leads to the next one. Throws when D1 cannot answer. */
-export async function listKept(
+export async function listEntries(
   db: D1Database,
-  { reason, since, until, limit, after }: KeptFilter,
-): Promise<{ items: Kept[]; next: KeptPlace | undefined }> {
+  { reason, since, until, limit, after }: QuarantineFilter,
+): Promise<{ items: ListedEntry[]; next: QuarantineCursor | undefined }> {
   const end = { received_at: Math.min(until ?? Infinity, Number.MAX_SAFE_INTEGER), rowid: 0 }
   const below = after === undefined || after.received_at >= end.received_at ? end : after
   const bounds = [Math.max(since ?? 0, 0), below.received_at, below.rowid, limit + 1]
@@ -101,7 +102,7 @@ export async function listKept(
     (reason === undefined
       ? db.prepare(LIST('')).bind(...bounds)
       : db.prepare(LIST('reason = ?5 AND')).bind(...bounds, reason)
-    ).all<Kept & KeptPlace>(),
+    ).all<ListedEntry & QuarantineCursor>(),
   )
   const page = results.slice(0, limit)
   const last = page.at(-1)
@@ -112,12 +113,16 @@ export async function listKept(
 const FIND = 'SELECT id, reason, detail, signature, task_id, received_at, body FROM quarantine WHERE id = ?1'
 
 /** `undefined` if there is none. Throws when D1 cannot answer. */
-export async function findKept(db: D1Database, id: string): Promise<FullyKept | undefined> {
-  const row = await onDatabase(db, () => db.prepare(FIND).bind(id).first<FullyKept>())
+export function rawOf({ body }: Pick<QuarantineEntry, 'body'>): RawBody {
+  return { bytes: bytesOf(body), contentType: null, contentEncoding: null }
+}
+
+export async function findEntry(db: D1Database, id: string): Promise<QuarantineEntry | undefined> {
+  const row = await onDatabase(db, () => db.prepare(FIND).bind(id).first<QuarantineEntry>())
   return row ?? undefined
 }
 
 /** Also when there is none. Throws when D1 does not take it. */
-export async function removeKept(db: D1Database, id: string): Promise<void> {
+export async function removeEntry(db: D1Database, id: string): Promise<void> {
   await onDatabase(db, () => db.prepare('DELETE FROM quarantine WHERE id = ?1').bind(id).run())
 }

@@ -5,12 +5,12 @@
  * captured signature is found, whatever its event. A fresh `delivery` on the row that it wrote tells "stored" from
  * "duplicate", even when the batch runs again after D1 took the write and then failed.
  */
-import type { Delivery } from '../callback/delivery.ts'
-import type { Unusable } from '../callback/snapshot.ts'
+import type { VerifiedCallback } from '../callback/read.ts'
+import type { Unusable } from '../callback/content.ts'
 import { onDatabase } from './database.ts'
 import { noteDispute } from './disputes.ts'
 import { type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
-import { exhibitId, keep, type Reason } from './quarantine.ts'
+import { entryId, keep, type Reason } from './quarantine.ts'
 
 export type Settlement =
   | { status: 'stored'; task_id: string; publication: Publication }
@@ -55,33 +55,38 @@ const TELL_OUTCOME = `
   FROM (SELECT 1) LEFT JOIN snapshots ON task_id = ?3`
 
 /**
- * Settles a delivery, and keeps what is not stored. Any number of times, in any order, at once, it ends the same.
+ * Settles a callback, and keeps what is not stored. Any number of times, in any order, at once, it ends the same.
  * Throws when D1 does not take it in time.
  * @param now in milliseconds: what was put aside is settled long after it was received
  */
-export async function settle(db: D1Database, delivery: Delivery, now = Date.now()): Promise<Settlement> {
+export async function settle(db: D1Database, callback: VerifiedCallback, now = Date.now()): Promise<Settlement> {
   const id = crypto.randomUUID()
   return onDatabase(db, async () => {
-    const outcome = await decide(db, delivery, id, now)
+    const outcome = await decide(db, callback, id, now)
     if (outcome !== 'stored' && outcome !== 'duplicate') {
-      const detail = 'reason' in delivery.said ? delivery.said.detail : ''
-      await dispute(db, delivery, outcome, now)
-      await keep(db, { ...delivery, reason: outcome, detail: DETAILS[outcome] ?? detail })
+      const detail = 'reason' in callback.snapshot ? callback.snapshot.detail : ''
+      await dispute(db, callback, outcome, now)
+      await keep(db, { ...callback, reason: outcome, detail: DETAILS[outcome] ?? detail })
     }
-    return settlementOf(outcome, delivery, now)
+    return settlementOf(outcome, callback, now)
   })
 }
 
 /** A snapshot that something else stands against is put to ZEGOCLOUD, where the sweep may ask it. */
-async function dispute(db: D1Database, { said, content }: Delivery, outcome: Reason, now: number): Promise<void> {
-  if ('record' in said) await noteDispute(db, said.record, exhibitId({ reason: outcome, content }), now)
+async function dispute(
+  db: D1Database,
+  { snapshot, content }: VerifiedCallback,
+  outcome: Reason,
+  now: number,
+): Promise<void> {
+  if ('record' in snapshot) await noteDispute(db, snapshot.record, entryId({ reason: outcome, content }), now)
 }
 
-function settlementOf(outcome: Outcome, { said, content }: Delivery, now: number): Settlement {
+function settlementOf(outcome: Outcome, { snapshot, content }: VerifiedCallback, now: number): Settlement {
   if (outcome === 'signature_reused') return { status: outcome }
-  if ('reason' in said) return quarantined(said.reason, content)
+  if ('reason' in snapshot) return quarantined(snapshot.reason, content)
   if (outcome === 'conflict') return quarantined(outcome, content)
-  const { record } = said
+  const { record } = snapshot
   const { task_id } = record
   if (outcome !== 'stored') return { status: 'duplicate', task_id }
   const publication = { task_id, content, record, since: now, kv: true, event: true }
@@ -89,12 +94,12 @@ function settlementOf(outcome: Outcome, { said, content }: Delivery, now: number
 }
 
 function quarantined(reason: 'conflict' | Unusable['reason'], content: string): Settlement {
-  return { status: 'quarantined', id: exhibitId({ reason, content }), reason }
+  return { status: 'quarantined', id: entryId({ reason, content }), reason }
 }
 
-async function decide(db: D1Database, delivery: Delivery, id: string, now: number): Promise<Outcome> {
-  const { signature, content, latestClaim, receivedAt, said } = delivery
-  const [record, unusable] = 'reason' in said ? [undefined, said.reason] : [said.record, undefined]
+async function decide(db: D1Database, callback: VerifiedCallback, id: string, now: number): Promise<Outcome> {
+  const { signature, content, latestClaim, receivedAt, snapshot } = callback
+  const [record, unusable] = 'reason' in snapshot ? [undefined, snapshot.reason] : [snapshot.record, undefined]
   const statements = [db.prepare(ENTER_IN_LEDGER).bind(signature, content, receivedAt, latestClaim)]
   if (record !== undefined) {
     const known = [signature, content, record.task_id, id, JSON.stringify(record), receivedAt]

@@ -95,7 +95,7 @@ const OWE_AGAIN = `
  * Puts a finished record back into the outbox, for KV and the queue. The caller may publish it at once; else the sweep
  * does. `undefined` if the task is not known or has not finished. Throws when D1 does not take it.
  */
-export async function oweAgain(db: D1Database, taskId: string, now: number): Promise<Publication | undefined> {
+export async function scheduleRepublish(db: D1Database, taskId: string, now: number): Promise<Publication | undefined> {
   const row = await onDatabase(db, () =>
     db
       .prepare(OWE_AGAIN)

@@ -5,13 +5,13 @@
  */
 import { parse } from '../callback/json.ts'
 import { log } from '../log.ts'
-import { LATE_MS, rest, takeTurn } from '../store/turns.ts'
+import { LATE_MS, backOff, reserveSlot } from '../store/rate-limit.ts'
 import { adviceOn, OK, TOO_FREQUENT } from './codes.ts'
-import type { Section } from './section.ts'
+import type { ZegoConfig } from './section.ts'
 import { freshNonce, signCall } from './sign.ts'
 
 /** Why there is no answer: a closed list. */
-export type Refusal =
+export type ApiFailure =
   | { code: 'zego_error'; zegoCode: number; message: string; advice: string }
   | { code: 'too_frequent'; retryAfterSeconds: number }
   /** Nothing readable came back. What was asked for may have been done. */
@@ -28,23 +28,27 @@ export type Data = Record<string, unknown>
 const REQUEST_LIMIT_MS = 8_000
 
 /** Longest wait for a turn: a caller who is further away comes again. */
-const PATIENCE_MS = 3_000
+const MAX_WAIT_MS = 3_000
 const MOST_TURNS = 3
 const MESSAGE_LIMIT_CHARACTERS = 500
 
-export function isRefusal(value: object): value is Refusal {
+export function isFailure(value: object): value is ApiFailure {
   return 'code' in value
 }
 
-export function callerFor({ secrets, url }: Section, appid: string, db: D1Database): Caller | undefined {
+export function callerFor({ secrets, url }: ZegoConfig, appid: string, db: D1Database): Caller | undefined {
   const secret = secrets.get(appid)
   return secret === undefined ? undefined : { db, url, appid, secret }
 }
 
 /** `Data` of ZEGOCLOUD's answer. Throws when D1 does not give a turn in time. */
-export async function call(caller: Caller, action: string, parameters: Parameters): Promise<{ data: Data } | Refusal> {
-  if (!(await waitForTurn(caller))) {
-    return { code: 'too_frequent', retryAfterSeconds: Math.ceil(PATIENCE_MS / 1000) }
+export async function call(
+  caller: Caller,
+  action: string,
+  parameters: Parameters,
+): Promise<{ data: Data } | ApiFailure> {
+  if (!(await waitForSlot(caller))) {
+    return { code: 'too_frequent', retryAfterSeconds: Math.ceil(MAX_WAIT_MS / 1000) }
   }
   const answer = await ask(await signedUrl(caller, action, parameters))
   if ('code' in answer) return answer
@@ -52,10 +56,10 @@ export async function call(caller: Caller, action: string, parameters: Parameter
 }
 
 /** Whether the turn has come. Where it came while D1's answer was under way, it has passed. */
-async function waitForTurn({ db, appid }: Caller): Promise<boolean> {
+async function waitForSlot({ db, appid }: Caller): Promise<boolean> {
   for (let attempt = 0; attempt < MOST_TURNS; attempt += 1) {
     const asked = performance.now()
-    const wait = await takeTurn(db, appid, PATIENCE_MS)
+    const wait = await reserveSlot(db, appid, MAX_WAIT_MS)
     if (wait === undefined) return false
     await scheduler.wait(wait)
     if (performance.now() - asked - wait <= LATE_MS) return true
@@ -82,7 +86,7 @@ async function signedUrl({ url, appid, secret }: Caller, action: string, paramet
 type Envelope = { Code: number; Message: string; Data: Data }
 
 /** An error's own words may hold the URL: they are not passed on. */
-async function ask(url: URL): Promise<Envelope | Extract<Refusal, { code: 'zego_unknown' }>> {
+async function ask(url: URL): Promise<Envelope | Extract<ApiFailure, { code: 'zego_unknown' }>> {
   const signal = AbortSignal.timeout(REQUEST_LIMIT_MS)
   try {
     const response = await fetch(url, { signal, redirect: 'manual' })
@@ -105,7 +109,7 @@ async function read({ Code, Message, Data }: Envelope, { db, appid, secret }: Ca
   const message = Message.replaceAll(secret, '…').slice(0, MESSAGE_LIMIT_CHARACTERS)
   log('warn', 'zego.refused', { appid, zego_code: Code, message })
   if (Code !== TOO_FREQUENT) return { code: 'zego_error', zegoCode: Code, message, advice: adviceOn(Code) } as const
-  const retryAfterSeconds = Math.ceil((await rest(db, appid)) / 1000)
+  const retryAfterSeconds = Math.ceil((await backOff(db, appid)) / 1000)
   return { code: 'too_frequent', retryAfterSeconds } as const
 }
 

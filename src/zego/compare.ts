@@ -5,10 +5,10 @@ export function areSame(stored: readonly string[], zegocloud: readonly string[])
 }
 
 /** Huawei's answer has names relative to a bucket (`record/a/0.jpg`): they are the end of the URL's path. */
-function isSame(url: string, told: string): boolean {
-  if (url === told) return true
-  if (isAbsolute(told)) return isAbsolute(url) ? false : endsWith(told, url)
-  return isAbsolute(url) && endsWith(url, told)
+function isSame(url: string, answer: string): boolean {
+  if (url === answer) return true
+  if (isAbsolute(answer)) return isAbsolute(url) ? false : endsWith(answer, url)
+  return isAbsolute(url) && endsWith(url, answer)
 }
 
 function isAbsolute(url: string): boolean {

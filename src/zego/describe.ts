@@ -1,10 +1,10 @@
 /** `DescribeMediaTask`: what became of a task. Asking changes nothing, so it may be repeated. */
-import { call, type Caller, type Data, isObject, isRefusal, type Refusal } from './client.ts'
+import { call, type Caller, type Data, isObject, isFailure, type ApiFailure } from './client.ts'
 import { isAboutTheTask } from './codes.ts'
 import type { Vendor } from './vendor.ts'
 
 /** What ZEGOCLOUD tells of a task. `urls` are as it gives them: Huawei's are names, relative to a bucket. */
-export type Told =
+export type Answer =
   | { status: 'finished'; urls: string[]; fileId: string | undefined }
   | { status: 'failed'; message: string }
   | { status: 'unfinished' }
@@ -18,12 +18,12 @@ const UNFINISHED = new Set(['WAITING', 'PROCESSING'])
 /** The other kinds of tasks that the same action tells of. */
 const OTHER_KINDS = new Set(['compose', 'transcode'])
 
-export async function describe(caller: Caller, taskId: string, { api }: Vendor): Promise<Told | Refusal> {
+export async function describe(caller: Caller, taskId: string, { api }: Vendor): Promise<Answer | ApiFailure> {
   const answer = await call(caller, 'DescribeMediaTask', [
     ['TaskId', taskId],
     ['Vendor', api],
   ])
-  if (!isRefusal(answer)) return toldOf(answer.data[api]) ?? unreadable
+  if (!isFailure(answer)) return readAnswer(answer.data[api]) ?? unreadable
   if (answer.code === 'zego_error' && isAboutTheTask(answer.zegoCode)) {
     const message = answer.message || answer.advice
     return { status: 'unknown', message: `ZEGOCLOUD answered ${answer.zegoCode}: ${message}` }
@@ -31,9 +31,9 @@ export async function describe(caller: Caller, taskId: string, { api }: Vendor):
   return answer
 }
 
-const unreadable: Refusal = { code: 'zego_unknown', why: 'its answer is none that is documented' }
+const unreadable: ApiFailure = { code: 'zego_unknown', why: 'its answer is none that is documented' }
 
-function toldOf(task: unknown): Told | undefined {
+function readAnswer(task: unknown): Answer | undefined {
   if (!isObject(task) || typeof task.Status !== 'string') return undefined
   const { Status: status } = task
   if (UNFINISHED.has(status)) return { status: 'unfinished' }

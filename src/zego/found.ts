@@ -1,19 +1,19 @@
 /** ZEGOCLOUD's answer as a record: what the callback would have said, but for offsets, which the answer has not. */
 import { bytesOf, sha256 } from '../callback/bytes.ts'
 import { inOrder } from '../callback/in-order.ts'
-import { type Content, readSnapshot } from '../callback/snapshot.ts'
+import { type Content, readSnapshot } from '../callback/content.ts'
 import type { FailedRecord, PendingRecord } from '../event.ts'
-import type { Found } from '../store/pending.ts'
-import type { Told } from './describe.ts'
+import type { Result } from '../store/pending.ts'
+import type { Answer } from './describe.ts'
 
 export type Task = { task_id: string; appid: string; vendor: string }
 
 /** `undefined` for what a record cannot hold, such as two megabytes of URLs. */
-export async function foundCompleted(
+export async function completedResult(
   task: Task,
-  { urls, fileId }: Extract<Told, { status: 'finished' }>,
+  { urls, fileId }: Extract<Answer, { status: 'finished' }>,
   now: number,
-): Promise<Found | undefined> {
+): Promise<Result | undefined> {
   const { task_id, appid, vendor } = task
   const snapshot_pic_list = urls.map((url) => ({ url }))
   const field_id = vendor === 'tencent' ? fileId : undefined
@@ -25,7 +25,7 @@ export async function foundCompleted(
   return { record: { ...read.record, via: 'query' }, content: await sha256(bytes) }
 }
 
-export async function foundFailed({ ...task }: PendingRecord, message: string, now: number): Promise<Found> {
+export async function failedResult({ ...task }: PendingRecord, message: string, now: number): Promise<Result> {
   const { task_id, appid, vendor, registered_at } = task
   const error = { message }
   const received_at = new Date(now).toISOString()

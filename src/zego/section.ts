@@ -2,9 +2,9 @@
 import { type Env, isFault, readSettings, type SettingFault } from '../settings.ts'
 
 /** ServerSecrets by appid, and where ZEGOCLOUD's server API is. */
-export type Section = { secrets: ReadonlyMap<string, string>; url: string }
+export type ZegoConfig = { secrets: ReadonlyMap<string, string>; url: string }
 
-export function openSection(env: Env): Section | SettingFault {
+export function zegoConfig(env: Env): ZegoConfig | SettingFault {
   const { serverSecrets, apiUrl } = readSettings(env)
   if (isFault(serverSecrets)) return serverSecrets
   return isFault(apiUrl) ? apiUrl : { secrets: serverSecrets, url: apiUrl }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decode, type Fields, textOf } from '../../src/callback/decode.ts'
-import { BODY_LIMIT_BYTES } from '../../src/callback/rejection.ts'
+import { BODY_LIMIT_BYTES } from '../../src/callback/refusal.ts'
 import type { Value } from '../../src/callback/json.ts'
 import { anyString } from './arbitraries.ts'
 import { type Encoding, encodings, signedCallback } from '../callbacks.ts'

@@ -22,7 +22,7 @@ const HUAWEI = { Vendor: 'Huawei', FileId: 'record/a.mp4', Type: 'SampleSnapshot
 const startedAs = (TaskId: string) => () => ok({ Tencent: { TaskId, RequestId: '1' } })
 const hang = () => new Promise<never>(() => {})
 
-async function told(answer: Promise<Response>) {
+async function said(answer: Promise<Response>) {
   const { status, headers, ...response } = await answer.then(async (got) => ({
     status: got.status,
     headers: got.headers,
@@ -35,7 +35,7 @@ describe('POST /v1/snapshots', () => {
   it('starts a task and registers it', async () => {
     const calls = playZegocloud(startedAs('15000-procedure/v2 tt0'))
     const body = { ...TENCENT, Type: 'SnapshotByTimeOffset', ExtTimeOffsetSet: [0, 1.5, 10] }
-    const { status, headers, body: record } = await told(api('POST', '/snapshots', body))
+    const { status, headers, body: record } = await said(api('POST', '/snapshots', body))
     expect(status).toBe(201)
     expect(headers.get('location')).toBe('/v1/snapshots/15000-procedure%2Fv2%20tt0')
     expect(snapshotRecord.parse(record)).toEqual(record)
@@ -62,14 +62,14 @@ describe('POST /v1/snapshots', () => {
 
   it.each(['Huawei', 'huawei', 'hw'])("reads Huawei's answer, and takes the vendor as %s", async (Vendor) => {
     const calls = playZegocloud(() => ok({ Huawei: { task_id: '289665200' } }))
-    const { status, body } = await told(api('POST', '/snapshots', { ...HUAWEI, Vendor }))
+    const { status, body } = await said(api('POST', '/snapshots', { ...HUAWEI, Vendor }))
     expect([status, body]).toMatchObject([201, { task_id: '289665200', vendor: 'hw' }])
     expect([calls[0]?.query.get('Vendor'), calls[0]?.query.get('Interval')]).toEqual(['Huawei', '5'])
   })
 
   it('reads a task id that came as a number, without losing digits', async () => {
     playZegocloud(() => new Response('{"Code":0,"Data":{"Tencent":{"TaskId":1253642700910365374}}}'))
-    expect((await told(api('POST', '/snapshots', TENCENT))).body).toMatchObject({ task_id: '1253642700910365374' })
+    expect((await said(api('POST', '/snapshots', TENCENT))).body).toMatchObject({ task_id: '1253642700910365374' })
   })
 
   it.each<[string, object]>([
@@ -92,25 +92,25 @@ describe('POST /v1/snapshots', () => {
     ['Callback', { Callback: 'http://evil.test' }],
   ])('names what is wrong, and sends nothing: %s %j', async (parameter, change) => {
     const calls = playZegocloud(startedAs('task'))
-    const { status, body } = await told(api('POST', '/snapshots', { ...TENCENT, ...change }))
+    const { status, body } = await said(api('POST', '/snapshots', { ...TENCENT, ...change }))
     expect([status, body]).toMatchObject([400, { code: 'invalid_request', parameter }])
     expect(calls).toEqual([])
   })
 
   it.each(['', 'null', '[]', '{', '"text"', '7'])('refuses %j', async (body) => {
-    expect((await told(api('POST', '/snapshots', body))).body).toMatchObject({ code: 'invalid_request', status: 400 })
+    expect((await said(api('POST', '/snapshots', body))).body).toMatchObject({ code: 'invalid_request', status: 400 })
   })
 
   it('asks which app is meant where there are several', async () => {
     const calls = playZegocloud(startedAs('task'))
-    expect((await told(api('POST', '/snapshots', TENCENT, TWO_APPS))).body).toMatchObject({ parameter: 'AppId' })
-    expect((await told(api('POST', '/snapshots', { ...TENCENT, AppId: 67890 }, TWO_APPS))).status).toBe(201)
+    expect((await said(api('POST', '/snapshots', TENCENT, TWO_APPS))).body).toMatchObject({ parameter: 'AppId' })
+    expect((await said(api('POST', '/snapshots', { ...TENCENT, AppId: 67890 }, TWO_APPS))).status).toBe(201)
     expect(calls.map(({ appid }) => appid)).toEqual(['67890'])
   })
 
   it.each([2, 3, 4, 5, 7, 1000, 41003, 100000004, 100000005, 77])("passes ZEGOCLOUD's refusal on: %s", async (code) => {
     const calls = playZegocloud(() => refusal(code, 'because'))
-    const { status, body } = await told(api('POST', '/snapshots', TENCENT))
+    const { status, body } = await said(api('POST', '/snapshots', TENCENT))
     expect([status, body]).toMatchObject([502, { code: 'zego_error', zego_code: code, zego_message: 'because' }])
     expect(body.detail).toMatch(/[.] .+[.]$/)
     expect(calls).toHaveLength(1)
@@ -119,7 +119,7 @@ describe('POST /v1/snapshots', () => {
 
   it('says when to come again where it is "too frequent"', async () => {
     playZegocloud(() => refusal(6, 'too frequent'))
-    const { status, headers, body } = await told(api('POST', '/snapshots', TENCENT))
+    const { status, headers, body } = await said(api('POST', '/snapshots', TENCENT))
     expect([status, body]).toMatchObject([429, { code: 'too_frequent' }])
     expect(headers.get('retry-after')).toBe('2')
   })
@@ -130,7 +130,7 @@ describe('POST /v1/snapshots', () => {
     ['no task id', () => ok({ Tencent: {} })],
   ])('does not repeat what may have begun: %s', async (_title, answer) => {
     const calls = playZegocloud(answer)
-    const { status, body } = await told(api('POST', '/snapshots', TENCENT))
+    const { status, body } = await said(api('POST', '/snapshots', TENCENT))
     expect([status, body]).toMatchObject([504, { code: 'zego_unknown' }])
     expect(calls).toHaveLength(1)
   })
@@ -141,7 +141,7 @@ describe('POST /v1/snapshots', () => {
       init!.signal!.addEventListener('abort', () => reject(init!.signal!.reason))
       return promise
     })
-    expect((await told(api('POST', '/snapshots', TENCENT))).body).toMatchObject({
+    expect((await said(api('POST', '/snapshots', TENCENT))).body).toMatchObject({
       code: 'zego_unknown',
       detail: expect.stringContaining('8 s'),
     })
@@ -153,7 +153,7 @@ describe('POST /v1/snapshots', () => {
       await deliver(signedCallback({ task_id: 'race' }))
       return startedAs('race')()
     })
-    const { status, body } = await told(api('POST', '/snapshots', TENCENT))
+    const { status, body } = await said(api('POST', '/snapshots', TENCENT))
     expect([status, body]).toMatchObject([201, { task_id: 'race', status: 'completed', via: 'callback' }])
     expect(await (await read('race')).json()).toEqual(body)
   })
@@ -162,16 +162,16 @@ describe('POST /v1/snapshots', () => {
     playZegocloud(startedAs('unregistered'))
     await register('makes the schema')
     vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1 is down'))
-    const { status, body } = await told(api('POST', '/snapshots', TENCENT))
+    const { status, body } = await said(api('POST', '/snapshots', TENCENT))
     expect([status, body]).toMatchObject([503, { code: 'storage_unavailable', task_id: 'unregistered' }])
   })
 })
 
 describe('PUT /v1/snapshots/{task_id}', () => {
   it.each(['plain', 'a/b', 'a%2Fb', '100%', 'ä€😀', 'confirmation'])('registers %s once', async (taskId) => {
-    const first = await told(register(taskId))
+    const first = await said(register(taskId))
     expect([first.status, first.body]).toMatchObject([201, { task_id: taskId, status: 'pending', vendor: 'tencent' }])
-    const second = await told(register(taskId, 'Huawei'))
+    const second = await said(register(taskId, 'Huawei'))
     expect([second.status, second.body]).toEqual([200, first.body])
     expect(await (await read(taskId)).json()).toEqual(first.body)
   })
@@ -179,7 +179,7 @@ describe('PUT /v1/snapshots/{task_id}', () => {
   it('leaves a record that is there as it is', async () => {
     await deliver(signedCallback({ task_id: 'there' }))
     const before = await (await read('there')).json()
-    const { status, body } = await told(register('there'))
+    const { status, body } = await said(register('there'))
     expect([status, body]).toEqual([200, before])
   })
 
@@ -198,19 +198,19 @@ describe('PUT /v1/snapshots/{task_id}', () => {
     ['status', { vendor: 'hw', appid: '12345', status: 'completed' }],
     ['body', []],
   ])('names what is wrong: %s', async (parameter, given) => {
-    const { status, body } = await told(api('PUT', '/snapshots/task', given))
+    const { status, body } = await said(api('PUT', '/snapshots/task', given))
     expect([status, body]).toMatchObject([400, { code: 'invalid_request', parameter }])
   })
 
   it.each(['x'.repeat(513), 'a%00b'])('refuses a task id that no callback can have: %s', async (path) => {
-    const { status, body } = await told(api('PUT', `/snapshots/${path}`, { vendor: 'hw', appid: '12345' }))
+    const { status, body } = await said(api('PUT', `/snapshots/${path}`, { vendor: 'hw', appid: '12345' }))
     expect([status, body]).toMatchObject([400, { parameter: 'task_id' }])
   })
 })
 
 describe('GET /v1/snapshots/{task_id}/confirmation', () => {
   const confirmation = (taskId: string, settings = ON) =>
-    told(api('GET', `/snapshots/${encodeURIComponent(taskId)}/confirmation`, undefined, settings))
+    said(api('GET', `/snapshots/${encodeURIComponent(taskId)}/confirmation`, undefined, settings))
 
   it('confirms what ZEGOCLOUD says too, and changes nothing', async () => {
     playZegocloud(() => finished(...URLS))
@@ -295,13 +295,13 @@ describe('without a ServerSecret', () => {
 
   it.each(routes)('%s %s is off', async (method, path, body) => {
     for (const secret of [undefined, '', 'secret', '[]', '{}', '{"1":""}', '{"1":7}', '{']) {
-      const answer = await told(api(method, path, body, { ...ON, ZEGO_SERVER_SECRET: secret }))
+      const answer = await said(api(method, path, body, { ...ON, ZEGO_SERVER_SECRET: secret }))
       expect([answer.status, answer.body]).toMatchObject([503, { code: 'not_configured' }])
     }
   })
 
   it.each(routes)('%s %s is off while the API has no URL that can be read', async (method, path, body) => {
-    const answer = await told(api(method, path, body, { ...ON, ZEGO_API_URL: 'zegocloud' }))
+    const answer = await said(api(method, path, body, { ...ON, ZEGO_API_URL: 'zegocloud' }))
     expect([answer.status, answer.body]).toMatchObject([503, { code: 'not_configured' }])
   })
 
@@ -325,7 +325,7 @@ it('answers 503 while D1 is down, and starts nothing', async () => {
   vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
     throw new Error('D1 is down')
   })
-  expect((await told(api('POST', '/snapshots', TENCENT))).body).toMatchObject({ code: 'storage_unavailable' })
+  expect((await said(api('POST', '/snapshots', TENCENT))).body).toMatchObject({ code: 'storage_unavailable' })
   expect(calls).toEqual([])
 })
 
@@ -333,7 +333,7 @@ it('gives up where the turn is far away, and says when to come again', async () 
   const calls = playZegocloud(startedAs('task'))
   await register('makes the schema')
   await env.DB.prepare(`INSERT INTO turns (appid, next_at) VALUES ('12345', unixepoch() * 1000 + 60000)`).run()
-  const { status, headers } = await told(api('POST', '/snapshots', TENCENT))
+  const { status, headers } = await said(api('POST', '/snapshots', TENCENT))
   expect([status, headers.get('retry-after')]).toEqual([429, '3'])
   expect(calls).toEqual([])
 })

@@ -1,5 +1,5 @@
 import type { CompletedRecord } from '../../src/event.ts'
-import type { Delivery } from '../../src/callback/delivery.ts'
+import type { VerifiedCallback } from '../../src/callback/read.ts'
 
 export function record(task_id: string, urls: string[] = ['http://pictures.test/1.jpg']): CompletedRecord {
   return {
@@ -15,19 +15,19 @@ export function record(task_id: string, urls: string[] = ['http://pictures.test/
 }
 
 /** A delivery of `content` for `task_id`: the same words give the same delivery. */
-export function delivery(signature: string, content = 'content', task_id = 'task'): Delivery {
+export function delivery(signature: string, content = 'content', task_id = 'task'): VerifiedCallback {
   return {
     signature,
     content,
     latestClaim: 1_700_000_000_000,
     receivedAt: 1_700_000_000_412,
     task_id,
-    body: `body of ${content}`,
-    said: { record: record(task_id, [`http://pictures.test/${content}.jpg`]) },
+    raw: { bytes: new TextEncoder().encode(`body of ${content}`), contentType: null, contentEncoding: null },
+    snapshot: { record: record(task_id, [`http://pictures.test/${content}.jpg`]) },
   }
 }
 
-export function unusable(signature: string, content = 'content'): Delivery {
-  const said = { reason: 'unsupported_event', detail: 'The event is "compose".' } as const
-  return { ...delivery(signature, content), said }
+export function unusable(signature: string, content = 'content'): VerifiedCallback {
+  const snapshot = { reason: 'unsupported_event', detail: 'The event is "compose".' } as const
+  return { ...delivery(signature, content), snapshot }
 }

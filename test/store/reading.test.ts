@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { applyMigrations } from '../../src/store/schema.ts'
-import { everyMinute } from '../../src/minute.ts'
+import { everyMinute } from '../../src/jobs.ts'
 import { get, post } from '../http/api.ts'
 
 const STORED = 20_000

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { applyMigrations } from '../../src/store/schema.ts'
-import type { Delivery } from '../../src/callback/delivery.ts'
+import type { VerifiedCallback } from '../../src/callback/read.ts'
 import { settle } from '../../src/store/settle.ts'
 import { delivery, record, unusable } from './deliveries.ts'
 
@@ -12,12 +12,12 @@ async function all<Row>(sql: string): Promise<Row[]> {
 }
 
 /** The settlement in a word. */
-async function settled(one: Delivery): Promise<string> {
+async function settled(one: VerifiedCallback): Promise<string> {
   const settlement = await settle(env.DB, one)
   return settlement.status === 'quarantined' ? settlement.reason : settlement.status
 }
 
-async function settleAll(deliveries: Delivery[]): Promise<Record<string, number>> {
+async function settleAll(deliveries: VerifiedCallback[]): Promise<Record<string, number>> {
   const outcomes = await Promise.all(deliveries.map((one) => settled(one)))
   return outcomes.reduce<Record<string, number>>((counts, outcome) => {
     counts[outcome] = (counts[outcome] ?? 0) + 1
@@ -28,7 +28,7 @@ async function settleAll(deliveries: Delivery[]): Promise<Record<string, number>
 const fifty = <Value>(make: (n: number) => Value) => Array.from({ length: 50 }, (_, n) => make(n))
 
 describe('one delivery after another', () => {
-  const rows: [string, Delivery[], string[]][] = [
+  const rows: [string, VerifiedCallback[], string[]][] = [
     ['stores what is new', [delivery('a')], ['stored']],
     ['knows the same delivery again', [delivery('a'), delivery('a')], ['stored', 'duplicate']],
     ['knows the same content under a new signature', [delivery('a'), delivery('b')], ['stored', 'duplicate']],
@@ -132,7 +132,7 @@ describe('what may be replaced', () => {
       .bind('task', status, status === 'pending' ? null : 'old', via, JSON.stringify(stored))
       .run()
   }
-  const callback = { ...delivery('a'), said: { record: record('task', urls) } }
+  const callback = { ...delivery('a'), snapshot: { record: record('task', urls) } }
 
   it.each(['pending', 'failed'])('a %s task by a callback', async (status) => {
     await given(status, null, { task_id: 'task', status })

@@ -113,17 +113,17 @@ test('re-signs each retry: new nonce and signature, the same content', async () 
   expect(last.nonce).toBe(sent[5]?.nonce)
 })
 
-test('tells of each attempt as it is answered', async () => {
+test('tells of each attempt as it is tolded', async () => {
   const { clock } = fakeClock()
   const { fetch } = fakeFetch([503, 200])
-  const told: [number, number | null][] = []
+  const answer: [number, number | null][] = []
   await deliver(url, callback, {
     ...options,
     clock,
     fetch,
-    onAnswer: ({ status }, attempt) => told.push([attempt, status]),
+    onAnswer: ({ status }, attempt) => answer.push([attempt, status]),
   })
-  expect(told).toEqual([
+  expect(answer).toEqual([
     [0, 503],
     [1, 200],
   ])

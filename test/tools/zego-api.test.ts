@@ -96,8 +96,8 @@ test("answers in Huawei's words for Huawei", async () => {
   await vi.waitFor(async () => {
     expect((await describe(TaskId, 'Huawei')).Data?.['Huawei']).toMatchObject({ Status: 'SUCCEEDED' })
   }, soon)
-  const told = (await describe(TaskId, 'Huawei')).Data?.['Huawei']
-  expect(told?.['FileName']).toEqual(expect.arrayContaining([expect.stringMatching(/^[^/:]+\/\d.*\.svg$/)]))
+  const answer = (await describe(TaskId, 'Huawei')).Data?.['Huawei']
+  expect(answer?.['FileName']).toEqual(expect.arrayContaining([expect.stringMatching(/^[^/:]+\/\d.*\.svg$/)]))
   expect((await describe('1', 'Huawei')).Data?.['Huawei']).toMatchObject({ Status: 'NO_TASK' })
   expect(await describe(TaskId)).toMatchObject({ Code: 4 })
 })
@@ -144,10 +144,10 @@ test('is told by the FileId what goes wrong with a task', async () => {
   expect(callbacks[0]?.task_id).toBe(disagree)
   expect((await describe(drop)).Data?.['Tencent']).toMatchObject({ Status: 'FINISH' })
   expect((await describe(fail)).Data?.['Tencent']).toMatchObject({ Status: 'FAIL', Message: expect.any(String) })
-  const told = (await describe(disagree)).Data?.['Tencent']?.['ThumbnailsUrl'] as string[]
+  const answer = (await describe(disagree)).Data?.['Tencent']?.['ThumbnailsUrl'] as string[]
   const called = JSON.parse(callbacks[0]!.snapshot_pic_list) as { url: string }[]
-  expect(told).toHaveLength(called.length)
-  for (const { url } of called) expect(told).not.toContain(url)
+  expect(answer).toHaveLength(called.length)
+  for (const { url } of called) expect(answer).not.toContain(url)
   expect(await describe(forget)).toMatchObject({ Code: 1000 })
   expect(await ask({ ...START, FileId: 'a+too-frequent' }, TWO)).toMatchObject({ Code: 6 })
   await expect(ask({ ...START, FileId: 'a+hang' }, TWO)).rejects.toThrow('timeout')

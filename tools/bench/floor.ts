@@ -42,7 +42,8 @@ async function ownBatch(text: string, env: Env): Promise<void> {
   const kind = { status: 'completed', appid: '12345', vendor: 'tencent', via: 'callback' } as const
   const record: CompletedRecord = { task_id, ...kind, snapshot_pic_list: [], ...times }
   const content = crypto.randomUUID()
-  await settle(env.DB, { signature, content, latestClaim: now, receivedAt: now, task_id, body: text, said: { record } })
+  const raw = { bytes: new TextEncoder().encode(text), contentType: null, contentEncoding: null }
+  await settle(env.DB, { signature, content, latestClaim: now, receivedAt: now, task_id, raw, snapshot: { record } })
 }
 
 export default {

@@ -1,22 +1,18 @@
 /** What needs no storage, again and again within one request, for its time to be taken from outside. */
-import { decode } from '../../src/callback/decode.ts'
-import { deliveryOf } from '../../src/callback/delivery.ts'
-import { envelopeOf, type Secrets, verify } from '../../src/callback/signature.ts'
+import { decodeBody, readCallback } from '../../src/callback/read.ts'
+import { type Secrets, verify } from '../../src/callback/signature.ts'
 import { SECRET } from './secret.ts'
 
 const secrets: Secrets = { everyApp: [SECRET], byApp: new Map() }
 
-const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
-
 /** All that happens to a callback before the first store is asked. */
 async function understand(bytes: Uint8Array): Promise<void> {
-  const body = decoder.decode(bytes)
-  const decoded = decode(body)
+  const decoded = await decodeBody({ bytes, contentType: null, contentEncoding: null })
   if ('code' in decoded) throw new Error(decoded.why)
-  const refused = await verify(envelopeOf(decoded.fields), secrets)
+  const refused = await verify(decoded.envelope, secrets)
   if (refused) throw new Error(refused.code)
-  const { said } = await deliveryOf(body, decoded.fields, Date.now())
-  if ('reason' in said) throw new Error(said.detail)
+  const { snapshot } = await readCallback(decoded, Date.now())
+  if ('reason' in snapshot) throw new Error(snapshot.detail)
 }
 
 /** The least that anybody can do: the body, the list in it, one digest. */

@@ -1,5 +1,5 @@
 /** Every route: what it takes and what it answers. The documentation is this table. */
-import { keptQuery, retryQuery } from '../../src/http/quarantine.ts'
+import { quarantineQuery, retryQuery } from '../../src/http/quarantine.ts'
 import { noQuery, type Query } from '../../src/http/query.ts'
 import type { SchemaName } from './schemas.ts'
 import { getQuery, listQuery } from '../../src/http/snapshots.ts'
@@ -90,14 +90,14 @@ export const ROUTES: readonly Route[] = [
     method: 'get',
     path: '/v1/quarantine',
     summary: 'Lists what was kept aside, newest first, without the bodies.',
-    query: keptQuery,
-    answers: { ...GUARDED, 200: 'KeptPage' },
+    query: quarantineQuery,
+    answers: { ...GUARDED, 200: 'EntryPage' },
   },
   {
     method: 'get',
     path: '/v1/quarantine/{id}',
     summary: 'What was kept aside, with its body as it was received; of replaced content, its record.',
-    answers: { ...KNOWN, 200: 'Kept' },
+    answers: { ...KNOWN, 200: 'ListedEntry' },
   },
   {
     method: 'post',

@@ -38,8 +38,8 @@ export const schemas = {
   Problem: problem,
   Snapshot: snapshotRecord,
   SnapshotPage: z.object({ items: z.array(snapshotRecord), ...page }),
-  Kept: z.object({ ...kept, body: z.string() }),
-  KeptPage: z.object({ items: z.array(z.object(kept)), ...page }),
+  ListedEntry: z.object({ ...kept, body: z.string() }),
+  EntryPage: z.object({ items: z.array(z.object(kept)), ...page }),
   Settled: settled,
   Status: z.object({
     unpublished: z.object({ ...waiting.shape, without_event: waiting, without_kv_only: waiting }),

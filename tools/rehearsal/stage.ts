@@ -2,7 +2,7 @@
  * The stage: the entry of the Worker under rehearsal. It hands every call on to the built Worker, whose modules stand
  * beside it unchanged, with stores that fail by order and a clock that can be put forward.
  */
-import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS, type IntakeMessage } from '../../src/intake/aside.ts'
+import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS, type IntakeMessage } from '../../src/intake/buffer.ts'
 import { D1_DEADLINE_MS } from '../../src/store/database.ts'
 import type { SnapshotEvent } from '../../src/event.ts'
 import type { Env } from '../../src/settings.ts'

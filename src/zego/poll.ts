@@ -3,17 +3,17 @@
  *
  * Whoever takes a task moves its due time, so a sweep that dies halfway has lost a turn and nothing else.
  */
-import { publish } from '../forward/publish.ts'
+import { publish } from '../publish/publish.ts'
 import { log, messageOf } from '../log.ts'
 import { type Env, isFault, readSettings, retentionDaysOf } from '../settings.ts'
 import { closeDispute, type Dispute, takeDisputes } from '../store/disputes.ts'
 import type { Publication } from '../store/outbox.ts'
-import { type Found, giveBack, isAskingDue, type Overdue, storeFound, takeOverdue } from '../store/pending.ts'
-import { callerFor, isRefusal, type Refusal } from './client.ts'
-import { describe, type Told } from './describe.ts'
+import { type Result, giveBack, isPollDue, type DuePoll, storeResult, takeDuePolls } from '../store/pending.ts'
+import { callerFor, isFailure, type ApiFailure } from './client.ts'
+import { describe, type Answer } from './describe.ts'
 import { judge } from './dispute.ts'
-import { foundCompleted, foundFailed } from './found.ts'
-import { openSection, type Section } from './section.ts'
+import { completedResult, failedResult } from './found.ts'
+import { zegoConfig, type ZegoConfig } from './section.ts'
 import { vendorOf } from './vendor.ts'
 
 /** How far a run may still go. */
@@ -25,7 +25,7 @@ export type Run = {
 }
 
 /** The wish for a slice, with an invocation's limits anew. */
-export type AskWork = { kind: 'ask'; until: number } & Run
+export type PollWork = { kind: 'ask'; until: number } & Run
 
 export const WHOLE_RUN: Run = { left: 40, without: [] }
 
@@ -41,23 +41,23 @@ const FOR_TASKS_ALONE = 30
 
 const GIVE_UP_MS = 86_400_000
 
-export async function isSweepDue(env: Env, now: number): Promise<boolean> {
-  const section = openSection(env)
-  return !isFault(section) && isAskingDue(env.DB, [...section.secrets.keys()], now)
+export async function isAnyPollDue(env: Env, now: number): Promise<boolean> {
+  const section = zegoConfig(env)
+  return !isFault(section) && isPollDue(env.DB, [...section.secrets.keys()], now)
 }
 
 /** One slice; how the run may go on, or `undefined` if it has ended. */
-export async function sweepSlice(env: Env, run: Run, now: number): Promise<Run | undefined> {
-  const section = openSection(env)
+export async function pollSlice(env: Env, run: Run, now: number): Promise<Run | undefined> {
+  const section = zegoConfig(env)
   if (isFault(section) || run.left <= 0) return undefined
   const slice = new Slice(env, section, now)
   const appids = [...section.secrets.keys()].filter((appid) => !run.without.includes(appid))
 
   const disputes = run.left > FOR_TASKS_ALONE ? await takeDisputes(env.DB, appids, now, DISPUTE_SLICE) : []
-  for (const dispute of disputes) await slice.ask(dispute, (told) => slice.settleDispute(dispute, told))
+  for (const dispute of disputes) await slice.ask(dispute, (answer) => slice.settleDispute(dispute, answer))
 
-  const tasks = disputes.length > 0 ? [] : await takeOverdue(env.DB, appids, now, Math.min(SLICE, run.left))
-  for (const task of tasks) await slice.ask(task.record, (told) => slice.settleTask(task, told))
+  const tasks = disputes.length > 0 ? [] : await takeDuePolls(env.DB, appids, now, Math.min(SLICE, run.left))
+  for (const task of tasks) await slice.ask(task.record, (answer) => slice.settleTask(task, answer))
 
   await slice.end()
   const taken = disputes.length + tasks.length
@@ -74,38 +74,38 @@ class Slice {
   #unasked: string[] = []
   #publications: Publication[] = []
   #env: Env
-  #section: Section
+  #section: ZegoConfig
   #now: number
 
-  constructor(env: Env, section: Section, now: number) {
+  constructor(env: Env, section: ZegoConfig, now: number) {
     this.#env = env
     this.#section = section
     this.#now = now
   }
 
   /** What goes wrong with one subject is logged, and holds no other one back. */
-  async ask(subject: Subject, settle: (told: Told) => Promise<Publication | undefined>): Promise<void> {
+  async ask(subject: Subject, settle: (answer: Answer) => Promise<Publication | undefined>): Promise<void> {
     const { task_id, appid } = subject
     if (this.silent.has(appid)) return void this.#unasked.push(task_id)
     try {
-      const told = await this.#describe(subject)
-      if (isRefusal(told)) return this.#refused(subject, told)
-      log('info', 'zego.told', { task_id, status: told.status })
-      const publication = await settle(told)
+      const answer = await this.#describe(subject)
+      if (isFailure(answer)) return this.#refused(subject, answer)
+      log('info', 'zego.answer', { task_id, status: answer.status })
+      const publication = await settle(answer)
       if (publication) this.#publications.push(publication)
     } catch (error) {
       log('error', 'zego.unsettled', { task_id, why: messageOf(error) })
     }
   }
 
-  async settleTask({ record }: Overdue, told: Told): Promise<Publication | undefined> {
-    const found = await foundOf(record, told, this.#now)
-    return found && storeFound(this.#env.DB, found, this.#now)
+  async settleTask({ record }: DuePoll, answer: Answer): Promise<Publication | undefined> {
+    const found = await resultOf(record, answer, this.#now)
+    return found && storeResult(this.#env.DB, found, this.#now)
   }
 
-  async settleDispute(dispute: Dispute, told: Told): Promise<Publication | undefined> {
-    if (told.status === 'unfinished') return undefined
-    const publication = told.status === 'finished' ? await judge(dispute, told, this.#env, this.#now) : undefined
+  async settleDispute(dispute: Dispute, answer: Answer): Promise<Publication | undefined> {
+    if (answer.status === 'unfinished') return undefined
+    const publication = answer.status === 'finished' ? await judge(dispute, answer, this.#env, this.#now) : undefined
     await closeDispute(this.#env.DB, dispute)
     return publication
   }
@@ -116,7 +116,7 @@ class Slice {
     await publish(this.#publications, this.#env, retentionDaysOf(readSettings(this.#env)), this.#now)
   }
 
-  async #describe({ task_id, appid, vendor }: Subject): Promise<Told | Refusal> {
+  async #describe({ task_id, appid, vendor }: Subject): Promise<Answer | ApiFailure> {
     const caller = callerFor(this.#section, appid, this.#env.DB)
     const known = vendorOf(vendor)
     if (caller === undefined || known === undefined) {
@@ -126,7 +126,7 @@ class Slice {
     return describe(caller, task_id, known)
   }
 
-  #refused({ task_id, appid }: Subject, refusal: Refusal): void {
+  #refused({ task_id, appid }: Subject, refusal: ApiFailure): void {
     this.silent.add(appid)
     // A question that was not put costs the task no gap.
     if (refusal.code === 'too_frequent') this.#unasked.push(task_id)
@@ -136,15 +136,15 @@ class Slice {
 }
 
 /** What ZEGOCLOUD's answer makes of a pending task; `undefined` while it makes nothing of it. */
-async function foundOf(record: Overdue['record'], told: Told, now: number): Promise<Found | undefined> {
-  switch (told.status) {
+async function resultOf(record: DuePoll['record'], answer: Answer, now: number): Promise<Result | undefined> {
+  switch (answer.status) {
     case 'finished':
-      return foundCompleted(record, told, now)
+      return completedResult(record, answer, now)
     case 'failed':
-      return foundFailed(record, told.message, now)
+      return failedResult(record, answer.message, now)
     case 'unknown':
       if (now - Date.parse(record.registered_at) < GIVE_UP_MS) return undefined
-      return foundFailed(record, `${told.message}, 24 hours after it was registered`, now)
+      return failedResult(record, `${answer.message}, 24 hours after it was registered`, now)
     case 'unfinished':
       return undefined
   }

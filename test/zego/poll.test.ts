@@ -124,8 +124,8 @@ describe('a task that fails', () => {
     const stored = await record(taskId)
     expect(snapshotRecord.parse(stored)).toEqual(stored)
     expect(stored).toMatchObject({ status: 'failed', error: { message: expect.stringContaining(message) } })
-    const told = await events(taskId)
-    expect(told).toMatchObject([{ type: 'com.zegocloud.snapshot.failed', data: stored }])
+    const sent = await events(taskId)
+    expect(sent).toMatchObject([{ type: 'com.zegocloud.snapshot.failed', data: stored }])
     expect(await recordInKv(taskId)).toEqual(stored)
   })
 

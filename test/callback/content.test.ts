@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { bytesOf, sha256 } from '../../src/callback/bytes.ts'
 import { decode } from '../../src/callback/decode.ts'
 import { inOrder } from '../../src/callback/in-order.ts'
-import { contentOf, readSnapshot } from '../../src/callback/snapshot.ts'
+import { contentOf, readSnapshot } from '../../src/callback/content.ts'
 import { type Encoding, encodings, signedCallback } from '../callbacks.ts'
 import { anyString, anyText } from './arbitraries.ts'
 

@@ -8,6 +8,6 @@ const NOTES: ReadonlyMap<string, string> = new Map([
   ['deleted', 'Deleted.'],
 ])
 
-export function noteOf(name: string | undefined): string | undefined {
+export function flashOf(name: string | undefined): string | undefined {
   return name === undefined ? undefined : NOTES.get(name)
 }

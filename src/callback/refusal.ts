@@ -1,5 +1,5 @@
 /** Why a callback is refused: a closed list. The caller hears its code and what to do; the log hears the rest. */
-export type Rejection =
+export type Refusal =
   | { code: 'body_too_large' }
   | { code: 'undecodable'; why: string }
   | { code: 'bad_signature' }
@@ -12,9 +12,12 @@ export type Rejection =
 
 export const BODY_LIMIT_BYTES = 1_900_000
 
-/** The answer to a rejection: its status, and words for whoever reads the answer. */
-export function answerOf(rejection: Rejection): { status: number; title: string; detail: string } {
-  switch (rejection.code) {
+/** `more` holds what a client may want to act on. */
+type RefusalAnswer = { status: number; title: string; detail: string; more?: Record<string, unknown> }
+
+/** The answer to a refusal: its status, and words for whoever reads the answer. */
+export function answerOf(refusal: Refusal): RefusalAnswer {
+  switch (refusal.code) {
     case 'body_too_large':
       return {
         status: 413,
@@ -25,7 +28,7 @@ export function answerOf(rejection: Rejection): { status: number; title: string;
       return {
         status: 400,
         title: 'No callback can be read from the body',
-        detail: `The body was not understood: ${rejection.why}. Send JSON, or form parameters, with at least event or signature.`,
+        detail: `The body was not understood: ${refusal.why}. Send JSON, or form parameters, with at least event or signature.`,
       }
     case 'bad_signature':
       return {
@@ -52,7 +55,8 @@ export function answerOf(rejection: Rejection): { status: number; title: string;
       return {
         status: 401,
         title: 'The timestamp is too far from now',
-        detail: `The callback was signed ${describeAge(rejection.ageSeconds)}. Check the clock of the sender, or raise SIGNATURE_TOLERANCE_SECONDS; the callback is kept in the quarantine.`,
+        detail: `The callback was signed ${describeAge(refusal.ageSeconds)}. Check the clock of the sender, or raise SIGNATURE_TOLERANCE_SECONDS; the callback is kept in the quarantine.`,
+        more: { age_seconds: refusal.ageSeconds },
       }
     case 'signature_reused':
       return {
@@ -65,7 +69,8 @@ export function answerOf(rejection: Rejection): { status: number; title: string;
       return {
         status: 503,
         title: 'The receiver is not configured',
-        detail: `${rejection.setting} cannot be used: ${rejection.why}. ${settingIt(rejection.setting)}`,
+        detail: `${refusal.setting} cannot be used: ${refusal.why}. ${settingIt(refusal.setting)}`,
+        more: { setting: refusal.setting },
       }
     case 'storage_unavailable':
       return {

@@ -1,16 +1,16 @@
 /** What goes on without any request: each minute by cron, and further at once where a slice was not all there was. */
 import { withDeadline } from './deadline.ts'
-import { sweep } from './forward/sweep.ts'
-import { asideHint, INTAKE_DEADLINE_MS, PARKED, WAITING, type WorkMessage } from './intake/aside.ts'
+import { sweep } from './publish/sweep.ts'
+import { bufferHint, INTAKE_DEADLINE_MS, POISON, WAITING, type WorkMessage } from './intake/buffer.ts'
 import { drain } from './intake/drain.ts'
 import { log, messageOf } from './log.ts'
 import { purge } from './purge.ts'
 import { type Env, readSettings, retentionDaysOf } from './settings.ts'
 import { checkSchema } from './store/schema.ts'
-import { type AskWork, isSweepDue, sweepSlice, WHOLE_RUN } from './zego/sweep.ts'
+import { type PollWork, isAnyPollDue, pollSlice, WHOLE_RUN } from './zego/poll.ts'
 
 /** What the queue INTAKE carries besides callbacks. */
-type Work = WorkMessage | AskWork
+type Work = WorkMessage | PollWork
 
 /** The free plan has 1,000 lists of KV a day, and a drain takes two. */
 const MINUTES_BETWEEN_DRAINS = 10
@@ -28,21 +28,21 @@ export async function everyMinute(env: Env, scheduledAt: number): Promise<void> 
     await work({ kind: 'sweep', until }, env)
   })
   if (!isUp) {
-    asideHint.used = true // when D1 is back, ASIDE may hold something
+    bufferHint.used = true // when D1 is back, ASIDE may hold something
     return
   }
-  if (minute % MINUTES_BETWEEN_DRAINS === 0 || asideHint.used) {
-    asideHint.used = false
+  if (minute % MINUTES_BETWEEN_DRAINS === 0 || bufferHint.used) {
+    bufferHint.used = false
     await succeeds('drain', () => work({ kind: 'drain', until }, env))
   }
-  if (minute % MINUTES_BETWEEN_PARKED === 0) await succeeds('parked', () => drain(env, PARKED, Date.now()))
+  if (minute % MINUTES_BETWEEN_PARKED === 0) await succeeds('parked', () => drain(env, POISON, Date.now()))
   await succeeds('ask', async () => {
-    if (await isSweepDue(env, Date.now())) await wish({ kind: 'ask', until, ...WHOLE_RUN }, env)
+    if (await isAnyPollDue(env, Date.now())) await enqueue({ kind: 'ask', until, ...WHOLE_RUN }, env)
   })
   await succeeds('purge', () => purge(env, readSettings(env), minute, Date.now()))
 }
 
-export async function goOn(messages: readonly Message<Work>[], env: Env): Promise<void> {
+export async function continueJobs(messages: readonly Message<Work>[], env: Env): Promise<void> {
   for (const message of messages) {
     await succeeds(message.body.kind, () => work(message.body, env))
     message.ack() // what failed, the next minute begins anew
@@ -64,12 +64,12 @@ async function succeeds(name: string, attempt: () => Promise<unknown>): Promise<
 async function work(message: Work, env: Env): Promise<void> {
   const now = Date.now()
   const next = await sliceOf(message, env, now)
-  if (next && now < message.until) await wish(next, env)
+  if (next && now < message.until) await enqueue(next, env)
 }
 
 async function sliceOf(message: Work, env: Env, now: number): Promise<Work | undefined> {
   if (message.kind === 'ask') {
-    const run = await sweepSlice(env, message, now)
+    const run = await pollSlice(env, message, now)
     return run && { ...message, ...run }
   }
   const more =
@@ -80,7 +80,7 @@ async function sliceOf(message: Work, env: Env, now: number): Promise<Work | und
 }
 
 /** Never throws: without INTAKE, the next minute goes on. */
-async function wish(message: Work, env: Env): Promise<void> {
+async function enqueue(message: Work, env: Env): Promise<void> {
   try {
     await withDeadline(env.INTAKE.send(message, { contentType: 'json' }), INTAKE_DEADLINE_MS, 'INTAKE')
   } catch (error) {

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { snapshotEvent } from '../../src/event.ts'
-import { publish } from '../../src/forward/publish.ts'
+import { publish } from '../../src/publish/publish.ts'
 import { takeDue } from '../../src/store/outbox.ts'
 import { settle } from '../../src/store/settle.ts'
 import { signedCallback } from '../callbacks.ts'

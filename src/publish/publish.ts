@@ -3,7 +3,7 @@ import { withDeadline } from '../deadline.ts'
 import type { CompletedRecord, FailedRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
 import type { Env } from '../settings.ts'
-import { dueAgain, type Mark, markTogether, type Publication } from '../store/outbox.ts'
+import { dueAgain, type PublishResult, markPublished, type Publication } from '../store/outbox.ts'
 import { eventOf } from './cloudevent.ts'
 
 export type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
@@ -28,7 +28,7 @@ export async function publish(
     publications.map((publication) => publishOne(publication, targets, retentionDays, now)),
   )
   try {
-    await markTogether(targets.DB, marks)
+    await markPublished(targets.DB, marks)
     return marks.every(({ kvDue, eventDue }) => !kvDue && !eventDue)
   } catch (error) {
     log('warn', 'publish.unmarked', { tasks: marks.length, why: messageOf(error) }) // they are published again
@@ -41,14 +41,14 @@ async function publishOne(
   { RESULTS, EVENTS }: Targets,
   retentionDays: number,
   now: number,
-): Promise<Mark> {
+): Promise<PublishResult> {
   const { task_id, content, record, since } = publication
   const [kv, event] = await Promise.all([
     publication.kv ? attempt(putRecord(RESULTS, record, retentionDays, now)) : undefined,
     publication.event ? attempt(sendEvent(EVENTS, record, content)) : undefined,
   ])
   const again = dueAgain(since, now)
-  const marked: Mark = { task_id, content }
+  const marked: PublishResult = { task_id, content }
   if (kv) Object.assign(marked, kvMark(kv.failure, again, now))
   if (event) marked.eventDue = event.failure === undefined ? null : again
   for (const [target, outcome] of Object.entries({ kv, event })) {
@@ -67,7 +67,7 @@ async function attempt(work: Promise<unknown>): Promise<{ failure?: string }> {
 }
 
 /** KV's own words tell a day's limit, and a value it will never take, from what passes. */
-function kvMark(failure: string | undefined, again: number, now: number): Pick<Mark, 'kvDue' | 'kvRefused'> {
+function kvMark(failure: string | undefined, again: number, now: number): Pick<PublishResult, 'kvDue' | 'kvRefused'> {
   if (failure === undefined) return { kvDue: null }
   if (/limit exceeded for the day/i.test(failure)) return { kvDue: nextMidnight(now) }
   if (/KV PUT failed: 4(?!08|29)\d\d/.test(failure)) return { kvDue: null, kvRefused: failure }

@@ -3,13 +3,14 @@
  *
  * They are not verified again, since a secret may have been rotated meanwhile; they do pass the ledger.
  */
-import { isWithin } from '../callback/bytes.ts'
+import { bytesOf, isWithin } from '../callback/bytes.ts'
+import type { RawBody, VerifiedCallback } from '../callback/read.ts'
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 import type { Env } from '../settings.ts'
 
 /** A callback that was verified and fresh when it was received. */
-export type SetAside = {
+export type BufferedCallback = {
   /** As it was received. */
   body: string
   /** In milliseconds. */
@@ -20,11 +21,15 @@ export type SetAside = {
 
 /** What the queue INTAKE carries: a callback, or the wish for more of a work, with an invocation's limits anew. */
 export type IntakeMessage = CallbackMessage | WorkMessage
-export type CallbackMessage = { kind: 'callback' } & SetAside
+export type CallbackMessage = { kind: 'callback' } & BufferedCallback
 export type WorkMessage = {
   kind: 'sweep' | 'drain'
   /** Until when one work follows another, in milliseconds: then the next minute's cron takes over. */
   until: number
+}
+
+export function rawOf({ body }: BufferedCallback): RawBody {
+  return { bytes: bytesOf(body), contentType: null, contentEncoding: null }
 }
 
 export function isCallback(message: Message<IntakeMessage>): message is Message<CallbackMessage> {
@@ -47,15 +52,19 @@ const MESSAGE_LIMIT_BYTES = 127_000
 /** Keys sort by time of receipt, and KV lists in the order of keys. */
 export const WAITING = 'waiting:'
 /** What D1 refuses while it takes others: tried again now and then, counted and shown. */
-export const PARKED = 'parked:'
+export const POISON = 'parked:'
 /** Then the refusal is about the callback itself. */
 export const MOST_REFUSALS = 3
 
 /** Whether this isolate has used ASIDE: a hint, since KV is not listed each minute. */
-export const asideHint = { used: false }
+export const bufferHint = { used: false }
 
 /** Where the callback is durable now; `undefined` if nothing took it. */
-export async function putAside(callback: SetAside, stores: AsideStores): Promise<'intake' | 'aside' | undefined> {
+export async function putAside(
+  { raw, receivedAt }: Pick<VerifiedCallback, 'raw' | 'receivedAt'>,
+  stores: AsideStores,
+): Promise<'intake' | 'aside' | undefined> {
+  const callback: BufferedCallback = { body: new TextDecoder().decode(raw.bytes), received_at: receivedAt }
   const message: IntakeMessage = { kind: 'callback', ...callback }
   if (isWithin(MESSAGE_LIMIT_BYTES, JSON.stringify(message))) {
     try {
@@ -67,7 +76,7 @@ export async function putAside(callback: SetAside, stores: AsideStores): Promise
   }
   try {
     await putInKv(WAITING, callback, stores.ASIDE)
-    asideHint.used = true
+    bufferHint.used = true
     return 'aside'
   } catch (error) {
     log('error', 'aside.failed', { store: 'aside', why: messageOf(error) })
@@ -79,8 +88,8 @@ export async function putAside(callback: SetAside, stores: AsideStores): Promise
  * Throws when KV does not take it in time.
  * @param place a prefix, for a key of its own; or the key that it has
  */
-export async function putInKv(place: string, callback: SetAside, aside: KVNamespace): Promise<void> {
-  const isPrefix = place === WAITING || place === PARKED
+export async function putInKv(place: string, callback: BufferedCallback, aside: KVNamespace): Promise<void> {
+  const isPrefix = place === WAITING || place === POISON
   const key = isPrefix ? `${place}${new Date(callback.received_at).toISOString()}:${crypto.randomUUID()}` : place
   await withDeadline(aside.put(key, JSON.stringify(callback)), ASIDE_DEADLINE_MS, 'ASIDE')
 }

@@ -1,7 +1,7 @@
 /** How all is going, in a few words for the top of each page. Reads at most 100 rows. */
 import { onDatabase } from '../store/database.ts'
 
-export type Mood = { shape: 'well' | 'waiting' | 'bad'; words: string }
+export type Badge = { shape: 'well' | 'waiting' | 'bad'; words: string }
 
 /** As `/healthz` judges it: longer than this, and someone should look. */
 const LATE_MS = 15 * 60_000
@@ -18,7 +18,7 @@ const LOOK = `
     ${OLDEST(0)} AS event, ${OLDEST(1)} AS kv, (SELECT value FROM state WHERE name = 'aside') AS aside`
 
 /** Throws when D1 cannot answer. */
-export async function moodOf(db: D1Database, now: number): Promise<Mood> {
+export async function badgeOf(db: D1Database, now: number): Promise<Badge> {
   type Row = { kept: number; event: number | null; kv: number | null; aside: string | null }
   const row = await onDatabase(db, () => db.prepare(LOOK).first<Row>())
   if (row === null) return { shape: 'well', words: 'all well' }

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ASIDE_DEADLINE_MS, asideHint, type IntakeMessage, INTAKE_DEADLINE_MS } from '../../src/intake/aside.ts'
+import { ASIDE_DEADLINE_MS, bufferHint, type IntakeMessage, INTAKE_DEADLINE_MS } from '../../src/intake/buffer.ts'
 import { D1_DEADLINE_MS } from '../../src/store/database.ts'
 import worker from '../../src/worker.ts'
 import { signedCallback } from '../callbacks.ts'
@@ -71,11 +71,11 @@ async function takeTask(): Promise<void> {
 }
 
 beforeEach(() => {
-  asideHint.used = false
+  bufferHint.used = false
 })
 
 afterEach(() => {
-  asideHint.used = false
+  bufferHint.used = false
 })
 
 const asideKeys = async () => (await env.ASIDE.list()).keys.map(({ name }) => name.split(':')[0])
