@@ -19,6 +19,10 @@ export const REMEDY: Record<Reason, 'take' | 'compare' | 'none'> = {
   invalid_timestamp: 'take',
   stale: 'take',
   replaced: 'compare',
+  bad_signature: 'take',
+  not_configured: 'take',
+  wrong_path: 'take',
+  undecodable: 'take',
 }
 
 export function sentenceOf({ reason, detail }: ListedEntry): Words {
@@ -45,6 +49,18 @@ export function sentenceOf({ reason, detail }: ListedEntry): Words {
       return [staleWords(detail)]
     case 'replaced':
       return ['Other content won over this record, which was stored before.']
+    case 'bad_signature':
+      return [
+        'No configured secret gives its signature. If ZEGOCLOUD sent it, ',
+        { code: 'ZEGO_CALLBACK_SECRET' },
+        ' is wrong.',
+      ]
+    case 'not_configured':
+      return ['It came while a setting was missing or broken. It is looked at again once the setting is there.']
+    case 'wrong_path':
+      return ['It came by another path than the one that is set. Check the URL that ZEGOCLOUD was given.']
+    case 'undecodable':
+      return ['No callback could be read from its bytes. A later version looks at it again.']
   }
 }
 

@@ -12,6 +12,10 @@ export const REASONS = [
   'invalid_timestamp',
   'stale',
   'replaced',
+  'bad_signature',
+  'not_configured',
+  'wrong_path',
+  'undecodable',
 ] as const
 
 export type Reason = (typeof REASONS)[number]

@@ -8,6 +8,8 @@ import { log, messageOf } from '../log.ts'
 import first from './migrations/0001_first.sql'
 import pending from './migrations/0002_pending.sql'
 import reading from './migrations/0003_reading.sql'
+import quarantine from './migrations/0004_quarantine.sql'
+import removals from './migrations/0005_removals.sql'
 
 export type Migration = { name: string; sql: string }
 
@@ -16,6 +18,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0001_first.sql', sql: first },
   { name: '0002_pending.sql', sql: pending },
   { name: '0003_reading.sql', sql: reading },
+  { name: '0004_quarantine.sql', sql: quarantine },
+  { name: '0005_removals.sql', sql: removals },
 ]
 
 /** As `wrangler d1 migrations apply` makes it, so that it then has nothing to do. */
@@ -65,7 +69,7 @@ async function recordedNames(db: D1Database): Promise<Set<string>> {
   return new Set(results.map(({ name }) => name))
 }
 
-/** Our migration files end each statement with a semicolon at a line's end, and hold no triggers. */
+/** Our migration files end each statement with a semicolon at a line's end, and a trigger is one line. */
 export function statementsOf(sql: string): string[] {
   return sql
     .replaceAll(/--.*$/gm, '')

@@ -18,9 +18,11 @@ describe('the schema that the Worker keeps by itself', () => {
     expect(MIGRATIONS.map(({ sql }) => sql)).toEqual(Object.values(files))
   })
 
-  it('only adds', () => {
+  it('only adds: an index at most goes', () => {
     for (const statement of MIGRATIONS.flatMap(({ sql }) => statementsOf(sql))) {
-      expect(statement).toMatch(/^(CREATE TABLE|CREATE INDEX|ALTER TABLE \w+ ADD COLUMN) /)
+      expect(statement).toMatch(
+        /^(CREATE (TABLE|INDEX|TRIGGER)|ALTER TABLE \w+ ADD COLUMN|INSERT INTO quarantine_counts|DROP INDEX) ?/,
+      )
     }
   })
 
