@@ -1,6 +1,6 @@
 /** The contact sheet: one task a row, newest first. */
 import type { Status } from '../store/snapshots.ts'
-import { MOST_NEW, type Row, STRIP_FRAMES } from './contact-sheet.ts'
+import { MOST_NEW, type Row, STRIP_FRAMES } from '../store/gallery.ts'
 import { Age, Csrf, Page, type Top } from './layout.tsx'
 import { Thumbnail } from './picture.tsx'
 import { minutes, plural, vendorName } from './words.ts'

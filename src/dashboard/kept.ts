@@ -1,6 +1,5 @@
 /** ListedEntry callbacks as people read them: what each is in a sentence, and repeats together. */
 import { readVerified } from '../callback/read.ts'
-import { onDatabase } from '../store/database.ts'
 import { type ListedEntry, type QuarantineEntry, rawOf, type Reason } from '../store/quarantine.ts'
 import { duration } from './words.ts'
 
@@ -102,30 +101,4 @@ export async function recordOf(entry: QuarantineEntry): Promise<unknown> {
   if (entry.reason === 'replaced') return JSON.parse(entry.body)
   const callback = await readVerified(rawOf(entry), entry.received_at)
   return 'snapshot' in callback && 'record' in callback.snapshot ? callback.snapshot.record : undefined
-}
-
-/** The first so many characters of bodies, by id; a body may have megabytes. Throws when D1 cannot answer. */
-export async function beginnings(db: D1Database, ids: readonly string[], length: number): Promise<Map<string, string>> {
-  if (ids.length === 0) return new Map()
-  const marks = ids.map((_, n) => `?${n + 2}`).join(', ')
-  const sql = `SELECT id, substr(body, 1, ?1) AS body FROM quarantine WHERE id IN (${marks})`
-  const { results } = await onDatabase(db, () =>
-    db
-      .prepare(sql)
-      .bind(length, ...ids)
-      .all<{ id: string; body: string }>(),
-  )
-  return new Map(results.map(({ id, body }) => [id, body]))
-}
-
-/** Also those that are gone already. Throws when D1 does not take it. */
-export async function removeEntries(db: D1Database, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return
-  const marks = ids.map((_, n) => `?${n + 1}`).join(', ')
-  await onDatabase(db, () =>
-    db
-      .prepare(`DELETE FROM quarantine WHERE id IN (${marks})`)
-      .bind(...ids)
-      .run(),
-  )
 }

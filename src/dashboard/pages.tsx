@@ -5,20 +5,19 @@ import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/path.ts'
 import { log, messageOf } from '../log.ts'
 import { faultsOf, isFault, type Settings } from '../settings.ts'
-import { findEntry, type QuarantineCursor, listEntries } from '../store/quarantine.ts'
+import { countNewer, findTask, MOST_NEW, type Turn, pageOf } from '../store/gallery.ts'
+import { beginningsOf, findEntry, type QuarantineCursor, listEntries } from '../store/quarantine.ts'
 import { findRecord, type Status } from '../store/snapshots.ts'
 import { asideState, overview } from '../store/state.ts'
 import { callbackChecks, type Check, secretChecks, settingChecks, storeChecks } from './checks.ts'
-import { countNewer, MOST_NEW, type Turn, pageOf } from './contact-sheet.ts'
 import { answerPage, isHttps, originOf, type Visit } from './auth.tsx'
 import { Gallery, pathOf } from './gallery.tsx'
 import { Health } from './health.tsx'
-import { beginnings, grouped, recordOf, REMEDY } from './kept.ts'
+import { grouped, recordOf, REMEDY } from './kept.ts'
 import { EntryPage } from './kept-page.tsx'
 import { Plain, type Top } from './layout.tsx'
 import { type Badge, badgeOf } from './badge.ts'
 import { flashOf } from './flash.ts'
-import { publicationOf } from './publication.ts'
 import { BEGINNING_LENGTH, Quarantine } from './quarantine.tsx'
 import { pathOfTask, Task } from './task.tsx'
 
@@ -74,8 +73,8 @@ pages.get('/new', async (c) => {
 pages.get('/tasks/:task_id', async (c) => {
   const { DB } = c.env
   const taskId = partOf(c.req.url, 2)
-  const [top, found, publication] = await Promise.all([topOf(c), findRecord(DB, taskId), publicationOf(DB, taskId)])
-  if (found === undefined) {
+  const [top, stored] = await Promise.all([topOf(c), findTask(DB, taskId)])
+  if (stored === undefined) {
     const words = 'It may have been deleted, or its callback may still come.'
     return answerPage(
       c,
@@ -87,8 +86,8 @@ pages.get('/tasks/:task_id', async (c) => {
   }
   const task = {
     top,
-    record: JSON.parse(found.record) as SnapshotRecord,
-    publication,
+    record: JSON.parse(stored.record) as SnapshotRecord,
+    stored,
     from: Math.max((placeOf(c.req.query('from')) ?? 1) - 1, 0),
     isHttps: isHttps(c),
     isAsked: asker(c.get('settings')),
@@ -105,7 +104,7 @@ pages.get('/quarantine', async (c) => {
   const quarantine = {
     top,
     groups: grouped(items),
-    beginnings: await beginnings(
+    beginnings: await beginningsOf(
       DB,
       items.map(({ id }) => id),
       BEGINNING_LENGTH,

@@ -1,9 +1,9 @@
 /** One task: its facts, its pictures along the time, the record as programs get it. */
 import type { CompletedRecord, Picture, SnapshotRecord } from '../event.ts'
+import type { StoredTask } from '../store/gallery.ts'
 import { altOf, titleOf, Pager, waitingWords } from './gallery.tsx'
 import { Age, Csrf, Page, type Top } from './layout.tsx'
 import { Thumbnail } from './picture.tsx'
-import { type Publication, publicationWords } from './publication.ts'
 import { shownPicture } from './shown-picture.ts'
 import { TimeLine } from './time-line.tsx'
 import { duration, minutes, plural, vendorName } from './words.ts'
@@ -11,7 +11,7 @@ import { duration, minutes, plural, vendorName } from './words.ts'
 export type Task = {
   top: Top
   record: SnapshotRecord
-  publication: Publication | undefined
+  stored: StoredTask
   /** The first picture that is shown, from 0. */
   from: number
   isHttps: boolean
@@ -26,7 +26,7 @@ export const MOST_FRAMES = 120
 /** The rest of a large record is read over HTTP. */
 const SHOWN_JSON_LENGTH = 100_000
 
-export function Task({ top, record, publication, from, isHttps, isAsked, note, now }: Task) {
+export function Task({ top, record, stored, from, isHttps, isAsked, note, now }: Task) {
   const { task_id, status } = record
   return (
     <Page title={task_id} top={top}>
@@ -42,7 +42,7 @@ export function Task({ top, record, publication, from, isHttps, isAsked, note, n
         </button>
       </div>
       <span class={`status ${status}`}>{titleOf(status)}</span>
-      <Facts record={record} publication={publication} now={now} />
+      <Facts record={record} stored={stored} now={now} />
       {record.status === 'pending' && <p>{waitingWords(record.appid, isAsked)}</p>}
       {record.status === 'failed' && <p>ZEGOCLOUD: {record.error.message}</p>}
       {record.status === 'completed' && <Pictures record={record} from={from} isHttps={isHttps} />}
@@ -63,7 +63,7 @@ export function pathOfTask(taskId: string): string {
   return `/tasks/${encodeURIComponent(taskId.toWellFormed())}`
 }
 
-function Facts({ record, publication, now }: Pick<Task, 'record' | 'publication' | 'now'>) {
+function Facts({ record, stored, now }: Pick<Task, 'record' | 'stored' | 'now'>) {
   const { vendor, appid } = record
   return (
     <dl>
@@ -86,7 +86,7 @@ function Facts({ record, publication, now }: Pick<Task, 'record' | 'publication'
           <dt>Registered</dt>
           <dd>
             <Age at={Date.parse(record.registered_at)} now={now} />
-            {publication?.ask_due ? `, next asked about in ${duration(publication.ask_due - now)}` : ''}
+            {stored.ask_due === null ? '' : `, next asked about in ${duration(stored.ask_due - now)}`}
           </dd>
         </>
       ) : (
@@ -97,11 +97,22 @@ function Facts({ record, publication, now }: Pick<Task, 'record' | 'publication'
             {record.status === 'completed' && sinceSigned(record)}
           </dd>
           <dt>Published</dt>
-          <dd>{publication ? publicationWords(publication) : 'not known'}</dd>
+          <dd>{publicationWords(stored)}</dd>
         </>
       )}
     </dl>
   )
+}
+
+function publicationWords({ kv_due, event_due, kv_refused }: StoredTask): string {
+  const has = [...(kv_due === null && kv_refused === null ? ['KV'] : []), ...(event_due === null ? ['Queue'] : [])]
+  const waits = [...(kv_due === null ? [] : ['KV']), ...(event_due === null ? [] : ['the queue'])]
+  const parts = [
+    ...(has.length > 0 ? [has.join(' and ')] : []),
+    ...(waits.length > 0 ? [`${waits.join(' and ')} still to come`] : []),
+    ...(kv_refused === null ? [] : [`KV does not take it: ${kv_refused}`]),
+  ]
+  return parts.join('; ')
 }
 
 function sinceSigned({ via, signed_at, received_at }: CompletedRecord): string {

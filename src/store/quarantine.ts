@@ -130,3 +130,21 @@ export async function findEntry(db: D1Database, id: string): Promise<QuarantineE
 export async function removeEntry(db: D1Database, id: string): Promise<void> {
   await onDatabase(db, () => db.prepare('DELETE FROM quarantine WHERE id = ?1').bind(id).run())
 }
+
+/** Also those that are gone already. Throws when D1 does not take it. */
+export async function removeEntries(db: D1Database, ids: readonly string[]): Promise<void> {
+  const remove = db.prepare('DELETE FROM quarantine WHERE id IN (SELECT value FROM json_each(?1))')
+  await onDatabase(db, () => remove.bind(JSON.stringify(ids)).run())
+}
+
+/** The first characters of bodies, by id; a whole body may have megabytes. Throws when D1 cannot answer. */
+export async function beginningsOf(
+  db: D1Database,
+  ids: readonly string[],
+  length: number,
+): Promise<Map<string, string>> {
+  const sql = 'SELECT id, substr(body, 1, ?2) AS body FROM quarantine WHERE id IN (SELECT value FROM json_each(?1))'
+  const find = db.prepare(sql).bind(JSON.stringify(ids), length)
+  const { results } = await onDatabase(db, () => find.all<{ id: string; body: string }>())
+  return new Map(results.map(({ id, body }) => [id, body]))
+}

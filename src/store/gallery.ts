@@ -2,8 +2,8 @@
  * The gallery's rows: of each task what a row shows, so that a page of large records costs no more than one of small
  * ones. Both ways through the list; each query is answered by an index and looks at no more than 80 rows.
  */
-import { onDatabase } from '../store/database.ts'
-import type { Status } from '../store/snapshots.ts'
+import { onDatabase } from './database.ts'
+import type { Status } from './snapshots.ts'
 
 export type Row = {
   place: number
@@ -90,4 +90,25 @@ export async function countNewer(db: D1Database, place: number): Promise<number>
   const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM snapshots WHERE place > ?1 LIMIT ${MOST_NEW + 1})`
   const row = await onDatabase(db, () => db.prepare(sql).bind(place).first<{ count: number }>())
   return row?.count ?? 0
+}
+
+/** A task as its page shows it: its record, and what the outbox knows of it. Times in milliseconds. */
+export type StoredTask = {
+  /** JSON, as readers get it. */
+  record: string
+  /** When each is tried again; `null` where it has the record. */
+  kv_due: number | null
+  event_due: number | null
+  /** Why KV will never take it. */
+  kv_refused: string | null
+  /** When ZEGOCLOUD is asked about it. */
+  ask_due: number | null
+}
+
+const FIND = 'SELECT record, kv_due, event_due, kv_refused, ask_due FROM snapshots WHERE task_id = ?1'
+
+/** `undefined` if the task is not known. Throws when D1 cannot answer. */
+export async function findTask(db: D1Database, taskId: string): Promise<StoredTask | undefined> {
+  const row = await onDatabase(db, () => db.prepare(FIND).bind(taskId).first<StoredTask>())
+  return row ?? undefined
 }
