@@ -1,18 +1,16 @@
 import { spawn } from 'node:child_process'
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { expect, onTestFinished, test } from 'vitest'
-import { readCommandLine } from '../../tools/doctor/command-line.ts'
-import { appidOf, gather, GivenError, secretsFor } from '../../tools/doctor/given.ts'
-import { prepare } from '../../tools/doctor/preparation.ts'
-import { lines } from '../../tools/doctor/print.ts'
-import { askHidden, Interrupted } from '../../tools/doctor/prompt.ts'
-import { targetOf } from '../../tools/doctor/target.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { prepare } from '../../tools/doctor/context.ts'
+import { askHidden, gather, GivenError, readCommandLine, secretsFor, targetOf } from '../../tools/doctor/given.ts'
+import { format } from '../../tools/doctor/result.ts'
 
 const SECRET = 'a-secret-of-this-test'
 const TOKEN = 'a-token-of-this-test'
@@ -37,9 +35,10 @@ async function doctor(args: string[], { env = {}, devVars = '' } = {}) {
   return { status: status as number, out, err }
 }
 
-/** What is said of a call that is none, to whoever runs it without a terminal. */
-const complaintAbout = (args: string[], env = {}) =>
-  (async () => prepare(readCommandLine(args), { env, readDevVars: () => ({}), ask: undefined }))()
+const NOBODY = { readDevVars: () => ({}), ask: undefined }
+
+/** What it says about a wrong call, to whoever runs it without a terminal. */
+const complaintAbout = async (args: string[], env = {}) => prepare(readCommandLine(args), { ...NOBODY, env })
 
 test('says in one line what is wrong with a call', async () => {
   expect(await doctor(['https://example.com', '--secret', SECRET])).toEqual({
@@ -51,15 +50,17 @@ test('says in one line what is wrong with a call', async () => {
 
 test.each([
   [[], 'which URL?'],
-  [['example.com'], 'the URL has to begin with https://'],
-  [['ftp://example.com'], 'the URL has to begin with https://'],
+  [['example.com'], 'the URL must begin with https://'],
+  [['ftp://example.com'], 'the URL must begin with https://'],
   [['https://me:pass@example.com'], 'the URL must not hold a user name'],
   [['https://example.com/callback'], 'callbacks are taken at /zego/callback and below it'],
   [['https://example.com', TOKEN], 'there is more than one URL'],
   [['https://example.com', '--secret', SECRET], 'a secret does not belong on the command line'],
   [['https://example.com', `--api-token=${TOKEN}`], 'a secret does not belong on the command line'],
   [[`ZEGO_CALLBACK_SECRET=${SECRET}`, 'https://example.com'], 'a secret does not belong on the command line'],
-  [['https://example.com', '--colour'], 'there is no --colour; there are --appid, --publish'],
+  [['https://example.com', '--colour'], 'there is no such option; see --help'],
+  [['https://example.com', `--colour=${SECRET}`], 'there is no such option; see --help'],
+  [['https://example.com', '--appid'], "option '--appid <appid>' argument missing"],
   [
     ['https://example.com'],
     'ZEGO_CALLBACK_SECRET cannot be used: it is not set; set it in the environment, or run this',
@@ -133,17 +134,16 @@ test.each(['http://127.0.0.1:8787', 'http://localhost:1', 'http://[::1]:2/zego/c
 })
 
 test('reads secrets as the Worker does: a text, a list, an object by appid', async () => {
-  const give = (value: string, more = {}) =>
-    gather({ env: { ZEGO_CALLBACK_SECRET: value, ...more }, devVars: {}, ask: undefined })
-  const plain = await give(' plain\n')
-  expect([appidOf(plain, undefined), secretsFor(plain.secrets, '12345')]).toEqual(['12345', ['plain']])
+  const give = (value: string, more = {}, appid?: string) =>
+    prepare({ url: 'https://x.test', appid }, { ...NOBODY, env: { ZEGO_CALLBACK_SECRET: value, ...more } })
+  expect(await give(' plain\n')).toMatchObject({ appid: '12345', secret: 'plain', otherSecrets: [] })
   const list = await give('["new", "old"]', { API_TOKEN: '["first","second"]', ZEGO_SERVER_SECRET: '{"9":"s"}' })
-  expect(secretsFor(list.secrets, 'any')).toEqual(['new', 'old'])
-  expect([list.apiToken, appidOf(list, undefined)]).toEqual(['first', '9'])
-  const apps = await give('{"1":"one","2":["new","old"]}', { ZEGO_SERVER_SECRET: 'plain' })
-  expect([appidOf(apps, undefined), appidOf(apps, '2')]).toEqual(['1', '2'])
-  expect(secretsFor(apps.secrets, '2')).toEqual(['new', 'old'])
-  expect(secretsFor(apps.serverSecrets, '2')).toEqual(['plain'])
+  expect(list).toMatchObject({ appid: '9', secret: 'new', otherSecrets: ['old'], given: { apiToken: 'first' } })
+  const apps = '{"1":"one","2":["new","old"]}'
+  expect(await give(apps)).toMatchObject({ appid: '1', secret: 'one' })
+  const second = await give(apps, { ZEGO_SERVER_SECRET: 'plain' }, '2')
+  expect(second).toMatchObject({ appid: '2', secret: 'new', otherSecrets: ['old'] })
+  expect(secretsFor(second.given.serverSecrets, '2')).toEqual(['plain'])
 })
 
 test('asks for what it is not given, and takes an empty answer for none', async () => {
@@ -157,49 +157,46 @@ test('asks for what it is not given, and takes an empty answer for none', async 
   expect(given).toMatchObject({ apiToken: undefined, origins: ['ZEGO_CALLBACK_SECRET as typed'] })
 })
 
-/** A terminal of which nothing but what is needed works. */
+/** A terminal that keeps what is shown, and whether it was raw. */
 function terminal() {
-  const modes: string[] = []
-  const input = Object.assign(new EventEmitter(), {
-    setRawMode: (raw: boolean) => modes.push(raw ? 'raw' : 'as it was'),
-    resume: () => modes.push('on'),
-    pause: () => modes.push('off'),
-  })
-  let shown = ''
-  const answer = askHidden('Secret: ', input, { write: (words) => (shown += words) })
-  return { type: (keys: string) => input.emit('data', Buffer.from(keys)), answer, modes, shown: () => shown }
+  const modes: boolean[] = []
+  const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (raw: boolean) => modes.push(raw) })
+  const output = new PassThrough({ encoding: 'utf8' })
+  const answer = askHidden('Secret: ', input, output)
+  return { type: (keys: string) => input.write(keys), answer, modes, shown: () => String(output.read()) }
 }
 
 test.each([
   ['abc\r', 'abc'],
   ['abx\u007Fc\n', 'abc'],
   ['wrong\u0015abc\r', 'abc'],
-  ['a\u001B[Db\u001B[3~c\r', 'abc'],
+  ['bc\u001B[D\u001B[Da\r', 'abc'],
   ['\r', ''],
+  ['abc\u001B[A\r', 'abc'],
 ])('a secret is typed, and not shown: %j', async (keys, typed) => {
   const { type, answer, modes, shown } = terminal()
-  for (const key of keys.match(/\u001B\[\S?[A-Z~]|./gs) ?? []) type(key)
+  type(keys)
   expect(await answer).toBe(typed)
   expect(shown()).toBe('Secret: \n')
-  expect(modes).toEqual(['raw', 'on', 'as it was', 'off'])
+  expect(modes).toEqual([true, false])
 })
 
 test('Ctrl-C ends the question, and leaves the terminal as it was', async () => {
   const { type, answer, modes, shown } = terminal()
-  type('ab')
-  type('\u0003')
-  await expect(answer).rejects.toThrow(Interrupted)
-  expect([shown(), modes.at(-2)]).toEqual(['Secret: \n', 'as it was'])
+  type('ab\u0003')
+  await expect(answer).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }))
+  expect([shown(), modes]).toEqual(['Secret: \n', [true, false]])
 })
 
-test('a finding is a line, its remedy below it, and its command whole', () => {
-  const finding = { verdict: 'wrong', evidence: 'It is so.', remedy: 'Do this:', command: 'npx do this' } as const
-  const paper = { columns: 70, coloured: false }
+test('a result is a line, its remedy below it, and its command whole', () => {
+  const result = { verdict: 'wrong', evidence: 'It is so.', remedy: 'Do this:', command: 'npx do this' } as const
   const indent = ' '.repeat(28)
-  expect(lines('Signed', finding, paper)).toBe(
+  expect(format('Signed', result, { columns: 70 })).toBe(
     `  WRONG  Signed             It is so.\n${indent}→ Do this:\n${indent}  npx do this`,
   )
-  const long = lines('Signed', { ...finding, evidence: 'word '.repeat(30).trim(), command: 'x'.repeat(99) }, paper)
-  expect(long.split('\n').filter((line) => line.length > 70)).toEqual([`${indent}  ${'x'.repeat(99)}`])
-  expect(lines('Signed', finding, { ...paper, coloured: true })).toContain('\u001B[31mWRONG')
+  const long = { ...result, evidence: 'word '.repeat(30).trim(), command: `npx ${'x'.repeat(95)}` }
+  const lines = format('Signed', long, { columns: 70 }).split('\n')
+  expect(lines.filter((line) => line.length > 70)).toEqual([`${indent}  ${long.command}`])
+  vi.stubEnv('NO_COLOR', '')
+  expect(format('Signed', result, { isTTY: true })).toContain('\u001B[31mWRONG')
 })

@@ -3,12 +3,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { open, type Options } from '../../tools/doctor/case.ts'
-import { examine } from '../../tools/doctor/examination.ts'
-import type { Finding } from '../../tools/doctor/finding.ts'
-import { gather } from '../../tools/doctor/given.ts'
-import { aboutSilence } from '../../tools/doctor/silence.ts'
-import { targetOf } from '../../tools/doctor/target.ts'
+import { prepare } from '../../tools/doctor/context.ts'
+import { examine } from '../../tools/doctor/examine.ts'
+import type { Ask } from '../../tools/doctor/given.ts'
+import { explainSilence } from '../../tools/doctor/obstacle.ts'
+import type { Result } from '../../tools/doctor/result.ts'
 import { sign } from '../../tools/zegocloud.ts'
 
 const SECRET = 'the-callback-secret'
@@ -38,24 +37,31 @@ async function serve(answer: Answerer) {
   return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
 }
 
-type Way = Partial<Options> & { env?: Record<string, string>; path?: string }
-
-/** All findings by their titles. */
-async function examined(origin: string, { env = {}, path = '', ...options }: Way = {}, stop?: AbortSignal) {
-  const given = await gather({ env: { ZEGO_CALLBACK_SECRET: SECRET, ...env }, devVars: {}, ask: undefined })
-  const target = targetOf(origin + path, given.pathToken)
-  const findings: Record<string, Finding> = {}
-  const patient = open({ target, given, timeoutMs: 2_000, patienceMs: 50, ...options })
-  const isWell = await examine(patient, (title, finding) => (findings[title] = finding), stop)
-  for (const secret of [SECRET, SERVER_SECRET, API_TOKEN, PATH_TOKEN]) {
-    expect(JSON.stringify(findings)).not.toContain(secret)
-  }
-  return { findings, isWell, task_id: patient.callback.task_id }
+type Way = {
+  env?: Record<string, string>
+  path?: string
+  appid?: string
+  publish?: boolean
+  ask?: Ask
+  timeoutMs?: number
 }
 
-const problem = (status: number, code: string, detail = 'What to do.'): Answer => ({
+/** All results by their titles. */
+async function examined(origin: string, way: Way = {}, stop?: AbortSignal) {
+  const { env = {}, path = '', ask, timeoutMs = 2_000, ...options } = way
+  const sources = { env: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: '', ...env }, ask, readDevVars: () => ({}) }
+  const context = await prepare({ url: origin + path, ...options }, sources, { timeoutMs, patienceMs: 50 })
+  const results: Record<string, Result> = {}
+  const isWell = await examine(context, (title, result) => (results[title] = result), stop)
+  for (const secret of [SECRET, SERVER_SECRET, API_TOKEN, PATH_TOKEN]) {
+    expect(JSON.stringify(results)).not.toContain(secret)
+  }
+  return { results, isWell, task_id: context.callback.task_id }
+}
+
+const problem = (status: number, code: string, detail = 'What to do.', more = {}): Answer => ({
   status,
-  body: JSON.stringify({ code, status, detail }),
+  body: JSON.stringify({ code, status, detail, ...more }),
 })
 const page = (status: number, title: string, body = '', headers: Record<string, string> = {}): Answer => ({
   status,
@@ -98,13 +104,13 @@ const SIGNED = 'Signed callback'
 
 test('finds nothing wrong with a Worker that does as it should, and deletes what it left', async () => {
   const { origin, requests } = await serve(worker())
-  const { findings, isWell } = await examined(origin, { env: { API_TOKEN } })
+  const { results, isWell } = await examined(origin, { env: { API_TOKEN } })
   expect(isWell).toBe(false) // this one does not show what it kept
-  expect(findings['Read back']).toMatchObject({
+  expect(results['Read back']).toMatchObject({
     verdict: 'wrong',
     evidence: expect.stringContaining('not what was sent'),
   })
-  const { 'Read back': _readBack, ...others } = findings
+  const { 'Read back': _readBack, ...others } = results
   expect(Object.values(others).filter(({ verdict }) => verdict === 'wrong')).toEqual([])
   expect(requests.filter(({ method }) => method === 'DELETE').map(({ path }) => path)).toEqual([
     `/v1/quarantine/${encodeURIComponent(ID)}`,
@@ -139,33 +145,33 @@ test.each<[string, Answer, string]>([
   ['another program', json(200, { hello: 'world' }), 'it is not this Worker'],
 ])('recognises %s, sends nothing there, and ends', async (_title, answer, words) => {
   const { origin, requests } = await serve(() => answer)
-  const { findings, isWell } = await examined(origin, { path: `/zego/callback/${PATH_TOKEN}` })
+  const { results, isWell } = await examined(origin, { path: `/zego/callback/${PATH_TOKEN}` })
   expect(isWell).toBe(false)
-  expect(findings[FIRST]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining(words) })
-  expect(findings[FIRST]?.remedy).toMatch(/\S/)
+  expect(results[FIRST]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining(words) })
+  expect(results[FIRST]?.remedy).toMatch(/\S/)
   expect(requests.map(({ method }) => method)).toEqual(['GET'])
-  const { [FIRST]: _first, 'Cleared away': cleared, ...rest } = findings
-  expect(new Set(Object.values(rest).map(({ evidence }) => evidence))).toEqual(new Set(['Not looked at.']))
+  const { [FIRST]: _first, 'Clean-up': cleared, ...rest } = results
+  expect(new Set(Object.values(rest).map(({ evidence }) => evidence))).toEqual(new Set(['Not checked.']))
   expect(cleared).toEqual({ verdict: 'well', evidence: 'Nothing was left.' })
 })
 
 test('gives up on what hangs', async () => {
   const { origin } = await serve(() => undefined)
-  const { findings } = await examined(origin, { timeoutMs: 150 })
-  expect(findings[FIRST]?.evidence).toMatch(/gave no answer within \d\.\d s/)
+  const { results } = await examined(origin, { timeoutMs: 150 })
+  expect(results[FIRST]?.evidence).toMatch(/gave no answer within \d\.\d s/)
 })
 
 test('says that nothing listens, and that TLS is not spoken', async () => {
   const { origin } = await serve(worker())
   const tls = await examined(origin.replace('http:', 'https:'))
-  expect(tls.findings[FIRST]?.evidence).toContain('No TLS connection')
+  expect(tls.results[FIRST]?.evidence).toContain('No TLS connection')
   const server = createServer()
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
   server.close()
   await once(server, 'close')
   const closed = await examined(`http://127.0.0.1:${port}`)
-  expect(closed.findings[FIRST]?.evidence).toContain(`Nothing listens at 127.0.0.1:${port}.`)
+  expect(closed.results[FIRST]?.evidence).toContain(`Nothing listens at 127.0.0.1:${port}.`)
 })
 
 test.each([
@@ -180,9 +186,9 @@ test.each([
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'can be trusted'],
   ['ESTRANGE', 'it broke (ESTRANGE)'],
 ])('has words for %s', (code, words) => {
-  const finding = aboutSilence({ code, message: 'it broke', ms: 1 }, 'x.test')
-  expect(finding).toMatchObject({ verdict: 'wrong', ends: true, remedy: expect.any(String) })
-  expect(finding.evidence).toContain(words)
+  const result = explainSilence({ code, message: 'it broke' }, 'x.test', 1)
+  expect(result).toMatchObject({ verdict: 'wrong', remedy: expect.any(String) })
+  expect(result.evidence).toContain(words)
 })
 
 test('sees that a POST is stopped where a GET is not', async () => {
@@ -192,29 +198,29 @@ test('sees that a POST is stopped where a GET is not', async () => {
       onPost(() => page(403, 'Attention Required! | Cloudflare')),
     ),
   )
-  const { findings } = await examined(origin)
-  expect(findings[FIRST]?.verdict).toBe('well')
-  expect(findings[SIGNED]?.evidence).toMatch(/^A GET gets through, a POST does not\. 403: a firewall/)
+  const { results } = await examined(origin)
+  expect(results[FIRST]?.verdict).toBe('well')
+  expect(results[SIGNED]?.evidence).toMatch(/^A GET gets through, a POST does not\. 403: a firewall/)
 })
 
 test('does not mind a login before everything but callbacks, and says so', async () => {
   const login = { status: 302, headers: { location: 'https://team.cloudflareaccess.com/cdn-cgi/access/login/x' } }
   const { origin } = await serve(worker(SECRET, ({ path }) => (path.startsWith('/zego/') ? undefined : login)))
-  const { findings, isWell } = await examined(origin, { env: { API_TOKEN } })
+  const { results, isWell } = await examined(origin, { env: { API_TOKEN } })
   expect(isWell).toBe(true)
-  expect(findings['/healthz']).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('Access') })
-  expect(findings['So far']).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('Access') })
-  expect(findings['Cleared away']).toMatchObject({ verdict: 'skipped', evidence: expect.stringContaining(ID) })
+  expect(results['/healthz']).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('Access') })
+  expect(results['So far']).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('Access') })
+  expect(results['Clean-up']).toMatchObject({ verdict: 'skipped', evidence: expect.stringContaining(ID) })
 })
 
 test('minds it when what is guarded by nobody does not answer', async () => {
   const broken = page(500, 'Worker threw exception', 'Error 1101')
   const { origin } = await serve(worker(SECRET, ({ path }) => (path.startsWith('/zego/') ? undefined : broken)))
-  const { findings } = await examined(origin, { env: { API_TOKEN } })
+  const { results } = await examined(origin, { env: { API_TOKEN } })
   for (const title of ['/healthz', 'So far']) {
-    expect(findings[title]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining('threw an exception') })
+    expect(results[title]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining('threw an exception') })
   }
-  expect(findings[SIGNED]?.verdict).toBe('well')
+  expect(results[SIGNED]?.verdict).toBe('well')
 })
 
 test.each([
@@ -228,14 +234,16 @@ test.each([
   [{ hello: 'world' }, 200, 'wrong', 'not an answer of this Worker'],
 ])('reads %j on the health page', async (body, status, verdict, words) => {
   const { origin } = await serve(worker(SECRET, ({ path }) => (path === '/healthz' ? json(status, body) : undefined)))
-  const { findings } = await examined(origin)
-  expect(findings['/healthz']).toMatchObject({ verdict, evidence: expect.stringContaining(words) })
-  expect(findings[SIGNED]?.verdict).toBe('well')
+  const { results } = await examined(origin)
+  expect(results['/healthz']).toMatchObject({ verdict, evidence: expect.stringContaining(words) })
+  expect(results[SIGNED]?.verdict).toBe('well')
 })
 
 test.each<[Answer, string, string | undefined]>([
   [
-    problem(503, 'not_configured', 'SIGNATURE_TOLERANCE_SECONDS cannot be used: it is not a whole number.'),
+    problem(503, 'not_configured', 'SIGNATURE_TOLERANCE_SECONDS cannot be used: it is not a whole number.', {
+      setting: 'SIGNATURE_TOLERANCE_SECONDS',
+    }),
     'SIGNATURE_TOLERANCE_SECONDS cannot be used: it is not a whole number.',
     'npx wrangler deploy',
   ],
@@ -253,10 +261,10 @@ test.each<[Answer, string, string | undefined]>([
       onPost(() => answer),
     ),
   )
-  const { findings } = await examined(origin)
-  expect(findings[SIGNED]).toMatchObject({ verdict: 'wrong', ends: true, evidence: expect.stringContaining(words) })
-  expect(findings[SIGNED]?.command).toBe(command)
-  expect(findings['Repeated']?.evidence).toBe('Not looked at.')
+  const { results } = await examined(origin)
+  expect(results[SIGNED]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining(words) })
+  expect(results[SIGNED]?.command).toBe(command)
+  expect(results['Repeated']?.evidence).toBe('Not checked.')
 })
 
 test('warns of an answer that took over 5 s', async () => {
@@ -264,8 +272,8 @@ test('warns of an answer that took over 5 s', async () => {
   let now = 0
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 6_000))
   onTestFinished(() => clock.mockRestore())
-  const { findings, isWell } = await examined(origin)
-  expect(findings[SIGNED]).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('only after') })
+  const { results, isWell } = await examined(origin)
+  expect(results[SIGNED]).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('only after') })
   expect(isWell).toBe(true)
 })
 
@@ -275,9 +283,8 @@ const byTheirClock = (aheadSeconds: number, withDate: boolean): Answerer =>
     const now = Math.floor(Date.now() / 1000) + aheadSeconds
     if (timestamp === undefined || Math.abs(now - Number(timestamp)) <= 600) return undefined
     const age = now - Number(timestamp)
-    const words = `The callback was signed ${Math.abs(age)} s ${age > 0 ? 'ago' : 'in the future'}.`
     const headers = withDate ? { date: new Date(now * 1000).toUTCString() } : { date: '' }
-    return { ...problem(401, 'stale', words), headers }
+    return { ...problem(401, 'stale', 'It is too old.', { age_seconds: age }), headers }
   })
 
 test.each([
@@ -286,9 +293,9 @@ test.each([
   [1200, false, /The clock here is 1[12]\d\d s behind the Worker's\./],
 ])("tells a clock that is %i s off (header: %s), and goes on by the Worker's", async (ahead, withDate, words) => {
   const { origin } = await serve(worker(SECRET, byTheirClock(ahead, withDate)))
-  const { findings, isWell } = await examined(origin)
-  expect(findings[SIGNED]).toMatchObject({ verdict: 'note', evidence: expect.stringMatching(words) })
-  expect(findings['Repeated']?.verdict).toBe('well')
+  const { results, isWell } = await examined(origin)
+  expect(results[SIGNED]).toMatchObject({ verdict: 'note', evidence: expect.stringMatching(words) })
+  expect(results['Repeated']?.verdict).toBe('well')
   expect(isWell).toBe(true)
 })
 
@@ -296,11 +303,11 @@ test('tells a tolerance that is too small from a wrong clock', async () => {
   const { origin } = await serve(
     worker(
       SECRET,
-      onPost(() => problem(401, 'stale', 'It was signed 1 s ago.')),
+      onPost(() => problem(401, 'stale', 'It is too old.', { age_seconds: 1 })),
     ),
   )
-  const { findings } = await examined(origin)
-  expect(findings[SIGNED]).toMatchObject({ verdict: 'wrong', remedy: expect.stringContaining('SIGNATURE_TOLERANCE') })
+  const { results } = await examined(origin)
+  expect(results[SIGNED]).toMatchObject({ verdict: 'wrong', remedy: expect.stringContaining('SIGNATURE_TOLERANCE') })
 })
 
 test.each([
@@ -316,8 +323,8 @@ test.each([
 ])('asks the Worker which secret it has: %s', async (theirs, evidence) => {
   const { origin } = await serve(worker(theirs))
   const env = { API_TOKEN, ZEGO_SERVER_SECRET: SERVER_SECRET, ZEGO_CALLBACK_SECRET: `["${SECRET}","the-older-secret"]` }
-  const { findings } = await examined(origin, { env, path: `/zego/callback/${PATH_TOKEN}` })
-  expect(findings[SIGNED]).toMatchObject({
+  const { results } = await examined(origin, { env, path: `/zego/callback/${PATH_TOKEN}` })
+  expect(results[SIGNED]).toMatchObject({
     verdict: 'wrong',
     evidence,
     command: 'npx wrangler secret put ZEGO_CALLBACK_SECRET',
@@ -333,49 +340,56 @@ test.each([
   ],
 ])('sees what is too much in the secret that was given: %j', async (ours, evidence) => {
   const { origin } = await serve(worker())
-  const { findings } = await examined(origin, { env: { ZEGO_CALLBACK_SECRET: ours } })
-  expect(findings[SIGNED]).toMatchObject({ verdict: 'wrong', evidence })
+  const { results } = await examined(origin, { env: { ZEGO_CALLBACK_SECRET: ours } })
+  expect(results[SIGNED]).toMatchObject({ verdict: 'wrong', evidence })
 })
 
 test('asks for the path token only where the Worker wants it', async () => {
-  const askPathToken = vi.fn(async () => `${PATH_TOKEN}\n`)
+  const asked: string[] = []
+  const answering = (token: string) => async (question: string) => {
+    asked.push(question)
+    return question.includes('path token') ? token : ''
+  }
   const free = await serve(worker())
-  expect((await examined(free.origin, { askPathToken })).findings[FIRST]?.evidence).toContain('asks for no path token')
-  expect(askPathToken).not.toHaveBeenCalled()
+  expect((await examined(free.origin, { ask: answering(`${PATH_TOKEN}\n`) })).results[FIRST]?.evidence).toContain(
+    'wants no path token',
+  )
+  expect(asked).toEqual(['API token (not shown; Enter: leave it out): '])
 
   const right = `/zego/callback/${PATH_TOKEN}`
   const guarded = worker(SECRET, ({ path }) =>
     path.startsWith('/zego/') && path !== right ? problem(404, 'not_found') : undefined,
   )
   const { origin } = await serve(guarded)
-  const { findings, isWell } = await examined(origin, { askPathToken })
-  expect(findings[FIRST]?.evidence).toContain('The path token is right.')
+  const { results, isWell } = await examined(origin, { ask: answering(`${PATH_TOKEN}\n`) })
+  expect(results[FIRST]?.evidence).toContain('The path token is right.')
   expect(isWell).toBe(true)
-  const unanswered = await examined(origin, { askPathToken: async () => '' })
-  expect(unanswered.findings[FIRST]?.evidence).toContain('the Worker asks for a path token, and the URL has none')
-  const wrong = await examined(origin, { askPathToken: async () => 'another' })
-  expect(wrong.findings[FIRST]?.evidence).toContain("the path token is not the Worker's")
+  const unanswered = await examined(origin, { ask: answering('') })
+  expect(unanswered.results[FIRST]?.evidence).toContain('the Worker wants a path token, and the URL has none')
+  const wrong = await examined(origin, { ask: answering('another') })
+  expect(wrong.results[FIRST]?.evidence).toContain("the path token is not the Worker's")
 })
 
 test('asks for the ServerSecret only where it would tell something', async () => {
-  const askServerSecret = vi.fn(async () => [SERVER_SECRET])
+  const env = { API_TOKEN }
+  const ask = vi.fn(async () => SERVER_SECRET)
   const well = await serve(worker())
-  await examined(well.origin, { askServerSecret })
-  expect(askServerSecret).not.toHaveBeenCalled()
+  await examined(well.origin, { env, ask })
+  expect(ask).not.toHaveBeenCalled()
   const mixed = await serve(worker(SERVER_SECRET))
-  const { findings } = await examined(mixed.origin, { askServerSecret })
-  expect(askServerSecret).toHaveBeenCalledOnce()
-  expect(findings[SIGNED]?.evidence).toContain('the ServerSecret where the CallbackSecret belongs')
+  const { results } = await examined(mixed.origin, { env, ask })
+  expect(ask).toHaveBeenCalledOnce()
+  expect(results[SIGNED]?.evidence).toContain('the ServerSecret where the CallbackSecret belongs')
 })
 
 test('sees that the ServerSecret was given as CallbackSecret, whether or not the Worker has it too', async () => {
   const env = { ZEGO_CALLBACK_SECRET: SERVER_SECRET, ZEGO_SERVER_SECRET: `{"12345":"${SERVER_SECRET}"}` }
   const right = await serve(worker())
   const here = await examined(right.origin, { env })
-  expect(here.findings[SIGNED]?.evidence).toContain('what was given here as CallbackSecret is the ServerSecret')
+  expect(here.results[SIGNED]?.evidence).toContain('what was given here as CallbackSecret is the ServerSecret')
   const mixed = await serve(worker(SERVER_SECRET))
   const both = await examined(mixed.origin, { env })
-  expect(both.findings[SIGNED]).toMatchObject({
+  expect(both.results[SIGNED]).toMatchObject({
     verdict: 'wrong',
     evidence: 'The Worker takes it, but what was given as CallbackSecret is the ServerSecret.',
   })
@@ -384,9 +398,9 @@ test('sees that the ServerSecret was given as CallbackSecret, whether or not the
 
 test('says so when no secret fits', async () => {
   const { origin } = await serve(worker('quite another secret'))
-  const { findings } = await examined(origin)
-  expect(findings[SIGNED]?.evidence).toContain('401 bad_signature: the Worker knows neither')
-  expect(findings[SIGNED]?.remedy).toContain('ZEGO_SERVER_SECRET')
+  const { results } = await examined(origin)
+  expect(results[SIGNED]?.evidence).toContain('401 bad_signature: the Worker has another secret')
+  expect(results[SIGNED]?.remedy).toContain('ZEGO_SERVER_SECRET')
 })
 
 test('tells an app that is another one', async () => {
@@ -396,12 +410,12 @@ test('tells an app that is another one', async () => {
   )
   const { origin } = await serve(only77)
   const unnamed = await examined(origin)
-  expect(unnamed.findings[SIGNED]?.command).toBe(`npm run doctor -- ${origin}/zego/callback --appid <AppID>`)
+  expect(unnamed.results[SIGNED]?.command).toBe(`npm run doctor -- ${origin}/zego/callback --appid <AppID>`)
   const named = await examined(origin, { appid: '12' })
-  expect(named.findings[SIGNED]?.evidence).toContain('not for the app 12.')
+  expect(named.results[SIGNED]?.evidence).toContain('not for the app 12.')
   const two = { ZEGO_CALLBACK_SECRET: `{"12":"${SECRET}","77":"another"}` }
   const mixed = await examined(origin, { env: two })
-  expect(mixed.findings[SIGNED]?.evidence).toContain('not for the app 12. It has it for the app 77.')
+  expect(mixed.results[SIGNED]?.evidence).toContain('not for the app 12. It has it for the app 77.')
 })
 
 test('reads what was refused lately, and does not mistake its own tests for it', async () => {
@@ -411,11 +425,11 @@ test('reads what was refused lately, and does not mistake its own tests for it',
     last_refusals: { bad_signature: minutesAgo(3), signature_reused: minutesAgo(1), stale: minutesAgo(3000) },
   }
   const { origin } = await serve(worker(SECRET, ({ path }) => (path === '/v1/status' ? json(200, state) : undefined)))
-  const { findings } = await examined(origin, { env: { API_TOKEN } })
-  expect(findings['So far']).toMatchObject({
+  const { results } = await examined(origin, { env: { API_TOKEN } })
+  expect(results['So far']).toMatchObject({
     verdict: 'note',
     evidence:
-      'The API token opens it. The last callback came 5 min ago. Refused: bad_signature (a secret that the Worker does not have) 3 min ago.',
+      'The API token is right. The last callback came 5 min ago. Refused: bad_signature (a secret that the Worker does not have) 3 min ago.',
   })
 })
 
@@ -429,12 +443,12 @@ test.each<[string, string, Answerer]>([
     })(),
   ],
   [
-    'Encoded otherwise',
+    'Other encodings',
     'encoded as form, was taken for another one',
     onPost((body) => (body.startsWith('appid=') ? kept('unsupported_event:2') : undefined)),
   ],
   [
-    'Encoded otherwise',
+    'Other encodings',
     'a timestamp in milliseconds was answered 401 invalid_timestamp',
     onPost((body) => (/"timestamp":"\d{13}"/.test(body) ? problem(401, 'invalid_timestamp') : undefined)),
   ],
@@ -450,17 +464,17 @@ test.each<[string, string, Answerer]>([
   ],
 ])('%s: %s', async (title, words, change) => {
   const { origin } = await serve(worker(SECRET, change))
-  const { findings, isWell } = await examined(origin)
-  expect(findings[title]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining(words) })
+  const { results, isWell } = await examined(origin)
+  expect(results[title]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining(words) })
   expect(isWell).toBe(false)
 })
 
 test('says what stays where it cannot be deleted', async () => {
   const { origin } = await serve(worker())
-  const { findings, isWell, task_id } = await examined(origin)
+  const { results, isWell, task_id } = await examined(origin)
   expect(isWell).toBe(true)
-  for (const title of ['So far', 'Read back']) expect(findings[title]?.evidence).toContain('API_TOKEN is not given')
-  expect(findings['Cleared away']).toEqual({
+  for (const title of ['So far', 'Read back']) expect(results[title]?.evidence).toContain('API_TOKEN is not given')
+  expect(results['Clean-up']).toEqual({
     verdict: 'skipped',
     evidence: `Without an API token these stay in the quarantine, for 30 days: ${ID}, one as signature_reused. Task: ${task_id}`,
   })
@@ -477,10 +491,10 @@ test('clears away what it left when it is told to stop', async () => {
       }),
     ),
   )
-  const { findings } = await examined(origin, { env: { API_TOKEN } }, stop.signal)
-  expect(findings[SIGNED]?.verdict).toBe('well')
-  expect(findings['Repeated']?.evidence).toBe('Not looked at.')
-  expect(findings['Cleared away']).toEqual({
+  const { results } = await examined(origin, { env: { API_TOKEN } }, stop.signal)
+  expect(results[SIGNED]?.verdict).toBe('well')
+  expect(results['Repeated']?.evidence).toBe('Not checked.')
+  expect(results['Clean-up']).toEqual({
     verdict: 'well',
     evidence: 'What was left in the quarantine is deleted: 1.',
   })
@@ -489,8 +503,8 @@ test('clears away what it left when it is told to stop', async () => {
 
 test('publishes nothing that it could not delete', async () => {
   const { origin, requests } = await serve(worker())
-  const { findings } = await examined(origin, { publish: true })
-  expect(findings['Published']).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining('Not sent') })
+  const { results } = await examined(origin, { publish: true })
+  expect(results['Published']).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining('Not sent') })
   expect(requests.filter(({ body }) => body.includes('"event":"snapshot"'))).toEqual([])
 })
 
@@ -503,8 +517,8 @@ test('says so when what it published cannot be deleted', async () => {
     return method === 'GET' ? json(200, { status: 'completed' }) : problem(503, 'storage_unavailable')
   }
   const { origin } = await serve(worker(SECRET, change))
-  const { findings } = await examined(origin, { env: { API_TOKEN }, publish: true })
-  expect(findings['Published']).toMatchObject({
+  const { results } = await examined(origin, { env: { API_TOKEN }, publish: true })
+  expect(results['Published']).toMatchObject({
     verdict: 'wrong',
     evidence: expect.stringContaining('could not be deleted: 503 storage_unavailable'),
   })
@@ -521,8 +535,8 @@ test.each([
     return path.startsWith('/v1/snapshots/') && method === 'GET' ? json(200, { status: 'completed' }) : undefined
   }
   const { origin, requests } = await serve(worker(SECRET, change))
-  const { findings, task_id } = await examined(origin, { env: { API_TOKEN }, publish: true })
-  expect(findings['Published']).toMatchObject({ verdict, evidence: expect.stringContaining(words) })
+  const { results, task_id } = await examined(origin, { env: { API_TOKEN }, publish: true })
+  expect(results['Published']).toMatchObject({ verdict, evidence: expect.stringContaining(words) })
   expect(requests.filter(({ method }) => method === 'DELETE').map(({ path }) => path)).toContain(
     `/v1/snapshots/${task_id}`,
   )

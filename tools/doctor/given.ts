@@ -1,65 +1,153 @@
-/** The secrets that the user gives: from the environment, from `npm start`'s .dev.vars, or typed. */
+/** What the user gives: the URL on the command line, and secrets in the environment, in .dev.vars, or typed. */
+import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
 import type { Secrets } from '../../src/callback/signature.ts'
+import { command } from '../command.ts'
 import { type Env, isFault, readSettings, type SettingFault } from '../../src/settings.ts'
+
+/** One line for the user. It never holds a value, because the value may be a secret. */
+export class GivenError extends Error {}
+
+export type CommandLine = { url: string; appid?: string | undefined; publish?: boolean }
+
+const SUMMARY = `Says why callbacks do not arrive or do not verify.
+
+URL is the Worker's, or the callback URL that ZEGOCLOUD has. The test callbacks are of the event zego_snapshots_test:
+no consumer sees them, and they are deleted afterwards. The secrets come from the environment, or you are asked:
+
+  ZEGO_CALLBACK_SECRET  the CallbackSecret of the ZEGOCLOUD console (Project Configuration)
+  API_TOKEN             to read back and to delete what was sent; may be left out
+  CALLBACK_PATH_TOKEN   where the Worker wants it, and the URL does not end with it
+  ZEGO_SERVER_SECRET    only to tell whether the Worker has it instead of the CallbackSecret
+
+For the Worker of \`npm start\` they come from .dev.vars. It ends with 0 when all is well, with 1 when something is
+wrong, with 2 when the command line is wrong.`
+
+const NO_SECRETS =
+  "a secret does not belong on the command line, where the shell's history and other users see it: set ZEGO_CALLBACK_SECRET, API_TOKEN, CALLBACK_PATH_TOKEN or ZEGO_SERVER_SECRET in the environment, or leave them out and be asked"
+
+/** In place of commander's own words, which repeat what was typed: it may be a secret. */
+const COMPLAINTS: Record<string, string> = {
+  'commander.missingArgument': 'which URL? For example: npm run doctor -- https://<your host>',
+  'commander.excessArguments': 'there is more than one URL; see --help. A secret does not belong there',
+  'commander.unknownOption': 'there is no such option; see --help',
+}
+
+export function readCommandLine(args: string[]): CommandLine {
+  if (args.some(isSecret)) throw new GivenError(NO_SECRETS)
+  const program = command('doctor', SUMMARY)
+    .usage('-- URL [options]')
+    .argument('<url>')
+    .option('--appid <appid>', 'the app, where ZEGO_CALLBACK_SECRET is a JSON object by appid')
+    .option('--publish', 'send a real snapshot as well; CONSUMERS OF THE QUEUE WILL SEE ITS EVENT', false)
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride(({ exitCode, code, message }) => {
+      if (exitCode === 0) process.exit()
+      throw new GivenError(COMPLAINTS[code] ?? message)
+    })
+    .parse(args, { from: 'user' })
+  return { url: program.processedArgs[0], ...program.opts() }
+}
+
+const isSecret = (arg: string) =>
+  /^--?[\w-]*(?:secret|token|password|key)/i.test(arg) || /^[A-Z_]*(?:SECRET|TOKEN)=/.test(arg)
+
+const PATH = '/zego/callback'
+
+export type Target = ReturnType<typeof targetOf>
+
+/** @param pathToken is added to a URL that has none */
+export function targetOf(given: string, pathToken?: string) {
+  const url = urlOf(given)
+  const token = tokenIn(url) ?? (pathToken === undefined ? undefined : encodeURIComponent(pathToken))
+  return {
+    callbackUrl: `${url.origin}${PATH}${token === undefined ? '' : `/${token}`}${url.search}`,
+    origin: url.origin,
+    host: url.host,
+    pathToken: token === undefined ? undefined : decoded(token),
+    /** The Worker of `npm start`. */
+    isLocal: ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname),
+    /** As it may be printed: without its token and query. */
+    shown: `${url.origin}${PATH}${token === undefined ? '' : '/…'}`,
+  }
+}
+
+function urlOf(given: string): URL {
+  if (!/^https?:\/\//i.test(given) || !URL.canParse(given)) {
+    throw new GivenError('the URL must begin with https:// (or http:// on this machine)')
+  }
+  const url = new URL(given)
+  if (url.username || url.password) throw new GivenError('the URL must not hold a user name or a password')
+  return url
+}
+
+function tokenIn({ pathname }: URL): string | undefined {
+  if (pathname === '/') return undefined
+  if (pathname === PATH || pathname.startsWith(`${PATH}/`)) {
+    return pathname.slice(PATH.length + 1).replace(/\/$/, '') || undefined
+  }
+  throw new GivenError(
+    `callbacks are taken at ${PATH} and below it, and this URL has another path. If ZEGOCLOUD has this URL, give it the right one`,
+  )
+}
+
+function decoded(token: string): string {
+  try {
+    return decodeURIComponent(token)
+  } catch {
+    return token
+  }
+}
 
 const NAMES = ['ZEGO_CALLBACK_SECRET', 'API_TOKEN', 'CALLBACK_PATH_TOKEN', 'ZEGO_SERVER_SECRET'] as const
 type Name = (typeof NAMES)[number]
-
 type Values = Readonly<Record<string, string | undefined>>
 
-/** One line for whoever gave them. Never holds a value. */
-export class GivenError extends Error {}
-
-export type Given = {
-  secrets: Secrets
-  serverSecrets: Secrets
-  apiToken: string | undefined
-  pathToken: string | undefined
-  /** Where each came from, for people. */
-  origins: string[]
-}
-
-const HOW_TO_GIVE = '; set it in the environment, or run this in a terminal and be asked'
-
-const QUESTIONS: Partial<Record<Name, string>> = {
-  ZEGO_CALLBACK_SECRET: 'CallbackSecret (not shown): ',
-  API_TOKEN: 'API token (not shown; Enter: leave it out): ',
-}
+export type Ask = (question: string) => Promise<string>
 
 export type Sources = {
   env: Values
   /** Of the Worker of `npm start`; empty for any other. */
   devVars: Values
   /** `undefined` where nobody can be asked. */
-  ask: ((question: string) => Promise<string>) | undefined
+  ask: Ask | undefined
+}
+
+export type Given = Awaited<ReturnType<typeof gather>>
+
+/** The other two matter only to some Workers, and are asked for when they do. */
+const QUESTIONS: Partial<Record<Name, string>> = {
+  ZEGO_CALLBACK_SECRET: 'CallbackSecret (not shown): ',
+  API_TOKEN: 'API token (not shown; Enter: leave it out): ',
 }
 
 /** Read as the Worker reads them: a text, a JSON array, or a JSON object by appid. */
-export async function gather({ env, devVars, ask }: Sources): Promise<Given> {
+export async function gather(sources: Sources) {
   const values: Partial<Record<Name, string>> = {}
-  const origins: string[] = []
+  const origins: string[] = [] // for people
   for (const name of NAMES) {
-    const [value, origin] = await find(name)
-    if (value === undefined) continue
+    const [value, origin] = await find(name, sources)
+    if (!value?.trim()) continue
     values[name] = value
     origins.push(`${name} ${origin}`)
   }
   const { secrets, apiTokens, pathTokens } = readSettings(values as Env)
+  const advice =
+    values.ZEGO_CALLBACK_SECRET === undefined ? '; set it in the environment, or run this in a terminal' : ''
   return {
-    secrets: readable(secrets, values.ZEGO_CALLBACK_SECRET === undefined ? HOW_TO_GIVE : ''),
+    secrets: readable(secrets, advice),
     serverSecrets: serverSecretsOf(values.ZEGO_SERVER_SECRET),
     apiToken: values.API_TOKEN === undefined ? undefined : readable(apiTokens)[0],
     pathToken: readable(pathTokens)[0],
     origins,
   }
+}
 
-  async function find(name: Name): Promise<[string | undefined, string]> {
-    if (env[name]?.trim()) return [env[name], 'from the environment']
-    if (devVars[name]?.trim()) return [devVars[name], 'from .dev.vars']
-    const question = QUESTIONS[name]
-    const typed = question === undefined ? undefined : await ask?.(question)
-    return [typed?.trim() ? typed : undefined, 'as typed']
-  }
+async function find(name: Name, { env, devVars, ask }: Sources): Promise<[string | undefined, origin: string]> {
+  if (env[name]?.trim()) return [env[name], 'from the environment']
+  if (devVars[name]?.trim()) return [devVars[name], 'from .dev.vars']
+  const question = QUESTIONS[name]
+  return [question && (await ask?.(question)), 'as typed']
 }
 
 /** The Worker wants them by appid; here any form will do. */
@@ -74,12 +162,21 @@ function readable<Value>(setting: Value | SettingFault, advice = ''): Value {
   throw new GivenError(`${setting.setting} cannot be used: ${setting.why}${advice}`)
 }
 
-/** The app that is played: the one that was named, else the first that has a secret of its own. */
-export function appidOf({ secrets, serverSecrets }: Given, named: string | undefined): string {
-  return named ?? [...secrets.byApp.keys(), ...serverSecrets.byApp.keys()][0] ?? '12345'
-}
-
 /** Those that may sign for an app, the first one first. */
-export function secretsFor({ everyApp, byApp }: Secrets, appid: string): readonly string[] {
-  return [...everyApp, ...(byApp.get(appid) ?? [])]
+export const secretsFor = ({ everyApp, byApp }: Secrets, appid: string): readonly string[] => [
+  ...everyApp,
+  ...(byApp.get(appid) ?? []),
+]
+
+/** The question is shown, and nothing of what is typed. Ctrl-C rejects with an `AbortError`. */
+export async function askHidden(question: string, input: NodeJS.ReadableStream, output: NodeJS.WritableStream) {
+  output.write(question)
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const prompt = createInterface({ input, output: nowhere, terminal: true })
+  try {
+    return await prompt.question('')
+  } finally {
+    prompt.close()
+    output.write('\n')
+  }
 }

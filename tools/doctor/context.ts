@@ -1,0 +1,162 @@
+/** What the checks share: the Worker and how to ask it, the secrets, and what the checks so far have learned and left. */
+import { randomBytes } from 'node:crypto'
+import { type Body, callbackFor, encode, stamp, type Callback, type Encoding } from '../zegocloud.ts'
+import { type CommandLine, gather, GivenError, secretsFor, serverSecretsOf, type Sources, targetOf } from './given.ts'
+import { explainSilence, Obstacle, obstacleIn, type Reply } from './obstacle.ts'
+
+/** No snapshot: it is acknowledged and quarantined, and no consumer ever sees it. */
+const EVENT = 'zego_snapshots_test'
+
+/** A host that does not exist, because nobody should fetch these. Their query changes when it is decoded once too often. */
+const PICTURES_AT = 'https://pictures.invalid'
+
+/** In milliseconds: for one answer, and for what the Worker does after it, such as publishing. Both are generous. */
+const LIMITS = { timeoutMs: 20_000, patienceMs: 10_000 }
+
+export type Context = Awaited<ReturnType<typeof prepare>>
+
+/** From what was typed and given to what the checks need. `readDevVars` is called only for the Worker of `npm start`. */
+export async function prepare(
+  { url, appid: named, publish = false }: CommandLine,
+  { env, ask, readDevVars }: Omit<Sources, 'devVars'> & { readDevVars: () => Sources['devVars'] },
+  limits = LIMITS,
+) {
+  const { isLocal } = targetOf(url) // a mistake in it is told before anything is asked
+  const given = await gather({ env, devVars: isLocal ? readDevVars() : {}, ask })
+  const { secrets, serverSecrets } = given
+  const appid = named ?? [...secrets.byApp.keys(), ...serverSecrets.byApp.keys()][0] ?? '12345'
+  const [secret, ...otherSecrets] = secretsFor(secrets, appid)
+  if (secret === undefined) throw new GivenError(`ZEGO_CALLBACK_SECRET holds no secret for the app ${appid}`)
+  const task_id = `zego-snapshots-doctor-${randomBytes(8).toString('hex')}`
+  return {
+    ...limits,
+    target: targetOf(url, given.pathToken),
+    given,
+    publish,
+    ask,
+    appid,
+    isAppNamed: named !== undefined || secrets.byApp.size > 0,
+    secret,
+    otherSecrets,
+    /** What is sent, in one variant or another. Its task_id is in everything that is left of it. */
+    callback: callbackFor({ secret, appid, task_id, event: EVENT, pictures: 2, picturesAt: PICTURES_AT }),
+    /** How many seconds the Worker's clock is ahead of ours, as far as signing needs to know. */
+    ahead: 0,
+    /** The first that was taken, as it was sent, and its id in the quarantine. */
+    taken: undefined as { callback: Callback; id: string } | undefined,
+    /** Whether the API token opens /v1. */
+    canRead: false,
+    /** In the quarantine: known ids, and reasons for which something else was kept. */
+    left: { ids: new Set<string>(), reasons: new Set<string>() },
+  }
+}
+
+const SERVER_SECRET_QUESTION =
+  'The secret does not fit. Type the ServerSecret to see whether the Worker has it instead (not shown; Enter: leave it out): '
+
+/** The ServerSecrets of the app. The user is asked only where they matter. */
+export async function serverSecretsFor({ given, ask, appid }: Context): Promise<readonly string[]> {
+  const known = secretsFor(given.serverSecrets, appid)
+  return known.length > 0 ? known : secretsFor(serverSecretsOf(await ask?.(SERVER_SECRET_QUESTION)), appid)
+}
+
+type Question = { method?: string; body?: Body; apiToken?: string | undefined; moreMs?: number }
+
+/** One request as a stranger makes it. It throws an `Obstacle` where anything but the Worker answers. */
+export async function request({ target, timeoutMs }: Context, url: string, question: Question = {}): Promise<Reply> {
+  const { method = 'GET', body, apiToken, moreMs = 0 } = question
+  const contentType = body?.contentType ? { 'content-type': body.contentType } : {}
+  const authorization = apiToken === undefined ? {} : { authorization: `Bearer ${apiToken}` }
+  const signal = AbortSignal.timeout(timeoutMs + moreMs)
+  const headers = { ...contentType, ...authorization }
+  const init = { method, headers, signal, redirect: 'manual' as const, ...(body && { body: body.bytes }) }
+  const began = performance.now()
+  const reply = await fetchReply(url, init).catch((error: unknown) => {
+    throw new Obstacle(explainSilence(reasonOf(error), target.host, performance.now() - began))
+  })
+  const obstacle = obstacleIn(reply)
+  if (obstacle) throw obstacle
+  return reply
+}
+
+async function fetchReply(url: string, init: RequestInit): Promise<Reply> {
+  const [began, sentAt] = [performance.now(), Date.now()]
+  const response = await fetch(url, init)
+  const ahead = aheadOf(response.headers.get('date'), (sentAt + Date.now()) / 2)
+  const text = await response.text()
+  const { status, headers } = response
+  return { status, headers, text, json: parsed(text), ms: performance.now() - began, ahead }
+}
+
+/** The header has whole seconds, so half a second is added: on average that is the time. */
+function aheadOf(date: string | null, now: number): number | undefined {
+  const theirs = Date.parse(date ?? '')
+  return Number.isNaN(theirs) ? undefined : Math.round((theirs + 500 - now) / 1000)
+}
+
+/** `fetch` hides the reason behind "fetch failed", and several addresses behind one error. */
+function reasonOf(error: unknown): { code: string; message: string } {
+  if (!(error instanceof Error)) return { code: 'UNKNOWN', message: String(error) }
+  if (error.name === 'TimeoutError') return { code: 'TIMEOUT', message: error.message }
+  if (error instanceof AggregateError) return reasonOf(error.errors[0])
+  if (error.cause instanceof Error) return reasonOf(error.cause)
+  return { code: 'code' in error ? String(error.code) : error.name, message: error.message }
+}
+
+function parsed(text: string): Reply['json'] {
+  try {
+    return membersOf(JSON.parse(text))
+  } catch {
+    return {}
+  }
+}
+
+export const membersOf = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? { ...value } : {}
+
+export function textIn(members: Reply['json'], name: string): string | undefined {
+  const value = members[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** The `code` of our Worker's problems, the `status` of its other answers. */
+export const wordOf = ({ json }: Reply) => textIn(json, 'code') ?? textIn(json, 'status')
+
+/** A request to /v1. */
+export const read = (context: Context, path: string, method = 'GET', moreMs = 0) =>
+  request(context, `${context.target.origin}${path}`, { method, moreMs, apiToken: context.given.apiToken })
+
+/** A fresh signature by the Worker's clock. */
+export const stampFor = ({ ahead, secret }: Context) => stamp(secret, Math.floor(Date.now() / 1000) + ahead)
+
+/** These are kept after the answer, which does not say under which id. */
+const KEPT_REFUSALS = ['unknown_app', 'invalid_timestamp', 'stale', 'signature_reused']
+
+/** Sends a callback, and notes what it leaves. */
+export async function send(context: Context, callback: Callback, encoding: Encoding = 'json'): Promise<Reply> {
+  const { target, left } = context
+  const reply = await request(context, target.callbackUrl, { method: 'POST', body: encode(callback, encoding) })
+  const word = wordOf(reply) ?? ''
+  const id = idOf(reply)
+  if (id !== undefined) left.ids.add(id)
+  if (KEPT_REFUSALS.includes(word)) left.reasons.add(word)
+  if (word === 'accepted') left.reasons.add('unsupported_event')
+  return reply
+}
+
+/** The id under which a test callback was quarantined; `undefined` if anything else became of it. */
+export const idOf = (reply: Reply): string | undefined =>
+  reply.status === 202 && wordOf(reply) === 'quarantined' ? textIn(reply.json, 'id') : undefined
+
+const LONGEST_QUOTE = 300
+const SHORTEST_SECRET = 8
+
+/** An answer as a short sentence: its status, code and detail. It never shows a secret that we know. */
+export function quote(reply: Reply, { secret, otherSecrets, target, given }: Context): string {
+  const detail = textIn(reply.json, 'detail')
+  const text = `${`${reply.status} ${wordOf(reply) ?? ''}`.trim()}${detail === undefined ? '.' : `: ${detail}`}`
+  return [secret, ...otherSecrets, target.pathToken, given.apiToken]
+    .filter((known) => known !== undefined && known.length >= SHORTEST_SECRET)
+    .reduce<string>((shown, known) => shown.replaceAll(known ?? '', '…'), text)
+    .slice(0, LONGEST_QUOTE)
+}

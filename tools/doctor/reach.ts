@@ -1,0 +1,124 @@
+/** Whether requests reach the Worker, how it says it is, and what came so far. */
+import { type Context, membersOf, quote, read, request, textIn, wordOf } from './context.ts'
+import { targetOf } from './given.ts'
+import { obstacleOf, type Reply } from './obstacle.ts'
+import { note, put, type Result, skipped, TAIL, well, wrong } from './result.ts'
+
+/** A GET: it stores nothing, and the Worker answers it 405 where it takes a POST. */
+export async function checkUrl(context: Context): Promise<Result> {
+  const reply = await request(context, context.target.callbackUrl)
+  if (reply.status === 404 && wordOf(reply) === 'not_found') {
+    return (await askForToken(context)) ? checkUrl(context) : wrongPathToken(context)
+  }
+  if (isReceiver(reply)) return reached(context, reply)
+  const evidence = `Something answers there, and it is not this Worker: ${quote(reply, context)}`
+  return wrong(evidence, '`npx wrangler deploy` prints the right URL.')
+}
+
+const isReceiver = (reply: Reply) => reply.status === 405 && wordOf(reply) === 'method_not_allowed'
+
+/** Whether the URL has a path token now and had none before. */
+async function askForToken(context: Context): Promise<boolean> {
+  const { target, ask } = context
+  if (target.pathToken !== undefined) return false
+  const typed = (await ask?.('The Worker wants a path token (not shown; Enter: leave it out): '))?.trim()
+  if (typed) context.target = targetOf(target.callbackUrl, typed)
+  return Boolean(typed)
+}
+
+function wrongPathToken({ target }: Context): Result {
+  if (target.pathToken === undefined) {
+    const remedy =
+      'Run this with the whole URL, or with CALLBACK_PATH_TOKEN in the environment. If ZEGOCLOUD has the short URL, give it the long one: /zego/callback/<token>.'
+    return wrong('404 not_found: the Worker wants a path token, and the URL has none.', remedy)
+  }
+  const remedy = 'If ZEGOCLOUD has this one, set it (several at a time: a JSON array). Otherwise use the right one:'
+  return wrong("404 not_found: the path token is not the Worker's.", remedy, put('CALLBACK_PATH_TOKEN'))
+}
+
+async function reached(context: Context, { ms }: Reply): Promise<Result> {
+  const { isLocal, origin, pathToken } = context.target
+  const answered = `The Worker answers, in ${Math.round(ms)} ms.`
+  if (!isLocal && origin.startsWith('http:')) {
+    const evidence = `${answered} Over http:// anybody on the way can read the path token and the callbacks.`
+    return note(evidence, 'Give ZEGOCLOUD the URL with https://.')
+  }
+  if (pathToken === undefined) return well(`${answered} It wants no path token.`)
+  const withoutToken = await request(context, `${origin}/zego/callback`).catch(obstacleOf)
+  if (withoutToken.status !== 405) return well(`${answered} The path token is right.`)
+  const evidence = `${answered} The URL has a path token that the Worker does not want.`
+  return note(evidence, 'Once callbacks come with it, make the Worker want it:', put('CALLBACK_PATH_TOKEN'))
+}
+
+const PARTS: Record<string, string> = {
+  settings: 'a setting cannot be read',
+  d1: 'D1 does not answer',
+  publishing: 'an event has waited for over 15 minutes',
+  kv: 'KV is late',
+  aside: 'callbacks wait for D1',
+}
+
+export async function checkHealth(context: Context): Promise<Result> {
+  const reply = await request(context, `${context.target.origin}/healthz`)
+  const parts = partsOf(reply)
+  if (reply.status === 200 && wordOf(reply) === 'ok') return well('The Worker is well.')
+  if (reply.status === 200 && wordOf(reply) === 'degraded') return note(`It recovers by itself: ${parts}.`)
+  if (wordOf(reply) !== 'unhealthy') return wrong(`This is not an answer of this Worker: ${quote(reply, context)}`)
+  return wrong(`Someone should look: ${parts}.`, "The dashboard's health page says more, and the log:", TAIL)
+}
+
+function partsOf({ json }: Reply): string {
+  const parts: unknown[] = Array.isArray(json['parts']) ? json['parts'] : []
+  return parts.map((part) => `${PARTS[String(part)] ?? 'something'} (${String(part)})`).join(', ')
+}
+
+export const NO_TOKEN = skipped('API_TOKEN is not given, so nothing can be read.')
+
+/** Before anything is sent, so that it is about others. */
+export async function checkHistory(context: Context): Promise<Result> {
+  if (context.given.apiToken === undefined) return NO_TOKEN
+  const reply = await read(context, '/v1/status')
+  if (wordOf(reply) === 'unauthorized') {
+    const remedy = 'Give the one that the Worker has, or set another. Callbacks are taken without it.'
+    return wrong('401 unauthorized: the Worker has another API_TOKEN.', remedy, put('API_TOKEN'))
+  }
+  if (wordOf(reply) === 'not_configured') {
+    return note(quote(reply, context), 'To read over HTTP, and for the dashboard:', put('API_TOKEN'))
+  }
+  if (reply.status !== 200) return wrong(`/v1/status was answered ${quote(reply, context)}`)
+  context.canRead = true
+  return history(reply, Date.now() + (reply.ahead ?? 0) * 1000)
+}
+
+const DAY_MS = 86_400_000
+
+/** What each refusal of the last day means. A reused signature is not here: it is refused as it should be. */
+const REFUSALS: Record<string, string> = {
+  bad_signature: 'a secret that the Worker does not have',
+  unknown_app: 'an app that the Worker does not have',
+  not_found: 'another path, or another path token',
+  stale: 'a wrong clock, or a repeat',
+  invalid_timestamp: 'something that is no timestamp',
+  undecodable: 'no callback',
+  body_too_large: 'too many screenshots a task',
+  not_configured: 'no usable setting',
+  storage_unavailable: 'no store',
+}
+
+function history({ json }: Reply, now: number): Result {
+  const last = textIn(membersOf(json['last_callback']), 'received_at')
+  const came = last === undefined ? 'No callback has come yet.' : `The last callback came ${ago(last, now)}.`
+  const refusals = Object.entries(membersOf(json['last_refusals']))
+    .filter(([code, at]) => REFUSALS[code] !== undefined && now - Date.parse(String(at)) < DAY_MS)
+    .map(([code, at]) => `${code} (${REFUSALS[code]}) ${ago(String(at), now)}`)
+  if (refusals.length === 0) return well(`The API token is right. ${came}`)
+  const remedy = 'Unless an earlier run of this caused it, it was perhaps ZEGOCLOUD: the checks below say why.'
+  return note(`The API token is right. ${came} Refused: ${refusals.join(', ')}.`, remedy)
+}
+
+function ago(at: string, now: number): string {
+  const minutes = Math.round((now - Date.parse(at)) / 60_000)
+  if (minutes < 1) return 'less than a minute ago'
+  if (minutes < 120) return `${minutes} min ago`
+  return minutes < 2880 ? `${Math.round(minutes / 60)} h ago` : `${Math.round(minutes / 1440)} days ago`
+}
