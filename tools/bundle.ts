@@ -14,16 +14,19 @@ const wrangler = createRequire(import.meta.url)
 
 export type Module = { type: 'ESModule' | 'Text'; path: string; contents: string }
 
+/** Wrangler names a text after its hash: a browser's script is one, too. */
+const BROUGHT_IN = /^[0-9a-f]{40}-/
+
 /** @param entry its path in this project */
 export async function bundle(entry: string): Promise<Module[]> {
   const directory = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
   try {
     await build(entry, directory)
     const modules = readdirSync(directory)
-      .filter((file) => /\.(?:js|json|sql)$/.test(file))
+      .filter((file) => /\.(?:js|json|sql|css)$/.test(file))
       .map((file): Module => {
         const contents = readFileSync(join(directory, file), 'utf8')
-        return { type: file.endsWith('.js') ? 'ESModule' : 'Text', path: file, contents }
+        return { type: BROUGHT_IN.test(file) ? 'Text' : 'ESModule', path: file, contents }
       })
     return modules.toSorted((a, b) => a.type.localeCompare(b.type))
   } finally {

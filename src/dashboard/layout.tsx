@@ -1,6 +1,6 @@
 /** The page around every page. */
 import type { Child } from 'hono/jsx'
-import { assetPaths } from './assets.ts'
+import { assetPath } from './assets.ts'
 import type { Badge } from './badge.ts'
 import { ago } from './words.ts'
 
@@ -14,7 +14,6 @@ const PLACES: Record<Place, string> = { Gallery: '/', Quarantine: '/quarantine',
 type Page = { title: string; children?: Child; top?: Top; place?: Place; head?: Child }
 
 export function Page({ title, children, top, place, head }: Page) {
-  const { style, script, icon } = assetPaths()
   return (
     <html lang="en">
       <head>
@@ -24,9 +23,9 @@ export function Page({ title, children, top, place, head }: Page) {
         <meta name="robots" content="noindex" />
         <meta name="color-scheme" content="light dark" />
         {head}
-        <link rel="icon" type="image/svg+xml" href={icon} />
-        <link rel="stylesheet" href={style} />
-        <script src={script} defer></script>
+        <link rel="icon" type="image/svg+xml" href={assetPath('svg')} />
+        <link rel="stylesheet" href={assetPath('css')} />
+        <script src={assetPath('js')} defer></script>
       </head>
       <body>
         <div class="bar">

@@ -1,7 +1,7 @@
-/** What the pages do better with JavaScript; each of them works without. */
-export const SCRIPT = String.raw`'use strict'
+// What the pages do better with JavaScript; each of them works without.
 const all = (selector) => [...document.querySelectorAll(selector)]
-const make = (name, text, properties) => Object.assign(document.createElement(name), { textContent: text ?? '' }, properties)
+const make = (name, text, properties) =>
+  Object.assign(document.createElement(name), { textContent: text ?? '' }, properties)
 
 // A picture that cannot be loaded says so, in the place that it had.
 const give = (image) => {
@@ -94,4 +94,3 @@ for (const link of all('[data-newer-than]')) {
   }
   setInterval(() => look().catch(() => {}), 15000)
 }
-`
