@@ -1,8 +1,7 @@
 /** What can be done. Each ends in a page that says so. */
 import { Hono } from 'hono/tiny'
 import { publish } from '../publish/publish.ts'
-import { partOf } from '../http/path.ts'
-import { requestId } from '../http/storage.ts'
+import { partOf, requestId } from '../http/request.ts'
 import { log } from '../log.ts'
 import { retry } from '../retry.ts'
 import { isFault, retentionDaysOf } from '../settings.ts'

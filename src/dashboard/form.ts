@@ -1,5 +1,5 @@
 /** A form as a browser posts it. */
-import { readBody } from '../http/body.ts'
+import { readBody } from '../http/request.ts'
 
 const FORM_LIMIT_BYTES = 65_536
 

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
 import type { SnapshotRecord } from '../event.ts'
-import { partOf } from '../http/path.ts'
+import { partOf } from '../http/request.ts'
 import { log, messageOf } from '../log.ts'
 import { faultsOf, isFault, type Settings } from '../settings.ts'
 import { countNewer, findTask, MOST_NEW, type Turn, pageOf } from '../store/gallery.ts'

@@ -8,11 +8,9 @@ import { type Env, isFault, readSettings, retentionDaysOf, type SettingFault, ty
 import { onDatabase } from '../store/database.ts'
 import { keep } from '../store/quarantine.ts'
 import { answer } from './answer.ts'
-import { readBody } from './body.ts'
 import { noteRefused, noteTaken } from './note.ts'
-import { decodePath } from './path.ts'
 import { notFound, problem } from './problem.ts'
-import { isToken } from './token.ts'
+import { decodePath, isToken, readBody } from './request.ts'
 
 /** Publishing, or a line of the log, in the same moment as the answer would slow the answer down. */
 const AFTER_ANSWER_MS = 5
@@ -23,7 +21,7 @@ callback.all('/zego/callback/*', async (c) => {
   const settings = readSettings(c.env)
   if (!(await isOurPath(c.req.url, settings.pathTokens))) {
     if (c.req.method === 'POST') c.executionCtx.waitUntil(noteRefused(c.env.DB, 'not_found', Date.now()))
-    return notFound('No callback is received here. Check the path token in the URL that ZEGOCLOUD was given.')
+    throw notFound('No callback is received here. Check the path token in the URL that ZEGOCLOUD was given.')
   }
   if (c.req.method !== 'POST') return methodNotAllowed()
   const received = await take(c.req.raw, settings, c.env)

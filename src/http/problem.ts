@@ -1,4 +1,6 @@
 /** Refusals as RFC 9457 problems: a code for programs, and words that say what to do. */
+import { answerOf } from '../callback/refusal.ts'
+import type { SettingFault } from '../settings.ts'
 
 export type Problem = {
   code: string
@@ -10,6 +12,16 @@ export type Problem = {
   more?: Record<string, unknown>
 }
 
+/** Thrown by whatever finds the problem; the app's `onError` answers it. */
+export class ProblemError extends Error {
+  readonly problem: Problem
+
+  constructor(given: Problem) {
+    super(given.detail)
+    this.problem = given
+  }
+}
+
 export function problem({ code, status, title, detail, headers, more }: Problem): Response {
   return Response.json(
     { type: `urn:zego-snapshots:problem:${code}`, title, status, detail, code, ...more },
@@ -17,6 +29,33 @@ export function problem({ code, status, title, detail, headers, more }: Problem)
   )
 }
 
-export function notFound(detail: string): Response {
-  return problem({ code: 'not_found', status: 404, title: 'Not found', detail })
+export function notFound(detail: string): ProblemError {
+  return new ProblemError({ code: 'not_found', status: 404, title: 'Not found', detail })
+}
+
+export function methodNotAllowed(method: string, allowed: readonly string[]): ProblemError {
+  const allow = allowed.join(', ')
+  return new ProblemError({
+    code: 'method_not_allowed',
+    status: 405,
+    title: 'The path does not take this method',
+    detail: `${method} leads nowhere here: use ${allow}.`,
+    headers: { allow },
+  })
+}
+
+export function notConfigured(fault: SettingFault): ProblemError {
+  const code = 'not_configured'
+  return new ProblemError({ code, ...answerOf({ code, ...fault }) })
+}
+
+export function unavailable(detail: string): ProblemError {
+  const headers = { 'retry-after': '2' }
+  return new ProblemError({
+    code: 'storage_unavailable',
+    status: 503,
+    title: 'The store does not answer',
+    detail,
+    headers,
+  })
 }

@@ -1,10 +1,9 @@
-/** `/v1/quarantine`: what was kept aside, for whoever has the API token. */
+/** `/v1/quarantine`: callbacks that were not stored, for whoever has the API token. */
 import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
 import { publish } from '../publish/publish.ts'
-import { log } from '../log.ts'
 import { retry } from '../retry.ts'
-import { type Env, readSettings, retentionDaysOf } from '../settings.ts'
+import { retentionDaysOf } from '../settings.ts'
 import {
   findEntry,
   type ListedEntry,
@@ -14,10 +13,10 @@ import {
   removeEntry,
 } from '../store/quarantine.ts'
 import { answer } from './answer.ts'
-import { partOf } from './path.ts'
-import { notFound } from './problem.ts'
+import { type Api, report } from './api.ts'
+import { notFound, type ProblemError } from './problem.ts'
 import { cursor, DEFAULT_LIMIT, flag, noQuery, paging, queryOf, readQuery } from './query.ts'
-import { json, orUnavailable, requestId } from './storage.ts'
+import { partOf } from './request.ts'
 
 export const quarantineQuery = queryOf(() => ({
   ...paging(),
@@ -26,57 +25,44 @@ export const quarantineQuery = queryOf(() => ({
 }))
 export const retryQuery = queryOf(() => ({ replace: z.optional(flag()) }))
 
-export const quarantine = new Hono<{ Bindings: Env }>()
+export const quarantine = new Hono<Api>()
 
 quarantine.get('/v1/quarantine', async (c) => {
-  const query = readQuery(c.req.url, quarantineQuery)
-  if (query instanceof Response) return query
-  const { reason, limit = DEFAULT_LIMIT } = query
+  const { reason, limit = DEFAULT_LIMIT, ...query } = readQuery(c.req.url, quarantineQuery)
   const [since, until] = [query.since, query.until].map((at) => (at === undefined ? undefined : Date.parse(at)))
-  return orUnavailable('list the quarantine', async () => {
-    const { items, next } = await listEntries(c.env.DB, { reason, since, until, limit, after: placeOf(query.cursor) })
-    const next_cursor = next === undefined ? null : `q${next.received_at}-${next.rowid}`
-    return json(JSON.stringify({ items: items.map(shown), next_cursor }))
-  })
+  const { items, next } = await listEntries(c.env.DB, { reason, since, until, limit, after: placeOf(query.cursor) })
+  const next_cursor = next === undefined ? null : `q${next.received_at}-${next.rowid}`
+  return c.json({ items: items.map(shown), next_cursor })
 })
 
 quarantine.get('/v1/quarantine/:id', async (c) => {
-  const query = readQuery(c.req.url, noQuery)
-  if (query instanceof Response) return query
-  return orUnavailable('show a kept callback', async () => {
-    const kept = await findEntry(c.env.DB, partOf(c.req.url, 3))
-    return kept === undefined ? unknown() : json(JSON.stringify({ ...shown(kept), body: kept.body }))
-  })
+  readQuery(c.req.url, noQuery)
+  const entry = await findEntry(c.env.DB, partOf(c.req.url, 3))
+  if (entry === undefined) throw unknown()
+  return c.json({ ...shown(entry), body: entry.body })
 })
 
 quarantine.post('/v1/quarantine/:id/retry', async (c) => {
-  const query = readQuery(c.req.url, retryQuery)
-  if (query instanceof Response) return query
-  const { replace = false } = query
+  const { replace = false } = readQuery(c.req.url, retryQuery)
   const now = Date.now()
-  return orUnavailable('retry a kept callback', async () => {
-    const kept = await findEntry(c.env.DB, partOf(c.req.url, 3))
-    if (kept === undefined) return unknown()
-    const { received, forgetting } = await retry(kept, replace, c.env, now)
-    const { id, task_id } = kept
-    log('info', 'quarantine.retried', { id, task_id, replace, status: received.status, request_id: requestId(c) })
-    if (forgetting) c.executionCtx.waitUntil(forgetting)
-    if (received.status === 'stored') {
-      c.executionCtx.waitUntil(publish([received.publication], c.env, retentionDaysOf(readSettings(c.env)), now))
-    }
-    return answer(received)
-  })
+  const entry = await findEntry(c.env.DB, partOf(c.req.url, 3))
+  if (entry === undefined) throw unknown()
+  const { received, forgetting } = await retry(entry, replace, c.env, now)
+  const { id, task_id } = entry
+  report(c, 'quarantine.retried', { id, task_id, replace, status: received.status })
+  if (forgetting) c.executionCtx.waitUntil(forgetting)
+  if (received.status === 'stored') {
+    c.executionCtx.waitUntil(publish([received.publication], c.env, retentionDaysOf(c.get('settings')), now))
+  }
+  return answer(received)
 })
 
 quarantine.delete('/v1/quarantine/:id', async (c) => {
-  const query = readQuery(c.req.url, noQuery)
-  if (query instanceof Response) return query
+  readQuery(c.req.url, noQuery)
   const id = partOf(c.req.url, 3)
-  return orUnavailable('delete a kept callback', async () => {
-    await removeEntry(c.env.DB, id)
-    log('info', 'quarantine.deleted', { id, request_id: requestId(c) })
-    return new Response(null, { status: 204 })
-  })
+  await removeEntry(c.env.DB, id)
+  report(c, 'quarantine.deleted', { id })
+  return c.body(null, 204)
 })
 
 /** As readers get it: no signature, and the task_id where one is known. */
@@ -89,6 +75,6 @@ function placeOf(given: string | undefined): QuarantineCursor | undefined {
   return received_at === undefined || rowid === undefined ? undefined : { received_at, rowid }
 }
 
-function unknown(): Response {
+function unknown(): ProblemError {
   return notFound('There is nothing under this id in the quarantine. It may have been retried, deleted or purged.')
 }

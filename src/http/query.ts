@@ -1,6 +1,6 @@
-/** Query parameters, read by the schema that documents them: what it does not name, or names once, is refused. */
+/** Query parameters, read by the schema that documents them: what it does not name is refused, and so is a repetition. */
 import * as z from 'zod/mini'
-import { problem } from './problem.ts'
+import { ProblemError } from './problem.ts'
 
 /** A whole number in digits. */
 export const wholeNumber = (least: number, most: number) =>
@@ -48,24 +48,24 @@ export function queryOf<Shape extends z.core.$ZodShape>(shape: () => Shape): Que
 /** For routes without parameters. */
 export const noQuery = queryOf(() => ({}))
 
-/** The query, or the answer that names what is wrong with it. */
+/** The query; throws the problem that names what is wrong with it. */
 export function readQuery<Shape extends z.core.$ZodShape>(
   url: string,
   query: Query<Shape>,
-): z.output<z.ZodMiniObject<Shape>> | Response {
+): z.output<z.ZodMiniObject<Shape>> {
   const schema = query()
   const given = new URL(url).searchParams
   for (const name of given.keys()) {
-    if (!Object.hasOwn(schema.shape, name)) return invalid(name, `There is no parameter ${JSON.stringify(name)} here.`)
-    if (given.getAll(name).length > 1) return invalid(name, `${name} is given more than once.`)
+    if (!Object.hasOwn(schema.shape, name)) throw invalid(name, `There is no parameter ${JSON.stringify(name)} here.`)
+    if (given.getAll(name).length > 1) throw invalid(name, `${name} is given more than once.`)
   }
   const read = z.safeParse(schema, Object.fromEntries(given))
   if (read.success) return read.data
   const parameter = String(read.error.issues[0]?.path[0])
-  return invalid(parameter, `${parameter} cannot be used as it is given: /openapi.json says what it may be.`)
+  throw invalid(parameter, `${parameter} cannot be used as it is given: /openapi.json says what it may be.`)
 }
 
-function invalid(parameter: string, detail: string): Response {
+function invalid(parameter: string, detail: string): ProblemError {
   const title = 'A query parameter is wrong'
-  return problem({ code: 'invalid_request', status: 400, title, detail, more: { parameter } })
+  return new ProblemError({ code: 'invalid_request', status: 400, title, detail, more: { parameter } })
 }

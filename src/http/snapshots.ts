@@ -1,18 +1,19 @@
 /** `/v1/snapshots`: the results, for whoever has the API token. */
 import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
+import { sha256 } from '../callback/bytes.ts'
 import { withDeadline } from '../deadline.ts'
 import { forgetInKv, forgetInKvAgain } from '../publish/forget.ts'
 import { publish } from '../publish/publish.ts'
 import { log, messageOf } from '../log.ts'
-import { type Env, readSettings, retentionDaysOf } from '../settings.ts'
+import { type Env, retentionDaysOf } from '../settings.ts'
 import { findRecord, listRecords, scheduleRepublish, removeRecord, type Stored } from '../store/snapshots.ts'
-import { etagOf, isNamed } from './etag.ts'
-import { partOf } from './path.ts'
-import { notFound, problem } from './problem.ts'
+import { type Api, report } from './api.ts'
+import { notFound, ProblemError, unavailable } from './problem.ts'
 import { cursor, DEFAULT_LIMIT, noQuery, paging, queryOf, readQuery, wholeNumber } from './query.ts'
-import { json, orUnavailable, requestId, unavailable } from './storage.ts'
+import { partOf } from './request.ts'
 
+const JSON_TYPE = { 'content-type': 'application/json' }
 const KV_DEADLINE_MS = 2_000
 
 /** A task that has not finished is looked for again after so long: each look is one row, and 25 s take about 30 looks. */
@@ -27,82 +28,73 @@ export const listQuery = queryOf(() => ({
   cursor: z.optional(cursor(/^s\d{1,16}$/)),
 }))
 
-export const snapshots = new Hono<{ Bindings: Env }>()
+export const snapshots = new Hono<Api>()
 
 snapshots.get('/v1/snapshots', async (c) => {
-  const query = readQuery(c.req.url, listQuery)
-  if (query instanceof Response) return query
-  const { status, limit = DEFAULT_LIMIT } = query
+  const { status, limit = DEFAULT_LIMIT, ...query } = readQuery(c.req.url, listQuery)
   const after = query.cursor === undefined ? undefined : Number(query.cursor.slice(1))
   const [since, until] = [query.since, query.until].map((at) => (at === undefined ? undefined : Date.parse(at)))
-  return orUnavailable('list snapshots', async () => {
-    const { records, next } = await listRecords(c.env.DB, { status, since, until, limit, after })
-    const next_cursor = next === undefined ? null : `s${next}`
-    return json(`{"items":[${records.join(',')}],"next_cursor":${JSON.stringify(next_cursor)}}`)
-  })
+  const { records, next } = await listRecords(c.env.DB, { status, since, until, limit, after })
+  const next_cursor = next === undefined ? null : `s${next}`
+  return c.body(`{"items":[${records.join(',')}],"next_cursor":${JSON.stringify(next_cursor)}}`, 200, JSON_TYPE)
 })
 
 snapshots.get('/v1/snapshots/:task_id', async (c) => {
-  const query = readQuery(c.req.url, getQuery)
-  if (query instanceof Response) return query
-  const found = await waitForRecord(c.env, partOf(c.req.url, 3), (query.wait ?? 0) * 1000)
-  if (found === null) return unavailable('D1 cannot answer now, and KV has no such record. Ask again soon.')
-  if (found === undefined) return unknownTask()
-  const etag = await etagOf(found)
-  if (!isNamed(etag, c.req.header('if-none-match'))) return json(found, { etag })
-  return new Response(null, { status: 304, headers: { etag, 'cache-control': 'private, no-cache' } })
+  const { wait = 0 } = readQuery(c.req.url, getQuery)
+  const record = await waitForRecord(c.env, partOf(c.req.url, 3), wait * 1000)
+  if (record === undefined) throw unknownTask()
+  const etag = await etagOf(record)
+  c.header('etag', etag)
+  return isNamed(etag, c.req.header('if-none-match')) ? c.body(null, 304) : c.body(record, 200, JSON_TYPE)
 })
 
 snapshots.post('/v1/snapshots/:task_id/republish', async (c) => {
-  const query = readQuery(c.req.url, noQuery)
-  if (query instanceof Response) return query
+  readQuery(c.req.url, noQuery)
   const task_id = partOf(c.req.url, 3)
   const now = Date.now()
-  return orUnavailable('republish', async () => {
-    const publication = await scheduleRepublish(c.env.DB, task_id, now)
-    if (publication === undefined) {
-      return (await findRecord(c.env.DB, task_id)) === undefined ? unknownTask() : notFinished()
-    }
-    log('info', 'snapshot.republished', { task_id, request_id: requestId(c) })
-    c.executionCtx.waitUntil(publish([publication], c.env, retentionDaysOf(readSettings(c.env)), now))
-    return Response.json({ status: 'accepted', task_id }, { status: 202 })
-  })
+  const publication = await scheduleRepublish(c.env.DB, task_id, now)
+  if (publication === undefined) {
+    throw (await findRecord(c.env.DB, task_id)) === undefined ? unknownTask() : notFinished()
+  }
+  report(c, 'snapshot.republished', { task_id })
+  c.executionCtx.waitUntil(publish([publication], c.env, retentionDaysOf(c.get('settings')), now))
+  return c.json({ status: 'accepted', task_id }, 202)
 })
 
 // KV first: what fails half-way is still in D1, and whoever asks again finishes it.
 snapshots.delete('/v1/snapshots/:task_id', async (c) => {
-  const query = readQuery(c.req.url, noQuery)
-  if (query instanceof Response) return query
+  readQuery(c.req.url, noQuery)
   const task_id = partOf(c.req.url, 3)
-  return orUnavailable('delete a snapshot', async () => {
-    await forgetInKv(c.env.RESULTS, task_id)
-    const { wasOwedToKv } = await removeRecord(c.env.DB, task_id)
-    if (wasOwedToKv) c.executionCtx.waitUntil(forgetInKvAgain(c.env.RESULTS, task_id))
-    log('info', 'snapshot.deleted', { task_id, request_id: requestId(c) })
-    return new Response(null, { status: 204 })
-  })
+  await forgetInKv(c.env.RESULTS, task_id)
+  const { wasOwedToKv } = await removeRecord(c.env.DB, task_id)
+  if (wasOwedToKv) c.executionCtx.waitUntil(forgetInKvAgain(c.env.RESULTS, task_id))
+  report(c, 'snapshot.deleted', { task_id })
+  return c.body(null, 204)
 })
 
-/**
- * The record once it is finished, or what there is when the time is up; `null` where neither D1 nor KV can tell. KV
- * answers while D1 does not.
- */
-async function waitForRecord(env: Env, taskId: string, ms: number): Promise<string | null | undefined> {
+/** The record once it is finished, or what there is when the time is up. KV answers while D1 does not. */
+async function waitForRecord(env: Env, taskId: string, ms: number): Promise<string | undefined> {
   const until = Date.now() + ms
   for (let pause = FIRST_WAIT_MS; ; pause = Math.min(pause * WAIT_GROWTH, LONGEST_WAIT_MS)) {
     const left = until - Date.now()
     const found = await findAnywhere(env, taskId, left <= 0 || pause === FIRST_WAIT_MS)
-    if (left <= 0 || (found && found.status !== 'pending')) return found && found.record
+    if (found && found.status !== 'pending') return found.record
+    if (left <= 0 && found === null)
+      throw unavailable('D1 cannot answer now, and KV has no such record. Ask again soon.')
+    if (left <= 0) return found?.record
     await scheduler.wait(Math.min(pause, left))
   }
 }
 
-/** @param askKv where D1 fails: at first and at last only, since an edge remembers a miss for a minute */
+/**
+ * `null` where neither D1 nor KV can tell.
+ * @param askKv where D1 fails: at first and at last only, since an edge remembers a miss for a minute
+ */
 async function findAnywhere(env: Env, taskId: string, askKv: boolean): Promise<Stored | null | undefined> {
   try {
     return await findRecord(env.DB, taskId)
   } catch (error) {
-    log('error', 'read.failed', { store: 'd1', why: messageOf(error) })
+    log('error', 'read.failed', { store: 'd1', task_id: taskId, why: messageOf(error) })
     const record = askKv ? await recordFromKv(env.RESULTS, taskId) : null
     return record === null ? null : { status: 'completed', record }
   }
@@ -112,16 +104,28 @@ async function recordFromKv(results: KVNamespace, taskId: string): Promise<strin
   try {
     return await withDeadline(results.get(taskId), KV_DEADLINE_MS, 'KV')
   } catch (error) {
-    log('error', 'read.failed', { store: 'kv', why: messageOf(error) })
+    log('error', 'read.failed', { store: 'kv', task_id: taskId, why: messageOf(error) })
     return null
   }
 }
 
-function unknownTask(): Response {
+const TAG_LENGTH = 32
+
+/** Strong: equal tags, equal bytes. */
+async function etagOf(text: string): Promise<string> {
+  return `"${(await sha256(text)).slice(0, TAG_LENGTH)}"`
+}
+
+/** Whether an `If-None-Match` names the tag: in a list, weakly, or as `*`. */
+function isNamed(etag: string, ifNoneMatch = ''): boolean {
+  return ifNoneMatch.trim() === '*' || [...ifNoneMatch.matchAll(/"[^"]*"/g)].some(([tag]) => tag === etag)
+}
+
+function unknownTask(): ProblemError {
   return notFound('No such task is known yet. Its callback may still come: ask again, or wait for its event.')
 }
 
-function notFinished(): Response {
+function notFinished(): ProblemError {
   const detail = 'There is nothing to publish yet: the task is pending. It is published when it has finished.'
-  return problem({ code: 'not_finished', status: 409, title: 'The task has not finished', detail })
+  return new ProblemError({ code: 'not_finished', status: 409, title: 'The task has not finished', detail })
 }

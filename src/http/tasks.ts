@@ -1,24 +1,23 @@
 /** Tasks of our own at ZEGOCLOUD: started, registered, confirmed. For whoever has the API token. */
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
-import { answerOf } from '../callback/refusal.ts'
 import { parse } from '../callback/json.ts'
 import { readSnapshot } from '../callback/content.ts'
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
-import { type Env, isFault, type SettingFault } from '../settings.ts'
+import { isFault } from '../settings.ts'
 import { register } from '../store/pending.ts'
 import { findRecord } from '../store/snapshots.ts'
 import { callerFor, isObject, isFailure, type ApiFailure } from '../zego/client.ts'
 import { confirm } from '../zego/confirm.ts'
 import { appOf, appRule, type Fault, orderOf } from '../zego/parameters.ts'
-import { zegoConfig } from '../zego/section.ts'
+import { type ZegoConfig, zegoConfig } from '../zego/section.ts'
 import { start } from '../zego/start.ts'
 import { vendorOf } from '../zego/vendor.ts'
-import { readBody } from './body.ts'
-import { partOf } from './path.ts'
-import { notFound, problem } from './problem.ts'
-import { orUnavailable } from './storage.ts'
+import { type Api, report } from './api.ts'
+import { notConfigured, notFound, ProblemError } from './problem.ts'
+import { noQuery, readQuery } from './query.ts'
+import { partOf, readBody } from './request.ts'
 
 const BODY_LIMIT_BYTES = 65_536
 const PREFIX = '/v1/snapshots/'
@@ -29,82 +28,63 @@ const TASK_ID_PART = 3
 const REGISTER_ATTEMPTS = 3
 const REGISTER_AGAIN_MS = 500
 
-export const tasks = new Hono<{ Bindings: Env }>()
+export const tasks = new Hono<Api>()
 
 tasks.post('/v1/snapshots', async (c) => {
-  const section = zegoConfig(c.env)
-  if (isFault(section)) return notConfigured(section)
-  const given = await readJson(c)
-  if (given instanceof Response) return given
-  const order = orderOf(given, [...section.secrets.keys()])
-  if ('parameter' in order) return invalid(order)
+  const config = configOf(c)
+  const order = orderOf(await readJson(c), [...config.secrets.keys()])
+  if ('parameter' in order) throw invalid(order)
   const { appid, vendor } = order
-  const caller = callerFor(section, appid, c.env.DB)!
-
-  return orUnavailable('start', async () => {
-    const started = await start(caller, order)
-    if (isFailure(started)) return refused(started, startIsUnknown(started))
-    const record = pendingRecord(started.taskId, appid, vendor.record)
-    log('info', 'task.started', { task_id: started.taskId, appid })
-    const stored = await registerWithPatience(c.env.DB, record)
-    return stored === undefined ? unregistered(started.taskId) : created(stored)
-  })
+  const started = await start(callerFor(config, appid, c.env.DB)!, order)
+  if (isFailure(started)) throw refused(started, startIsUnknown(started))
+  const record = pendingRecord(started.taskId, appid, vendor.record)
+  report(c, 'task.started', { task_id: started.taskId, appid })
+  return created(c, await registerWithPatience(c.env.DB, record))
 })
 
 tasks.put('/v1/snapshots/:task_id', async (c) => {
-  const section = zegoConfig(c.env)
-  if (isFault(section)) return notConfigured(section)
-  const given = await readJson(c)
-  if (given instanceof Response) return given
-  const task = taskOf(partOf(c.req.url, TASK_ID_PART), given, [...section.secrets.keys()])
-  if (!('status' in task)) return invalid(task)
-
-  return orUnavailable('register', async () => {
-    const { record, isNew } = await register(c.env.DB, task)
-    if (!isNew) return Response.json(record)
-    log('info', 'task.registered', { task_id: task.task_id, appid: task.appid })
-    return created(record)
-  })
+  const config = configOf(c)
+  const task = taskOf(partOf(c.req.url, TASK_ID_PART), await readJson(c), [...config.secrets.keys()])
+  if (!('status' in task)) throw invalid(task)
+  const { record, isNew } = await register(c.env.DB, task)
+  if (!isNew) return c.json(record)
+  report(c, 'task.registered', { task_id: task.task_id, appid: task.appid })
+  return created(c, record)
 })
 
 tasks.get('/v1/snapshots/:task_id/confirmation', async (c) => {
-  const section = zegoConfig(c.env)
-  if (isFault(section)) return notConfigured(section)
-  const fault = queryFault(c)
-  if (fault) return invalid(fault)
-
-  return orUnavailable('confirm', async () => {
-    const row = await findRecord(c.env.DB, partOf(c.req.url, TASK_ID_PART))
-    if (row === undefined) return notFound('No such task is known, so there is nothing to be confirmed.')
-    const record = JSON.parse(row.record) as SnapshotRecord
-    const caller = callerFor(section, record.appid, c.env.DB)
-    if (caller === undefined) {
-      return notConfigured({ setting: 'ZEGO_SERVER_SECRET', why: `it has no secret for the app ${record.appid}` })
-    }
-    const vendor = vendorOf(record.vendor)
-    if (vendor === undefined) return unknownVendor(record.vendor)
-    const confirmation = await confirm(caller, record, vendor)
-    return isFailure(confirmation)
-      ? refused(confirmation, 'ZEGOCLOUD gave no answer that can be read')
-      : Response.json(confirmation, { headers: { 'cache-control': 'no-store' } })
-  })
+  const config = configOf(c)
+  readQuery(c.req.url, noQuery)
+  const row = await findRecord(c.env.DB, partOf(c.req.url, TASK_ID_PART))
+  if (row === undefined) throw notFound('No such task is known, so there is nothing to be confirmed.')
+  const record = JSON.parse(row.record) as SnapshotRecord
+  const caller = callerFor(config, record.appid, c.env.DB)
+  if (caller === undefined) {
+    throw notConfigured({ setting: 'ZEGO_SERVER_SECRET', why: `it has no secret for the app ${record.appid}` })
+  }
+  const vendor = vendorOf(record.vendor)
+  if (vendor === undefined) throw unknownVendor(record.vendor)
+  const confirmation = await confirm(caller, record, vendor)
+  if (isFailure(confirmation)) throw refused(confirmation, 'ZEGOCLOUD gave no answer that can be read')
+  return c.json(confirmation)
 })
 
-async function readJson(c: Context): Promise<Record<string, unknown> | Response> {
-  const fault = queryFault(c)
-  if (fault) return invalid(fault)
+function configOf(c: Context<Api>): ZegoConfig {
+  const config = zegoConfig(c.env)
+  if (isFault(config)) throw notConfigured(config)
+  return config
+}
+
+async function readJson(c: Context<Api>): Promise<Record<string, unknown>> {
+  readQuery(c.req.url, noQuery)
   const body = await readBody(c.req.raw, BODY_LIMIT_BYTES)
   if (body === undefined) {
     const detail = `At most ${BODY_LIMIT_BYTES} bytes of JSON are read here.`
-    return problem({ code: 'body_too_large', status: 413, title: 'The body is too large', detail })
+    throw new ProblemError({ code: 'body_too_large', status: 413, title: 'The body is too large', detail })
   }
   const given = parse(new TextDecoder().decode(body))
-  return isObject(given) ? given : invalid({ parameter: 'body', why: 'it has to be a JSON object' })
-}
-
-function queryFault(c: Context): Fault | undefined {
-  const [parameter] = new URL(c.req.url).searchParams.keys()
-  return parameter === undefined ? undefined : { parameter, why: 'nothing is read from the query here' }
+  if (isObject(given)) return given
+  throw invalid({ parameter: 'body', why: 'it has to be a JSON object' })
 }
 
 /** A task that somebody else has started. */
@@ -139,48 +119,49 @@ function pendingRecord(task_id: string, appid: string, vendor: string): PendingR
   return { task_id, status: 'pending', appid, vendor, registered_at: new Date().toISOString() }
 }
 
-async function registerWithPatience(db: D1Database, record: PendingRecord): Promise<SnapshotRecord | undefined> {
+async function registerWithPatience(db: D1Database, record: PendingRecord): Promise<SnapshotRecord> {
   for (let attempt = 1; attempt <= REGISTER_ATTEMPTS; attempt += 1) {
     try {
       return (await register(db, record)).record
     } catch (error) {
-      log('error', 'task.unregistered', { task_id: record.task_id, attempt, why: messageOf(error) })
+      const { task_id, appid } = record
+      log('error', 'task.unregistered', { task_id, appid, attempt, why: messageOf(error) })
       if (attempt < REGISTER_ATTEMPTS) await scheduler.wait(REGISTER_AGAIN_MS)
     }
   }
+  throw unregistered(record.task_id)
 }
 
-function created(record: SnapshotRecord): Response {
-  const location = PREFIX + encodeURIComponent(record.task_id)
-  return Response.json(record, { status: 201, headers: { location } })
+function created(c: Context<Api>, record: SnapshotRecord): Response {
+  return c.json(record, 201, { location: PREFIX + encodeURIComponent(record.task_id) })
 }
 
 function startIsUnknown({ code }: ApiFailure): string {
   return code === 'zego_unknown' ? 'The task may have begun' : 'The task has not begun'
 }
 
-function refused(refusal: ApiFailure, title: string): Response {
+function refused(refusal: ApiFailure, title: string): ProblemError {
   switch (refusal.code) {
     case 'zego_error': {
       const { zegoCode, message, advice } = refusal
       const detail = `ZEGOCLOUD answered ${zegoCode}: ${JSON.stringify(message)}. ${advice}`
       const more = { zego_code: zegoCode, zego_message: message }
-      return problem({ code: refusal.code, status: 502, title: 'ZEGOCLOUD refused', detail, more })
+      return new ProblemError({ code: refusal.code, status: 502, title: 'ZEGOCLOUD refused', detail, more })
     }
     case 'too_frequent': {
       const detail = `ZEGOCLOUD is called too often for this app. Ask again in ${refusal.retryAfterSeconds} s; nothing was done.`
       const headers = { 'retry-after': String(refusal.retryAfterSeconds) }
-      return problem({ code: refusal.code, status: 429, title: 'Too many calls', detail, headers })
+      return new ProblemError({ code: refusal.code, status: 429, title: 'Too many calls', detail, headers })
     }
     case 'zego_unknown': {
       const detail = `ZEGOCLOUD was asked, and ${refusal.why}. It was not asked again: look at its console, or wait for the callback, before you do.`
-      return problem({ code: refusal.code, status: 504, title, detail })
+      return new ProblemError({ code: refusal.code, status: 504, title, detail })
     }
   }
 }
 
-function unregistered(task_id: string): Response {
-  return problem({
+function unregistered(task_id: string): ProblemError {
+  return new ProblemError({
     code: 'storage_unavailable',
     status: 503,
     title: 'The task has begun, and is not registered',
@@ -190,17 +171,23 @@ function unregistered(task_id: string): Response {
   })
 }
 
-function unknownVendor(vendor: string): Response {
+function unknownVendor(vendor: string): ProblemError {
   const detail = `ZEGOCLOUD can be asked about tasks of tencent and hw; this one is of ${JSON.stringify(vendor)}.`
-  return problem({ code: 'unknown_vendor', status: 409, title: 'ZEGOCLOUD cannot be asked about this task', detail })
+  return new ProblemError({
+    code: 'unknown_vendor',
+    status: 409,
+    title: 'ZEGOCLOUD cannot be asked about this task',
+    detail,
+  })
 }
 
-function notConfigured(fault: SettingFault): Response {
-  const code = 'not_configured'
-  return problem({ code, ...answerOf({ code, ...fault }) })
-}
-
-function invalid({ parameter, why }: Fault): Response {
+function invalid({ parameter, why }: Fault): ProblemError {
   const detail = `${parameter} cannot be used: ${why}.`
-  return problem({ code: 'invalid_request', status: 400, title: 'A parameter is wrong', detail, more: { parameter } })
+  return new ProblemError({
+    code: 'invalid_request',
+    status: 400,
+    title: 'A parameter is wrong',
+    detail,
+    more: { parameter },
+  })
 }

@@ -1,0 +1,63 @@
+/** What every route under `/v1` shares: who may ask, the settings, a line of the log, and what becomes of an error. */
+import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import { routePath } from 'hono/route'
+import { DeadlineExceeded } from '../deadline.ts'
+import { log, messageOf } from '../log.ts'
+import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
+import { notConfigured, problem, ProblemError, unavailable } from './problem.ts'
+import { isToken, requestId } from './request.ts'
+
+export type Api = { Bindings: Env; Variables: { settings: Settings; startedAt: number } }
+
+/** Lets in whoever has the API token. What they are answered is for no shared cache, and a private one asks each time. */
+export const enter = createMiddleware<Api>(async (c, next) => {
+  const settings = readSettings(c.env)
+  await checkToken(c.req.header('authorization') ?? '', settings)
+  c.set('settings', settings)
+  c.set('startedAt', Date.now())
+  c.header('cache-control', 'private, no-cache')
+  await next()
+})
+
+async function checkToken(authorization: string, { apiTokens }: Settings): Promise<void> {
+  if (isFault(apiTokens)) throw notConfigured(apiTokens)
+  const given = /^bearer +(.*\S)/i.exec(authorization)?.[1] ?? ''
+  if (await isToken(given, apiTokens)) return
+  throw new ProblemError({
+    code: 'unauthorized',
+    status: 401,
+    title: 'The API token is missing or wrong',
+    detail: 'Send the header "Authorization: Bearer <API_TOKEN>".',
+    headers: { 'www-authenticate': 'Bearer realm="zego-snapshots"' },
+  })
+}
+
+/** What was done, how long it took, and for which request. */
+export function report(c: Context<Api>, event: string, facts: Record<string, unknown>): void {
+  log('info', event, { ...facts, duration_ms: Date.now() - c.get('startedAt'), request_id: requestId(c) })
+}
+
+/** A problem that was thrown; the failure of a store; or a fault of our own. */
+export function answerError(error: Error, c: Context): Response {
+  if (error instanceof ProblemError) return problem(error.problem)
+  const facts = { method: c.req.method, route: routePath(c), why: messageOf(error), request_id: requestId(c) }
+  if (isOfStore(error)) {
+    log('error', 'storage.failed', facts)
+    return problem(
+      unavailable('D1 or KV cannot answer now. Ask again in a moment: it does no harm to ask twice.').problem,
+    )
+  }
+  log('error', 'request.failed', facts)
+  return problem({
+    code: 'internal_error',
+    status: 500,
+    title: 'The receiver failed',
+    detail: 'This is a fault of the receiver: its log says more, under request.failed.',
+  })
+}
+
+/** Stores throw plain errors, and deadlines are ours; a TypeError and its like are mistakes in the code. */
+function isOfStore(error: Error): boolean {
+  return error.constructor === Error || error instanceof DeadlineExceeded
+}
