@@ -3,8 +3,7 @@ import { Command, InvalidArgumentError } from '@commander-js/extra-typings'
 
 /** A wrong command line ends with status 2, because 1 means that the program found something wrong. */
 export const command = (name: string, summary: string) =>
-  new Command(name)
-    .usage('-- [options]')
+  new Command(`npm run ${name} --`)
     .description(summary)
     .helpOption('--help', 'print this')
     .configureOutput({ outputError: (message, write) => write(message.replace(/^error/, name)) })

@@ -3,6 +3,7 @@
  * traces as they are; no request lines, banners and tables.
  */
 import { stripVTControlCharacters } from 'node:util'
+import { membersIn } from './members.ts'
 
 /** Wrangler starts a line of a Worker's with its name; what a Worker says to `console.warn` or `.error` has this instead. */
 const NAMED = /^\[([a-z0-9-]+)\] (.*)$/
@@ -39,23 +40,12 @@ export function readable() {
 
 /** The receiver logs one JSON object a line: its `event`, the task or the reason, then the rest as key=value. */
 function logged(text: string) {
-  const fields = objectIn(text)
-  if (typeof fields?.['event'] !== 'string') return undefined
   // A request's id would be half the line, and says nothing where one person sends all requests.
-  const { event, task_id, code, request_id: _requestId, ...rest } = fields
+  const { event, task_id, code, request_id: _requestId, ...rest } = membersIn(text)
+  if (typeof event !== 'string') return undefined
   const about = [task_id, code].filter((value) => value !== undefined).map(shown)
   const more = Object.entries(rest).map(([key, value]) => `${key}=${shown(value)}`)
   return [event.padEnd(20), ...about, ...more].join(' ').trimEnd()
-}
-
-function objectIn(text: string): Record<string, unknown> | undefined {
-  if (!text.startsWith('{')) return undefined
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? { ...value } : undefined
-  } catch {
-    return undefined
-  }
 }
 
 /** Words as they are; anything with a space or a structure as JSON. */

@@ -2,8 +2,12 @@
 import { join } from 'node:path'
 import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { startBrowser } from './browser.ts'
+import { command } from './command.ts'
 import { openExhibition, SECRET, TOKEN } from './exhibition.ts'
 import { callbackFor, stamp } from './zegocloud.ts'
+
+// The pages are shown as they are: there is nothing to choose.
+command('screenshots', "Takes the README's pictures of the dashboard again, in docs/.").parse()
 
 const docs = join(import.meta.dirname, '../docs')
 
@@ -17,17 +21,17 @@ const LOOKS: Record<string, BrowserContextOptions> = {
 
 const BIG_TASK = '1500030200-procedurev2-afc1fe7dfe51cd88a5d588cacba53393tt0'
 
-/** One of each kind that a gallery may hold, the last one newest. */
-async function hang({ deliverSample, deliver, picturesAt, env }: Exhibition) {
+/** One of each kind that a gallery may show, the last one newest. */
+async function fillGallery({ deliverSample, deliver, picturesAt, env }: Exhibition) {
   const { DB } = await env()
   for (const pictures of [4, 6, 3]) await deliverSample({ pictures })
   await shift(DB, 24)
-  await place(DB, 'failed', { task_id: '1500030200-procedurev2-77e02c1a9dtt0', vendor: 'tencent' })
+  await insert(DB, 'failed', { task_id: '1500030200-procedurev2-77e02c1a9dtt0', vendor: 'tencent' })
   await shift(DB, 29)
   const relative = Array.from({ length: 5 }, (_, n) => ({ url: `289665200/${n}.jpg` }))
   await deliver({ ...callbackFor({ secret: SECRET, vendor: 'hw', task_id: '289665200' }), snapshot_pic_list: relative })
   await shift(DB, 8)
-  await place(DB, 'pending', { task_id: '289665201', vendor: 'hw' })
+  await insert(DB, 'pending', { task_id: '289665201', vendor: 'hw' })
   await shift(DB, 1)
   await deliverSample({ task_id: '1253642700910365374', pictures: 14 })
   await shift(DB, 2)
@@ -38,14 +42,14 @@ async function hang({ deliverSample, deliver, picturesAt, env }: Exhibition) {
   await deliver({ ...big, snapshot_pic_list: list })
 }
 
-/** What hangs there already came so many minutes earlier. */
+/** Everything so far came that many minutes earlier. */
 async function shift(DB: D1Database, minutes: number) {
   await DB.prepare('UPDATE snapshots SET place = place - ?1')
     .bind(minutes * 60_000_000)
     .run()
 }
 
-async function place(DB: D1Database, status: string, facts: { task_id: string; vendor: string }) {
+async function insert(DB: D1Database, status: string, facts: { task_id: string; vendor: string }) {
   const time = new Date().toISOString()
   const error = { message: 'the source file does not exist' }
   const ends = status === 'failed' ? { error, received_at: time } : { registered_at: time }
@@ -55,8 +59,7 @@ async function place(DB: D1Database, status: string, facts: { task_id: string; v
     .run()
 }
 
-/** What ends in the quarantine. */
-async function keepAside({ deliverSample }: Exhibition) {
+async function fillQuarantine({ deliverSample }: Exhibition) {
   for (let n = 0; n < 12; n += 1) await deliverSample({ event: 'compose' })
   const old = Math.floor(Date.now() / 1000) - 9960
   await deliverSample({ vendor: 'hw', task_id: '289665203', stamped: stamp(SECRET, old) })
@@ -91,7 +94,7 @@ if (typeof browser === 'string') {
 }
 const exhibition = await openExhibition()
 const { origin } = exhibition
-await hang(exhibition)
+await fillGallery(exhibition)
 await photograph(browser, origin, 'gallery', async () => undefined)
 await photograph(browser, origin, 'task', (page) => page.goto(`${origin}/tasks/${BIG_TASK}`))
 await photograph(browser, origin, 'health', async (page) => {
@@ -99,7 +102,7 @@ await photograph(browser, origin, 'health', async (page) => {
   await page.getByRole('button', { name: 'Send a test callback' }).click()
   await page.waitForSelector('section')
 })
-await keepAside(exhibition)
+await fillQuarantine(exhibition)
 await photograph(browser, origin, 'quarantine', (page) => page.goto(`${origin}/quarantine`))
 await browser.close()
 await exhibition.close()

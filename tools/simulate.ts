@@ -2,104 +2,100 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Option } from '@commander-js/extra-typings'
+import { command, httpUrl, positive, whole } from './command.ts'
 import { firstAppid, firstOf, readDevVars } from './dev-vars.ts'
-import { flagsOrExit, oneOf, positive, present, text, url, whole } from './flags.ts'
 import { forge, forgeries, resplittableStamp, type Forgery } from './forgeries.ts'
-import { nameOf, Tally } from './tally.ts'
+import { nameOf, newTally, tableOf } from './tally.ts'
 import {
-  RETRY_SECONDS,
+  type Callback,
   callbackFor,
   deliver,
   encode,
+  type Encoding,
   encodings,
   isSuccess,
   post,
+  RETRY_SECONDS,
+  type RetryMode,
   retryModes,
   stamp,
   vendors,
-  type Callback,
-  type Encoding,
-  type RetryMode,
 } from './zegocloud.ts'
 
-const flags = flagsOrExit('simulate', 'npm run simulate -- [flags]   Plays ZEGOCLOUD against a receiver.', {
-  url: url('the whole URL, with /zego/callback; without it, the receiver of `npm start`', undefined),
-  secret: text(
-    'the CallbackSecret; without it, that of the environment, of .dev.vars, or "secret"',
-    'a text',
-    undefined,
-  ),
-  appid: text('the app', 'an appid', undefined),
-  count: whole('how many tasks', 20, { from: 1 }),
-  rate: positive('how many tasks a second', 20),
-  encoding: oneOf('how the bodies look', ['mixed', ...encodings], 'mixed'),
-  vendor: oneOf('whose task ids and fields', ['mixed', ...vendors], 'mixed'),
-  pictures: whole('screenshots of a task', 3, { to: 10_000 }),
-  'picture-url': url('where the screenshots are; without it, the sample pictures of `npm start`', undefined),
-  retry: oneOf('what a retry carries: a new signature, or the same bytes', retryModes, 're-signed'),
-  'time-scale': positive("factor on ZEGOCLOUD's schedule of 2, 4, 8, 16, 32 s", 1),
-  duplicates: whole('how often each acknowledged callback is sent again, all at once', 0),
-  forge: present('also sends forgeries; each must be refused'),
-})
+const RETRY = 'what a retry carries: a new signature, or the same bytes'
 
+const program = command('simulate', 'Plays ZEGOCLOUD against a receiver.')
+  .option('--url <url>', 'the whole URL, with /zego/callback (default: the receiver of `npm start`)', httpUrl)
+  .option('--secret <text>', 'the CallbackSecret (default: from the environment, from .dev.vars, or "secret")')
+  .option('--appid <appid>', 'the app (default: the first one of the secret, or 12345)')
+  .option('--count <number>', 'how many tasks', whole(1), 20)
+  .option('--rate <number>', 'how many tasks a second', positive, 20)
+  .addOption(new Option('--encoding <name>', 'how the bodies look').choices(['mixed', ...encodings]).default('mixed'))
+  .addOption(new Option('--vendor <name>', 'whose task ids').choices(['mixed', ...vendors]).default('mixed'))
+  .option('--pictures <number>', 'how many screenshots a task has', whole(0, 10_000), 3)
+  .option('--picture-url <url>', 'where they are (default: the sample pictures of `npm start`)', httpUrl)
+  .addOption(new Option('--retry <mode>', RETRY).choices(retryModes).default('re-signed'))
+  .option('--time-scale <factor>', "on ZEGOCLOUD's schedule of 2, 4, 8, 16, 32 s", positive, 1)
+  .option('--duplicates <number>', 'how often each acknowledged callback is sent again, all at once', whole(), 0)
+  .option('--forge', 'also send forgeries; each must be refused')
+  .parse()
+
+const options = program.opts()
+const { encoding, vendor, retry } = options
 const devVars = readDevVars()
-const secretSetting = flags.secret ?? process.env['ZEGO_CALLBACK_SECRET'] ?? devVars['ZEGO_CALLBACK_SECRET'] ?? 'secret'
-const appid = flags.appid ?? firstAppid(secretSetting) ?? '12345'
-const secret = firstOf(secretSetting, appid) ?? exitWith(2, `no CallbackSecret is set for appid ${appid}`)
+const setting = options.secret ?? process.env['ZEGO_CALLBACK_SECRET'] ?? devVars['ZEGO_CALLBACK_SECRET'] ?? 'secret'
+const appid = options.appid ?? firstAppid(setting) ?? '12345'
+const secret = firstOf(setting, appid) ?? program.error(`error: no CallbackSecret is set for appid ${appid}`)
 
 const pathToken = firstOf(devVars['CALLBACK_PATH_TOKEN'])
 const localUrl = `http://127.0.0.1:8787/zego/callback${pathToken ? `/${encodeURIComponent(pathToken)}` : ''}`
-const target = new URL(flags.url ?? localUrl)
+const target = new URL(options.url ?? localUrl)
 
 /** `npm start` serves the sample pictures at the port after its own. */
 const isLocal = ['127.0.0.1', 'localhost'].includes(target.hostname) && target.port !== ''
-const picturesAt = flags['picture-url'] ?? `http://127.0.0.1:${isLocal ? Number(target.port) + 1 : 8788}`
+const picturesAt = options.pictureUrl ?? `http://127.0.0.1:${isLocal ? Number(target.port) + 1 : 8788}`
 
-const tally = new Tally()
-let waiting = 0
+const tally = newTally()
+/** Callbacks of which the last attempt failed. */
+const waiting = new Set<Callback>()
 let lastFailure = ''
 let sample: string | undefined
 
-function exitWith(status: number, message: string): never {
-  console.error(`simulate: ${message}`)
-  process.exit(status)
-}
-
-/** A receiver that is not there is told of at once, not after a minute of retries. */
+/** Without it, a receiver that is not there would be noticed only after a minute of retries. */
 async function mustListen() {
   const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80)
   const socket = connect({ host: target.hostname.replace(/^\[|\]$/g, ''), port })
   try {
     await once(socket, 'connect', { signal: AbortSignal.timeout(5000) })
   } catch {
-    exitWith(1, `nothing answers at ${target.host}: is \`npm start\` running?`)
+    console.error(`simulate: nothing answers at ${target.host}: is \`npm start\` running?`)
+    process.exit(1)
   } finally {
     socket.destroy()
   }
 }
 
 const encodingOf = (index: number): Encoding =>
-  flags.encoding === 'mixed' ? (encodings[index % encodings.length] ?? 'json') : flags.encoding
+  encoding === 'mixed' ? (encodings[index % encodings.length] ?? 'json') : encoding
 
 /** Mixed: one task in four is Huawei Cloud's. */
-const vendorOf = (index: number) => (flags.vendor === 'mixed' ? (index % 4 === 3 ? 'hw' : 'tencent') : flags.vendor)
+const vendorOf = (index: number) => (vendor === 'mixed' ? (index % 4 === 3 ? 'hw' : 'tencent') : vendor)
 
 /** One callback until it is acknowledged or lost. */
-async function play(callback: Callback, encoding: Encoding, retry: RetryMode = flags.retry) {
-  let isWaiting = false
+async function play(callback: Callback, how: { encoding: Encoding; retry: RetryMode }) {
   const delivery = await deliver(target, callback, {
+    ...how,
     secret,
-    encoding,
-    retry,
-    timeScale: flags['time-scale'],
+    timeScale: options.timeScale,
     onAnswer: (answer) => {
-      tally.count(answer)
-      if (!isSuccess(answer)) lastFailure = nameOf(answer)
-      if (isWaiting === isSuccess(answer)) waiting += isWaiting ? -1 : 1
-      isWaiting = !isSuccess(answer)
+      tally.answers.push(answer)
+      if (isSuccess(answer)) return
+      lastFailure = nameOf(answer)
+      waiting.add(callback)
     },
   })
-  if (isWaiting) waiting -= 1
+  waiting.delete(callback)
   if (!delivery.delivered) tally.lost += 1
   return delivery
 }
@@ -110,34 +106,37 @@ async function playTask(index: number) {
     secret,
     appid,
     vendor: vendorOf(index),
-    pictures: flags.pictures,
+    pictures: options.pictures,
     picturesAt,
-    stamped: flags.forge ? resplittableStamp(secret) : stamp(secret),
+    stamped: options.forge ? resplittableStamp(secret) : stamp(secret),
   })
-  const { delivered, answers, last } = await play(callback, encodingOf(index))
+  const { delivered, answers, last } = await play(callback, { encoding: encodingOf(index), retry })
   if (!delivered) return
   tally.delivered += 1
   sample ??= callback.task_id
-  await Promise.all(Array.from({ length: flags.duplicates }, (_, copy) => playDuplicate(last, index, copy)))
+  await Promise.all(Array.from({ length: options.duplicates }, (_, copy) => playDuplicate(last, index, copy)))
   // Until a receiver that answered 202 has settled the callback, it cannot know that its signature was used.
-  if (flags.forge && answers.at(-1)?.status === 200) for (const kind of forgeries) await playForgery(kind, last)
+  if (options.forge && answers.at(-1)?.status === 200) for (const kind of forgeries) await playForgery(kind, last)
 }
 
-/** By turns re-signed (and, when mixed, in another encoding) and byte for byte the same. */
+/** By turns newly signed (and, when mixed, in another encoding) and byte for byte the same. */
 async function playDuplicate(acknowledged: Callback, index: number, copy: number) {
   const { delivered } =
     copy % 2 === 0
-      ? await play({ ...acknowledged, ...stamp(secret) }, encodingOf(index + copy + 1), 're-signed')
-      : await play(acknowledged, encodingOf(index), 'repeated')
+      ? await play(
+          { ...acknowledged, ...stamp(secret) },
+          { encoding: encodingOf(index + copy + 1), retry: 're-signed' },
+        )
+      : await play(acknowledged, { encoding: encodingOf(index), retry: 'repeated' })
   if (delivered) tally.duplicates += 1
 }
 
-/** Sent once: whoever forges follows no schedule. */
+/** Sent once, because a forger follows no schedule. */
 async function playForgery(kind: Forgery, captured: Callback) {
   const forged = forge(kind, captured, secret)
   if (!forged) return
   const answer = await post(target, encode(forged, 'json'))
-  tally.count(answer)
+  tally.answers.push(answer)
   tally.forged += 1
   if (answer.status === 401 || answer.status === 409) tally.refused += 1
   if (isSuccess(answer)) tally.taken.push(`${kind}: answered ${nameOf(answer)}, task_id ${String(forged['task_id'])}`)
@@ -146,8 +145,8 @@ async function playForgery(kind: Forgery, captured: Callback) {
 /** One line, rewritten in a terminal; a line every few seconds elsewhere. */
 function showProgress() {
   const { isTTY, columns } = process.stdout
-  const retries = waiting ? `, ${waiting} waiting for a retry after ${lastFailure}` : ''
-  const line = `${tally.delivered} of ${flags.count} delivered, ${tally.attempts} attempts${retries}`
+  const retries = waiting.size > 0 ? `, ${waiting.size} waiting for a retry after ${lastFailure}` : ''
+  const line = `${tally.delivered} of ${options.count} delivered, ${tally.answers.length} attempts${retries}`
   process.stdout.write(isTTY ? `\r\u001B[K${line.slice(0, columns - 1)}` : `${line}\n`)
 }
 
@@ -156,29 +155,27 @@ function endProgress() {
   if (process.stdout.isTTY) process.stdout.write('\r\u001B[K')
 }
 
-const NO_PATH = '--url has no path; the receiver takes callbacks at /zego/callback'
-
-/** What usually is the matter when everything was refused with this code. */
-const hints: Record<string, string> = {
+/** The usual reason when everything was refused with this code. */
+const HINTS: Record<string, string> = {
   bad_signature: "the secret here is not the receiver's ZEGO_CALLBACK_SECRET (--secret, or .dev.vars)",
   unknown_app: "this appid is not among those of the receiver's ZEGO_CALLBACK_SECRET (--appid)",
   not_configured: 'the receiver has no usable ZEGO_CALLBACK_SECRET',
   not_found: 'the receiver wants its CALLBACK_PATH_TOKEN at the end of --url, or the path is another one',
   stale: "this machine's clock and the receiver's differ",
 }
+const NO_PATH = '--url has no path; the receiver takes callbacks at /zego/callback'
 
 function report() {
-  console.log(`\n${flags.count} tasks to ${target.origin}, encoding ${flags.encoding}, retries ${flags.retry}\n`)
-  console.log(tally.table())
-  if (tally.taken.length) console.log(['', ...tally.taken].map((line) => line && `  TAKEN ${line}`).join('\n'))
-  if (tally.lost) {
-    const hint = target.pathname === '/' ? NO_PATH : hints[lastFailure.split(' ')[1] ?? '']
-    console.log(
-      `\n  LOST after ${RETRY_SECONDS.length} retries; the last answer was ${lastFailure}${hint ? `: ${hint}` : ''}`,
-    )
+  console.log(`\n${options.count} tasks to ${target.origin}, encoding ${encoding}, retries ${retry}\n`)
+  console.log(tableOf(tally))
+  if (tally.taken.length > 0) console.log(`\n${tally.taken.map((line) => `  TAKEN ${line}`).join('\n')}`)
+  if (tally.lost > 0) {
+    const hint = target.pathname === '/' ? NO_PATH : HINTS[lastFailure.split(' ')[1] ?? '']
+    const last = `the last answer was ${lastFailure}${hint ? `: ${hint}` : ''}`
+    console.log(`\n  LOST after ${RETRY_SECONDS.length} retries; ${last}`)
   }
   if (sample === undefined) return
-  // Only the token that `npm start` itself makes up is fit to be shown.
+  // Only the token that `npm start` itself makes up may be shown.
   const token = firstOf(devVars['API_TOKEN']) === 'dev-token' ? 'dev-token' : '$API_TOKEN'
   console.log(`\nOne of them: ${sample}`)
   console.log(`  curl -H "authorization: Bearer ${token}" ${target.origin}/v1/snapshots/${encodeURIComponent(sample)}`)
@@ -188,11 +185,11 @@ await mustListen()
 const progress = setInterval(showProgress, process.stdout.isTTY ? 200 : 5000)
 const began = performance.now()
 const tasks: Promise<void>[] = []
-for (let index = 0; index < flags.count; index += 1) {
-  await sleep(Math.max(0, began + (index * 1000) / flags.rate - performance.now()))
+for (let index = 0; index < options.count; index += 1) {
+  await sleep(Math.max(0, began + (index * 1000) / options.rate - performance.now()))
   tasks.push(playTask(index))
 }
 await Promise.all(tasks)
 endProgress()
 report()
-process.exitCode = tally.lost || tally.taken.length ? 1 : 0
+process.exitCode = tally.lost > 0 || tally.taken.length > 0 ? 1 : 0

@@ -4,7 +4,7 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { snapshotRecord } from '../../src/event.ts'
 import { callbackFor, deliver } from '../../tools/zegocloud.ts'
 import { projectCopy } from './project-copy.ts'
@@ -36,9 +36,9 @@ async function freePort(): Promise<number> {
   }
 }
 
-/** Runs to its end in the copy. */
-async function run(command: string, ...args: string[]) {
-  const child = spawn(command, args, { cwd: copy.directory, shell: process.platform === 'win32' })
+/** Runs to its end, in the copy unless told otherwise. */
+async function run(command: string, args: string[], cwd = copy.directory) {
+  const child = spawn(command, args, { cwd, shell: process.platform === 'win32' })
   const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
   return { out, err, status: status as number }
 }
@@ -52,15 +52,20 @@ const read = async (task_id: string) => {
 /** The tasks of which the consumer has printed a line, one entry a line. */
 const consumed = () => [...printed.matchAll(/consumer {2}snapshot (\S+):/g)].map(([, task_id]) => task_id ?? '')
 
-beforeAll(async () => {
-  port = await freePort()
-  origin = `http://127.0.0.1:${port}`
+async function start() {
+  printed = ''
   npmStart = spawn('npm', ['start', '--', '--port', String(port)], {
     cwd: copy.directory,
     shell: process.platform === 'win32',
   })
   for (const stream of [npmStart.stdout, npmStart.stderr]) stream.on('data', (chunk) => (printed += String(chunk)))
   await vi.waitFor(() => expect(printed).toContain('Ready.'), { timeout: 55_000, interval: 100 })
+}
+
+beforeAll(async () => {
+  port = await freePort()
+  origin = `http://127.0.0.1:${port}`
+  await start()
 })
 
 afterAll(() => {
@@ -87,7 +92,7 @@ test('a callback can be read back as it was sent, from D1 and from KV', async ()
   await vi.waitFor(async () => {
     const wrangler = join(copy.directory, 'node_modules/wrangler/bin/wrangler.js')
     const getKey = ['kv', 'key', 'get', task_id, '--binding', 'RESULTS', '--local', '--text']
-    const { out } = await run(process.execPath, wrangler, ...getKey)
+    const { out } = await run(process.execPath, [wrangler, ...getKey])
     expect(JSON.parse(out)).toEqual(record)
   }, soon)
   await vi.waitFor(() => expect(consumed()).toEqual([task_id]), soon)
@@ -106,7 +111,7 @@ test('npm run simulate: every encoding arrives, duplicates are one, forgeries ar
     '2',
     '--forge',
   ]
-  const { out, err, status } = await run('npm', 'run', '-s', 'simulate', '--', ...flags)
+  const { out, err, status } = await run('npm', ['run', '-s', 'simulate', '--', ...flags])
   expect(err).toBe('')
   expect(out).toMatch(/ delivered +20\n +duplicates +40\n +refused +80 of 80 forgeries\n +lost +0\n/)
   expect(out).toMatch(/ 200 stored +20\n/)
@@ -133,9 +138,18 @@ test('prints short lines: no request lines, no raw JSON', () => {
 })
 
 test('a port that is taken is told of in a sentence', async () => {
-  const { err, status } = await run('npm', 'start', '--', '--port', String(port))
+  const another = projectCopy()
+  onTestFinished(another.remove)
+  const { err, status } = await run('npm', ['start', '--', '--port', String(port)], another.directory)
   expect(status).not.toBe(0)
   expect(err).toContain(`start: port ${port} is taken\n`)
+})
+
+test('a second one in the same directory says that one runs already, and what to do', async () => {
+  const { err, status } = await run('npm', ['start', '--', '--port', String(port + 10)])
+  expect(status).not.toBe(0)
+  expect(err).toContain(`start: it already runs in this directory, at ${origin}`)
+  expect(err).toContain('Stop that one first, or start from another clone.')
 })
 
 /** The processes at work in the copy's directory. */
@@ -147,6 +161,20 @@ const inCopy = () =>
       return false
     }
   })
+
+/** The pid of `node tools/start.ts`, which the shell of npm has started. */
+const pidOfStart = () =>
+  Number(inCopy().find((pid) => /^node\0.*tools\/start\.ts\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))))
+
+test.runIf(process.platform === 'linux')(
+  'one that is killed leaves nothing behind that stops the next one',
+  async () => {
+    process.kill(pidOfStart(), 'SIGKILL')
+    await vi.waitFor(() => expect(inCopy()).toEqual([]), soon)
+    await start()
+    expect((await fetch(`${origin}/healthz`)).status).toBe(200)
+  },
+)
 
 test.runIf(process.platform === 'linux')('leaves no process behind', async () => {
   expect(inCopy().length).toBeGreaterThan(2)

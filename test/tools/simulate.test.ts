@@ -50,8 +50,8 @@ const stored = { status: 200, json: { status: 'stored' } }
 const quick = ['--encoding', 'json', '--rate', '500', '--time-scale', '0.001']
 
 test.each([
-  [['--colour', 'red'], 'there is no --colour; there are --url, '],
-  [['--encoding', 'gzip'], '--encoding takes mixed | json | '],
+  [['--colour', 'red'], "unknown option '--colour'"],
+  [['--encoding', 'gzip'], "option '--encoding <name>' argument 'gzip' is invalid. Allowed choices are mixed, json, "],
   [['--appid', '2', '--secret', '{"1":"one"}'], 'no CallbackSecret is set for appid 2'],
 ])('refuses %j in one line', async (args, complaint) => {
   const { status, out, err } = await simulate(args)

@@ -1,7 +1,9 @@
 /** What the checks share: the Worker and how to ask it, the secrets, and what the checks so far have learned and left. */
 import { randomBytes } from 'node:crypto'
+import { secretsFor } from '../dev-vars.ts'
+import { membersIn, textIn, wordIn } from '../members.ts'
 import { type Body, callbackFor, encode, stamp, type Callback, type Encoding } from '../zegocloud.ts'
-import { type CommandLine, gather, GivenError, secretsFor, serverSecretsOf, type Sources, targetOf } from './given.ts'
+import { type CommandLine, gather, GivenError, serverSecretsOf, type Sources, targetOf } from './given.ts'
 import { explainSilence, Obstacle, obstacleIn, type Reply } from './obstacle.ts'
 
 /** No snapshot: it is acknowledged and quarantined, and no consumer ever sees it. */
@@ -85,7 +87,7 @@ async function fetchReply(url: string, init: RequestInit): Promise<Reply> {
   const ahead = aheadOf(response.headers.get('date'), (sentAt + Date.now()) / 2)
   const text = await response.text()
   const { status, headers } = response
-  return { status, headers, text, json: parsed(text), ms: performance.now() - began, ahead }
+  return { status, headers, text, json: membersIn(text), ms: performance.now() - began, ahead }
 }
 
 /** The header has whole seconds, so half a second is added: on average that is the time. */
@@ -103,25 +105,6 @@ function reasonOf(error: unknown): { code: string; message: string } {
   return { code: 'code' in error ? String(error.code) : error.name, message: error.message }
 }
 
-function parsed(text: string): Reply['json'] {
-  try {
-    return membersOf(JSON.parse(text))
-  } catch {
-    return {}
-  }
-}
-
-export const membersOf = (value: unknown): Record<string, unknown> =>
-  typeof value === 'object' && value !== null ? { ...value } : {}
-
-export function textIn(members: Reply['json'], name: string): string | undefined {
-  const value = members[name]
-  return typeof value === 'string' ? value : undefined
-}
-
-/** The `code` of our Worker's problems, the `status` of its other answers. */
-export const wordOf = ({ json }: Reply) => textIn(json, 'code') ?? textIn(json, 'status')
-
 /** A request to /v1. */
 export const read = (context: Context, path: string, method = 'GET', moreMs = 0) =>
   request(context, `${context.target.origin}${path}`, { method, moreMs, apiToken: context.given.apiToken })
@@ -136,7 +119,7 @@ const KEPT_REFUSALS = ['unknown_app', 'invalid_timestamp', 'stale', 'signature_r
 export async function send(context: Context, callback: Callback, encoding: Encoding = 'json'): Promise<Reply> {
   const { target, left } = context
   const reply = await request(context, target.callbackUrl, { method: 'POST', body: encode(callback, encoding) })
-  const word = wordOf(reply) ?? ''
+  const word = wordIn(reply.json) ?? ''
   const id = idOf(reply)
   if (id !== undefined) left.ids.add(id)
   if (KEPT_REFUSALS.includes(word)) left.reasons.add(word)
@@ -146,7 +129,7 @@ export async function send(context: Context, callback: Callback, encoding: Encod
 
 /** The id under which a test callback was quarantined; `undefined` if anything else became of it. */
 export const idOf = (reply: Reply): string | undefined =>
-  reply.status === 202 && wordOf(reply) === 'quarantined' ? textIn(reply.json, 'id') : undefined
+  reply.status === 202 && wordIn(reply.json) === 'quarantined' ? textIn(reply.json, 'id') : undefined
 
 const LONGEST_QUOTE = 300
 const SHORTEST_SECRET = 8
@@ -154,7 +137,7 @@ const SHORTEST_SECRET = 8
 /** An answer as a short sentence: its status, code and detail. It never shows a secret that we know. */
 export function quote(reply: Reply, { secret, otherSecrets, target, given }: Context): string {
   const detail = textIn(reply.json, 'detail')
-  const text = `${`${reply.status} ${wordOf(reply) ?? ''}`.trim()}${detail === undefined ? '.' : `: ${detail}`}`
+  const text = `${`${reply.status} ${wordIn(reply.json) ?? ''}`.trim()}${detail === undefined ? '.' : `: ${detail}`}`
   return [secret, ...otherSecrets, target.pathToken, given.apiToken]
     .filter((known) => known !== undefined && known.length >= SHORTEST_SECRET)
     .reduce<string>((shown, known) => shown.replaceAll(known ?? '', '…'), text)

@@ -36,7 +36,6 @@ const COMPLAINTS: Record<string, string> = {
 export function readCommandLine(args: string[]): CommandLine {
   if (args.some(isSecret)) throw new GivenError(NO_SECRETS)
   const program = command('doctor', SUMMARY)
-    .usage('-- URL [options]')
     .argument('<url>')
     .option('--appid <appid>', 'the app, where ZEGO_CALLBACK_SECRET is a JSON object by appid')
     .option('--publish', 'send a real snapshot as well; CONSUMERS OF THE QUEUE WILL SEE ITS EVENT', false)
@@ -161,12 +160,6 @@ function readable<Value>(setting: Value | SettingFault, advice = ''): Value {
   if (!isFault(setting)) return setting
   throw new GivenError(`${setting.setting} cannot be used: ${setting.why}${advice}`)
 }
-
-/** Those that may sign for an app, the first one first. */
-export const secretsFor = ({ everyApp, byApp }: Secrets, appid: string): readonly string[] => [
-  ...everyApp,
-  ...(byApp.get(appid) ?? []),
-]
 
 /** The question is shown, and nothing of what is typed. Ctrl-C rejects with an `AbortError`. */
 export async function askHidden(question: string, input: NodeJS.ReadableStream, output: NodeJS.WritableStream) {

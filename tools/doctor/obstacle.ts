@@ -1,4 +1,5 @@
 /** What answers in the Worker's place: nothing at all, a redirect, a sign-in page, a firewall, an error page. */
+import type { Members } from '../members.ts'
 import { DEPLOY, type Fix, type Result, seconds, TAIL, wrong } from './result.ts'
 
 export type Reply = {
@@ -6,7 +7,7 @@ export type Reply = {
   headers: Headers
   text: string
   /** The answer's members, where it is a JSON object. */
-  json: Readonly<Record<string, unknown>>
+  json: Members
   /** Until the end of the answer. */
   ms: number
   /** How many seconds the other side's clock is ahead of ours, if it says. */

@@ -1,5 +1,6 @@
 /** Whether requests reach the Worker, how it says it is, and what came so far. */
-import { type Context, membersOf, quote, read, request, textIn, wordOf } from './context.ts'
+import { membersOf, textIn, wordIn } from '../members.ts'
+import { type Context, quote, read, request } from './context.ts'
 import { targetOf } from './given.ts'
 import { obstacleOf, type Reply } from './obstacle.ts'
 import { note, put, type Result, skipped, TAIL, well, wrong } from './result.ts'
@@ -7,7 +8,7 @@ import { note, put, type Result, skipped, TAIL, well, wrong } from './result.ts'
 /** A GET: it stores nothing, and the Worker answers it 405 where it takes a POST. */
 export async function checkUrl(context: Context): Promise<Result> {
   const reply = await request(context, context.target.callbackUrl)
-  if (reply.status === 404 && wordOf(reply) === 'not_found') {
+  if (reply.status === 404 && wordIn(reply.json) === 'not_found') {
     return (await askForToken(context)) ? checkUrl(context) : wrongPathToken(context)
   }
   if (isReceiver(reply)) return reached(context, reply)
@@ -15,7 +16,7 @@ export async function checkUrl(context: Context): Promise<Result> {
   return wrong(evidence, '`npx wrangler deploy` prints the right URL.')
 }
 
-const isReceiver = (reply: Reply) => reply.status === 405 && wordOf(reply) === 'method_not_allowed'
+const isReceiver = (reply: Reply) => reply.status === 405 && wordIn(reply.json) === 'method_not_allowed'
 
 /** Whether the URL has a path token now and had none before. */
 async function askForToken(context: Context): Promise<boolean> {
@@ -61,9 +62,9 @@ const PARTS: Record<string, string> = {
 export async function checkHealth(context: Context): Promise<Result> {
   const reply = await request(context, `${context.target.origin}/healthz`)
   const parts = partsOf(reply)
-  if (reply.status === 200 && wordOf(reply) === 'ok') return well('The Worker is well.')
-  if (reply.status === 200 && wordOf(reply) === 'degraded') return note(`It recovers by itself: ${parts}.`)
-  if (wordOf(reply) !== 'unhealthy') return wrong(`This is not an answer of this Worker: ${quote(reply, context)}`)
+  if (reply.status === 200 && wordIn(reply.json) === 'ok') return well('The Worker is well.')
+  if (reply.status === 200 && wordIn(reply.json) === 'degraded') return note(`It recovers by itself: ${parts}.`)
+  if (wordIn(reply.json) !== 'unhealthy') return wrong(`This is not an answer of this Worker: ${quote(reply, context)}`)
   return wrong(`Someone should look: ${parts}.`, "The dashboard's health page says more, and the log:", TAIL)
 }
 
@@ -78,11 +79,11 @@ export const NO_TOKEN = skipped('API_TOKEN is not given, so nothing can be read.
 export async function checkHistory(context: Context): Promise<Result> {
   if (context.given.apiToken === undefined) return NO_TOKEN
   const reply = await read(context, '/v1/status')
-  if (wordOf(reply) === 'unauthorized') {
+  if (wordIn(reply.json) === 'unauthorized') {
     const remedy = 'Give the one that the Worker has, or set another. Callbacks are taken without it.'
     return wrong('401 unauthorized: the Worker has another API_TOKEN.', remedy, put('API_TOKEN'))
   }
-  if (wordOf(reply) === 'not_configured') {
+  if (wordIn(reply.json) === 'not_configured') {
     return note(quote(reply, context), 'To read over HTTP, and for the dashboard:', put('API_TOKEN'))
   }
   if (reply.status !== 200) return wrong(`/v1/status was answered ${quote(reply, context)}`)

@@ -1,6 +1,7 @@
 /** A signed test callback; where it is refused, the reason. */
-import { type Context, idOf, quote, send, serverSecretsFor, stampFor, wordOf } from './context.ts'
-import { secretsFor } from './given.ts'
+import { wordIn } from '../members.ts'
+import { type Context, idOf, quote, send, serverSecretsFor, stampFor } from './context.ts'
+import { secretsFor } from '../dev-vars.ts'
 import type { Reply } from './obstacle.ts'
 import { DEPLOY, type Fix, note, put, type Result, seconds, TAIL, well, wrong } from './result.ts'
 
@@ -57,7 +58,7 @@ const ANSWERS: Record<string, readonly [meaning: string, ...Fix]> = {
 }
 
 function refused(context: Context, reply: Reply): Result | Promise<Result> {
-  const word = wordOf(reply) ?? ''
+  const word = wordIn(reply.json) ?? ''
   if (word === 'bad_signature') return whyNoSecretFits(context)
   if (word === 'unknown_app') return whyUnknownApp(context)
   if (word === 'stale') return whyStale(context, reply)
@@ -180,5 +181,5 @@ async function whyNoSecretFits(context: Context): Promise<Result> {
 /** A secret of another app is the Worker's, too. */
 async function isKnown(context: Context): Promise<boolean> {
   const reply = await send(context, { ...context.callback, ...stampFor(context) })
-  return idOf(reply) !== undefined || ['unknown_app', 'accepted'].includes(wordOf(reply) ?? '')
+  return idOf(reply) !== undefined || ['unknown_app', 'accepted'].includes(wordIn(reply.json) ?? '')
 }

@@ -1,7 +1,8 @@
 /** What becomes of a callback that was taken: known when it comes again, read back, published, deleted. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encode, encodings, stamp, type Callback } from '../zegocloud.ts'
-import { type Context, idOf, membersOf, quote, read, request, send, stampFor, textIn, wordOf } from './context.ts'
+import { membersOf, textIn, wordIn } from '../members.ts'
+import { type Context, idOf, quote, read, request, send, stampFor } from './context.ts'
 import { obstacleOf, type Reply } from './obstacle.ts'
 import { DEPLOY, note, type Result, skipped, TAIL, well, wrong } from './result.ts'
 import { NO_TOKEN } from './reach.ts'
@@ -39,7 +40,7 @@ export async function checkEncodings(context: Context): Promise<Result> {
 export async function checkSwap(context: Context): Promise<Result> {
   if (!context.taken) return NOTHING_TAKEN
   const reply = await send(context, decodedTwice(context.taken.callback))
-  if (reply.status === 409 && wordOf(reply) === 'signature_reused') {
+  if (reply.status === 409 && wordIn(reply.json) === 'signature_reused') {
     return well('Another body under the same signature is refused: 409 signature_reused. No URL is decoded twice.')
   }
   const id = idOf(reply)
@@ -97,7 +98,7 @@ const WAIT_SECONDS = 25
 async function publish(context: Context, path: string): Promise<Result> {
   const callback = { ...context.callback, ...stampFor(context), event: 'snapshot', snapshot_pic_list: [] }
   const reply = await request(context, context.target.callbackUrl, { method: 'POST', body: encode(callback, 'json') })
-  if (wordOf(reply) !== 'stored') return wrong(`The snapshot was answered ${quote(reply, context)}`)
+  if (wordIn(reply.json) !== 'stored') return wrong(`The snapshot was answered ${quote(reply, context)}`)
   const record = await read(context, `${path}?wait=${WAIT_SECONDS}`, 'GET', WAIT_SECONDS * 1000)
   if (record.json['status'] !== 'completed') return wrong(`Its record was answered ${quote(record, context)}`)
   // It is published right after the answer; what fails is due again after a minute.

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { Option } from '@commander-js/extra-typings'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { command, httpUrl, positive, whole } from '../../tools/command.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+async function run(program: string, option: string) {
+  const node = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning', `tools/${program}.ts`]
+  const child = spawn(process.execPath, [...node, option], { cwd: root })
+  const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  return { out, err, status: status as number }
+}
+
+const programs = ['doctor', 'screenshots', 'simulate', 'start']
+
+test.concurrent.each(programs)('npm run %s says what it does, and does nothing else', async (program) => {
+  const { out, err, status } = await run(program, '--help')
+  expect(out).toMatch(new RegExp(`^Usage: npm run ${program} -- \\[options\\].*\\n\\n[A-Z]`))
+  expect({ err, status }).toEqual({ err: '', status: 0 })
+})
+
+test.concurrent.each(programs)('npm run %s refuses what it does not know, and does nothing else', async (program) => {
+  const { out, err, status } = await run(program, '--colour=red')
+  expect(err).toMatch(new RegExp(`^${program}: (unknown option '--colour=red'|there is no such option)`))
+  expect({ out, status }).toEqual({ out: '', status: 2 })
+})
+
+const program = () =>
+  command('paint', 'Paints.')
+    .option('--url <url>', 'where to', httpUrl)
+    .option('--count <number>', 'how many', whole(1), 20)
+    .option('--port <number>', 'which port', whole(1, 9), 5)
+    .option('--rate <number>', 'how fast', positive, 20)
+    .addOption(new Option('--vendor <name>', 'whose').choices(['mixed', 'hw']).default('mixed'))
+    .option('--forge', 'forge too')
+
+const read = (...args: string[]) => program().parse(args, { from: 'user' }).opts()
+
+test('has its defaults', () => {
+  expect(read()).toEqual({ count: 20, port: 5, rate: 20, vendor: 'mixed' })
+})
+
+test('reads values in both spellings; the last one counts', () => {
+  const args = ['--count', '3', '--rate=0.5', '--vendor=hw', '--forge', '--url', 'https://x.test/a?b', '--count=4']
+  expect(read(...args)).toEqual({ count: 4, port: 5, rate: 0.5, vendor: 'hw', forge: true, url: 'https://x.test/a?b' })
+})
+
+test.each([
+  [['--toString'], "unknown option '--toString'"],
+  [['-c'], "unknown option '-c'"],
+  [['--count', 'many'], "argument 'many' is invalid. It must be a whole number, 1 or more."],
+  [['--count', '0'], "argument '0' is invalid. It must be a whole number, 1 or more."],
+  [['--count', '-5'], "argument '-5' is invalid. It must be a whole number, 1 or more."],
+  [['--count', '1e3'], "argument '1e3' is invalid. It must be a whole number, 1 or more."],
+  [['--count', '--forge'], "argument '--forge' is invalid. It must be a whole number, 1 or more."],
+  [['--port', '10'], "argument '10' is invalid. It must be a whole number from 1 to 9."],
+  [['--rate'], "option '--rate <number>' argument missing"],
+  [['--rate', '0'], "argument '0' is invalid. It must be a number above 0."],
+  [['--vendor', 'aws'], "argument 'aws' is invalid. Allowed choices are mixed, hw."],
+  [['--forge=yes'], "unknown option '--forge=yes'"],
+  [['--url', 'example.com'], "argument 'example.com' is invalid. It must be an http or https URL."],
+  [['--url', 'file:///etc'], "argument 'file:///etc' is invalid. It must be an http or https URL."],
+  [['receiver'], 'too many arguments'],
+])('refuses %j', (args, complaint) => {
+  const exit = vi.spyOn(process, 'exit').mockImplementation((status) => {
+    throw new Error(`exit ${status}`)
+  })
+  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => [exit, write].forEach((spy) => spy.mockRestore()))
+  expect(() => read(...args)).toThrow('exit 2')
+  expect(write.mock.calls.join('')).toMatch(/^paint: /)
+  expect(write.mock.calls.join('')).toContain(complaint)
+})
