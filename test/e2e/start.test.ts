@@ -162,9 +162,9 @@ const inCopy = () =>
     }
   })
 
-/** The pid of `node tools/start.ts`, which the shell of npm has started. */
+/** The pid of `node tools/run.js start`, which the shell of npm has started. */
 const pidOfStart = () =>
-  Number(inCopy().find((pid) => /^node\0.*tools\/start\.ts\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))))
+  Number(inCopy().find((pid) => /^node\0.*tools\/run\.js\0start\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))))
 
 test.runIf(process.platform === 'linux')(
   'one that is killed leaves nothing behind that stops the next one',
