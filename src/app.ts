@@ -1,6 +1,6 @@
 /** Which route lives where. */
 import { Hono } from 'hono/tiny'
-import { dashboard } from './dashboard/dashboard.tsx'
+import { dashboard } from './dashboard/app.tsx'
 import { answerError, enter } from './http/api.ts'
 import { callback } from './http/callback.ts'
 import { health } from './http/health.ts'

@@ -7,11 +7,11 @@ import { retry } from '../retry.ts'
 import { isFault, retentionDaysOf } from '../settings.ts'
 import { findEntry, removeEntries } from '../store/quarantine.ts'
 import { scheduleRepublish } from '../store/snapshots.ts'
-import type { Visit } from './auth.tsx'
+import { formOf } from './auth.tsx'
 import { showHealth } from './pages.tsx'
-import { pathOfEntry } from './quarantine.tsx'
-import { pathOfTask } from './task.tsx'
 import { sendTest } from './test-callback.ts'
+import type { Visit } from './visit.ts'
+import { entryPath, taskPath } from './words.ts'
 
 export const actions = new Hono<Visit>()
 
@@ -25,31 +25,31 @@ actions.post('/tasks/:task_id/send', async (c) => {
     log('info', 'snapshot.republished', { task_id, request_id: requestId(c) })
     c.executionCtx.waitUntil(publish([publication], c.env, retentionDaysOf(c.get('settings')), now))
   }
-  return c.redirect(`${pathOfTask(task_id)}?note=${publication ? 'sent' : 'unsent'}`, 303)
+  return c.redirect(`${taskPath(task_id)}?flash=${publication ? 'sent' : 'unsent'}`, 303)
 })
 
 actions.post('/quarantine/delete', async (c) => {
-  const ids = c.get('form').getAll('id').slice(0, MOST_DELETED)
+  const ids = (await formOf(c)).getAll('id').slice(0, MOST_DELETED)
   await removeEntries(c.env.DB, ids)
   log('info', 'quarantine.deleted', { ids, request_id: requestId(c) })
-  return c.redirect('/quarantine?note=deleted', 303)
+  return c.redirect('/quarantine?flash=deleted', 303)
 })
 
 actions.post('/quarantine/:id/retry', async (c) => {
-  const kept = await findEntry(c.env.DB, partOf(c.req.url, 2))
-  if (kept === undefined) return c.redirect('/quarantine', 303)
-  const wins = c.get('form').get('replace') === 'true'
+  const entry = await findEntry(c.env.DB, partOf(c.req.url, 2))
+  if (entry === undefined) return c.redirect('/quarantine', 303)
+  const wins = (await formOf(c)).get('replace') === 'true'
   const now = Date.now()
-  const { received, forgetting } = await retry(kept, wins, c.env, now)
-  const { id, task_id } = kept
+  const { received, forgetting } = await retry(entry, wins, c.env, now)
+  const { id, task_id } = entry
   const { status } = received
   log('info', 'quarantine.retried', { id, task_id, replace: wins, status, request_id: requestId(c) })
   if (forgetting) c.executionCtx.waitUntil(forgetting)
   if (received.status === 'stored') {
     c.executionCtx.waitUntil(publish([received.publication], c.env, retentionDaysOf(c.get('settings')), now))
   }
-  if (status === 'stored' || status === 'duplicate') return c.redirect(`/quarantine?note=${status}`, 303)
-  return c.redirect(`${pathOfEntry(id)}?note=still`, 303)
+  if (status === 'stored' || status === 'duplicate') return c.redirect(`/quarantine?flash=${status}`, 303)
+  return c.redirect(`${entryPath(id)}?flash=still`, 303)
 })
 
 actions.post('/health/test', async (c) => {

@@ -1,7 +1,8 @@
 /** The pages' one style, one script and one icon, under names made of what they hold, so that a browser may keep them. */
 import { Hono } from 'hono/tiny'
+import { notFound, problem } from '../http/problem.ts'
 import style from './app.css'
-import script from './app.js'
+import script from './browser.js'
 
 /** Four frames. */
 const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="#86817a">
@@ -32,9 +33,9 @@ function hashOf(text: string): string {
 
 export const assets = new Hono()
 
-assets.get('/assets/*', async (c, next) => {
+assets.get('/assets/*', (c) => {
   const kind = (Object.keys(ASSETS) as Kind[]).find((each) => assetPath(each) === c.req.path)
-  if (kind === undefined) return next()
+  if (kind === undefined) return problem(notFound(`There is no ${c.req.path} here.`).problem)
   const { text, type } = ASSETS[kind]
   return c.body(text, 200, {
     'content-type': `${type}; charset=utf-8`,

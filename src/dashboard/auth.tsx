@@ -1,113 +1,127 @@
 /** Who may see the pages: the set-up page while a secret is missing, the sign-in without a session. */
 import type { Context } from 'hono'
-import { Hono } from 'hono/tiny'
-import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { createMiddleware } from 'hono/factory'
-import { html } from 'hono/html'
-import type { Child } from 'hono/jsx'
-import { requestId } from '../http/request.ts'
+import { Hono } from 'hono/tiny'
+import { isToken, requestId } from '../http/request.ts'
 import { log } from '../log.ts'
-import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
-import { secretChecks } from './checks.ts'
-import { isFromHere, ownPath, readForm } from './form.ts'
-import { Plain } from './layout.tsx'
-import { isOwnForm, openSession, SESSION_SECONDS, type Session, sessionOf, tokenOf } from './session.ts'
-import { SetUp } from './set-up.tsx'
-import { SignIn } from './sign-in.tsx'
+import { isFault } from '../settings.ts'
+import { SetUp } from './health.tsx'
 import { mayTry, takeBack } from './throttle.ts'
-
-/** What every page behind the door knows. */
-export type Visit = { Bindings: Env; Variables: { session: Session; form: URLSearchParams; settings: Settings } }
+import { badgeFor, isHttps, type Visit } from './visit.ts'
 
 const COOKIE = 'zego-snapshots'
+const SESSION_SECONDS = 12 * 3600
 
-type Status = 200 | 401 | 403 | 404 | 409 | 429 | 503
-
-export async function answerPage(c: Context, page: Child, status: Status = 200): Promise<Response> {
-  return c.html(html`<!doctype html>${page}`, status)
-}
-
-export function originOf(c: Context): string {
-  return new URL(c.req.url).origin
-}
-
-export function isHttps(c: Context): boolean {
-  return new URL(c.req.url).protocol === 'https:'
-}
-
-/** The secrets that are set, or the set-up page. */
-function readyOr(c: Context<Visit>): readonly string[] | Promise<Response> {
-  const settings = readSettings(c.env)
-  const { apiTokens, secrets } = settings
-  if (!isFault(apiTokens) && !isFault(secrets)) return apiTokens
-  return answerPage(c, <SetUp checks={secretChecks(settings)} origin={originOf(c)} now={Date.now()} />)
-}
-
-/** Lets in whoever has a session; a form has to be the session's own. */
-export const enter = createMiddleware<Visit>(async (c, next) => {
-  const tokens = await readyOr(c)
-  if (tokens instanceof Response) return tokens
-  const cookie = getCookie(c, COOKIE, isHttps(c) ? 'host' : undefined)
-  const session = cookie === undefined ? undefined : await sessionOf(cookie, tokens, Date.now())
-  if (session === undefined) {
-    const { pathname, search } = new URL(c.req.url)
-    const to = c.req.method === 'POST' ? '/' : pathname + search
-    return answerPage(c, <SignIn next={to} />, pathname === '/' && c.req.method !== 'POST' ? 200 : 401)
-  }
-  c.set('session', session)
-  c.set('settings', readSettings(c.env))
-  if (c.req.method === 'POST') {
-    const form = await readForm(c.req.raw)
-    if (!(await isOwnForm(session, form.get('csrf')))) return answerPage(c, <NotOurForm />, 403)
-    c.set('form', form)
-  }
+/** While a secret is missing, every page is the one that says how to set it. */
+export const setUp = createMiddleware<Visit>(async (c, next) => {
+  const { apiTokens, secrets } = c.get('settings')
+  if (isFault(apiTokens) || isFault(secrets)) return c.render(<SetUp />, { title: 'Set up' })
   return next()
 })
 
-export const signInAndOut = new Hono<Visit>()
+/** Lets in whoever has a session. */
+export const enter = createMiddleware<Visit>(async (c, next) => {
+  if (!(await hasSession(c))) {
+    const { pathname, search } = new URL(c.req.url)
+    const isPost = c.req.method === 'POST'
+    c.status(pathname === '/' && !isPost ? 200 : 401)
+    return c.render(<SignIn next={isPost ? '/' : pathname + search} />, { title: 'Sign in' })
+  }
+  c.set('badge', badgeFor(c.env.DB, c.get('settings'), c.get('now')))
+  return next()
+})
 
-signInAndOut.post('/sign-in', async (c) => {
-  const tokens = await readyOr(c)
-  if (tokens instanceof Response) return tokens
-  if (!isFromHere(c.req.raw)) return answerPage(c, <NotOurForm />, 403)
-  const form = await readForm(c.req.raw)
+/** The cookie names no token: each that is configured is tried, so that a token's removal ends its sessions. */
+async function hasSession(c: Context<Visit>): Promise<boolean> {
+  for (const token of tokensOf(c)) {
+    const endsAt = await getSignedCookie(c, keyOf(token), COOKIE, isHttps(c.req.url) ? 'host' : undefined)
+    if (endsAt && Number(endsAt) > c.get('now')) return true
+  }
+  return false
+}
+
+function tokensOf(c: Context<Visit>): readonly string[] {
+  const { apiTokens } = c.get('settings')
+  return isFault(apiTokens) ? [] : apiTokens
+}
+
+/** A token signs other things elsewhere: the key of a session is one of its own. */
+const keyOf = (token: string) => `zego-snapshots dashboard\n${token}`
+
+const cookieOptions = (url: string) => ({
+  path: '/',
+  httpOnly: true,
+  sameSite: 'Strict' as const,
+  ...(isHttps(url) && { prefix: 'host' as const, secure: true }),
+})
+
+export const auth = new Hono<Visit>()
+
+auth.get('/sign-in', (c) => c.redirect('/', 303))
+
+auth.post('/sign-in', async (c) => {
+  const form = await formOf(c)
   const next = ownPath(form.get('next'))
   const address = c.req.header('cf-connecting-ip') ?? ''
-  const now = Date.now()
-  if (!mayTry(address, now)) {
+  if (!mayTry(address, c.get('now'))) {
     c.header('retry-after', '60')
-    return answerPage(c, <SignIn next={next} wrong="Too many failures. Wait a minute, then try again." />, 429)
+    return refuse(c, 429, next, 'Too many failures. Wait a minute, then try again.')
   }
-  const token = await tokenOf((form.get('token') ?? '').trim(), tokens)
+  const token = await tokenOf((form.get('token') ?? '').trim(), tokensOf(c))
   if (token === undefined) {
     log('warn', 'dashboard.refused', { request_id: requestId(c) })
-    return answerPage(c, <SignIn next={next} wrong="This is not the API token." />, 401)
+    return refuse(c, 401, next, 'This is not the API token.')
   }
   takeBack(address)
   log('info', 'dashboard.entered', { request_id: requestId(c) })
-  setCookie(c, COOKIE, await openSession(token, now), {
-    path: '/',
-    httpOnly: true,
-    sameSite: 'Strict',
-    maxAge: SESSION_SECONDS,
-    ...(isHttps(c) && { prefix: 'host' as const, secure: true }),
-  })
+  const endsAt = c.get('now') + SESSION_SECONDS * 1000
+  const options = { ...cookieOptions(c.req.url), maxAge: SESSION_SECONDS }
+  await setSignedCookie(c, COOKIE, String(endsAt), keyOf(token), options)
   return c.redirect(next, 303)
 })
 
-signInAndOut.get('/sign-in', (c) => c.redirect('/', 303))
-
-signInAndOut.post('/sign-out', enter, (c) => {
-  deleteCookie(c, COOKIE, { path: '/', ...(isHttps(c) && { prefix: 'host' as const, secure: true }) })
+auth.post('/sign-out', (c) => {
+  deleteCookie(c, COOKIE, cookieOptions(c.req.url))
   return c.redirect('/', 303)
 })
 
-function NotOurForm() {
+export async function formOf(c: Context): Promise<URLSearchParams> {
+  return new URLSearchParams(new TextDecoder().decode(await c.req.arrayBuffer()))
+}
+
+/** The token that was given, if it is one of ours. Takes as long whichever it is. */
+async function tokenOf(given: string, tokens: readonly string[]): Promise<string | undefined> {
+  const fits = await Promise.all(tokens.map((token) => isToken(given, [token])))
+  return tokens.find((_, n) => fits[n])
+}
+
+/** A path on this host, and nothing that a browser would take for another one. */
+function ownPath(given: string | null): string {
+  return given !== null && /^\/(?![/\\])[!-[\]-~]*$/.test(given) ? given : '/'
+}
+
+function refuse(c: Context<Visit>, status: 401 | 429, next: string, wrong: string) {
+  c.status(status)
+  return c.render(<SignIn next={next} wrong={wrong} />, { title: 'Sign in' })
+}
+
+function SignIn({ next, wrong }: { next: string; wrong?: string }) {
   return (
-    <Plain title="This form is not from here">
-      <p>
-        It was sent by another site, or is too old. <a href="/">Begin again</a>.
-      </p>
-    </Plain>
+    <div class="empty">
+      <h1>Sign in</h1>
+      <p>With the API token of this receiver.</p>
+      {wrong !== undefined && (
+        <p class="flash bad" role="alert">
+          {wrong}
+        </p>
+      )}
+      <form method="post" action="/sign-in">
+        <label for="token">API token</label>
+        <input id="token" name="token" type="password" autocomplete="current-password" required autofocus />
+        <input type="hidden" name="next" value={next} />
+        <button class="first">Sign in</button>
+      </form>
+    </div>
   )
 }

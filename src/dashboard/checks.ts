@@ -1,4 +1,4 @@
-/** The checklist of the health page: a fact a line and, where it is unwell, the one command that mends it. */
+/** The checklist of the health page: a fact a line and, where it is unwell, the one command that fixes it. */
 import { isFault, type SettingFault, type Settings } from '../settings.ts'
 import type { AsideState, Count, Overview } from '../store/state.ts'
 import { duration, plural } from './words.ts'
@@ -50,14 +50,14 @@ function faultCheck({ setting, why }: SettingFault): Check {
 
 function pathTokenChecks(tokens: Settings['pathTokens']): Check[] {
   if (isFault(tokens)) return []
-  if (tokens.length > 0) return [{ shape: 'well', words: 'Callbacks are taken at a URL with a path token only' }]
+  if (tokens.length > 0) return [{ shape: 'well', words: 'Callbacks are received at a URL with a path token only' }]
   const more = 'ZEGOCLOUD does not sign the body: a secret URL is a second factor. Give ZEGOCLOUD the long URL first.'
   return [{ shape: 'well', words: 'No path token is set', more: `${more} Then: ${put('CALLBACK_PATH_TOKEN')}` }]
 }
 
 function toleranceChecks(seconds: Settings['toleranceSeconds']): Check[] {
   if (seconds !== 0) return []
-  const more = 'SIGNATURE_TOLERANCE_SECONDS is 0: a callback of any age is taken.'
+  const more = 'SIGNATURE_TOLERANCE_SECONDS is 0: a callback of any age is accepted.'
   return [{ shape: 'waiting', words: 'The age of timestamps is not checked', more }]
 }
 
@@ -80,10 +80,10 @@ export function storeChecks(overview: Overview, aside: AsideState, now: number):
     notInKvCheck(notInKv, now),
     asideCheck(aside),
     kept === 0
-      ? { shape: 'well', words: 'Nothing is kept aside' }
+      ? { shape: 'well', words: 'Nothing is in quarantine' }
       : {
           shape: 'waiting',
-          words: `${isExact ? '' : 'Over '}${plural(kept, 'callback')} kept aside`,
+          words: `${isExact ? '' : 'Over '}${plural(kept, 'callback')} in quarantine`,
           more: 'See Quarantine.',
         },
     { shape: 'well', words: pending.count === 0 ? 'No task is pending' : `${counted(pending, 'task')} pending` },
@@ -110,8 +110,8 @@ function notInKvCheck({ oldest, ...count }: Overview['notInKv'], now: number): C
 }
 
 function asideCheck({ waiting, parked }: AsideState): Check {
-  if (waiting + parked === 0) return { shape: 'well', words: 'No callback waits for D1' }
-  const words = `${plural(waiting, 'callback')} put aside until D1 takes it${parked > 0 ? `, and ${parked} that it refused` : ''}`
+  if (waiting + parked === 0) return { shape: 'well', words: 'No callback is waiting for D1' }
+  const words = `${plural(waiting, 'callback')} waiting for D1${parked > 0 ? `, and ${parked} that it refused` : ''}`
   return { shape: 'waiting', words, more: 'They reach D1 by themselves, every tenth minute.' }
 }
 
@@ -132,7 +132,7 @@ export function callbackChecks({ lastCallback, lastRefusals }: Overview, origin:
 }
 
 const REFUSALS: Record<string, Pick<Check, 'more' | 'command'>> = {
-  bad_signature: { more: 'If it was ZEGOCLOUD’s, the secret is another one.', command: put('ZEGO_CALLBACK_SECRET') },
+  bad_signature: { more: 'If ZEGOCLOUD sent it, ZEGO_CALLBACK_SECRET is wrong.', command: put('ZEGO_CALLBACK_SECRET') },
   not_found: {
     more: 'Another path, or another path token than the one that is set.',
     command: put('CALLBACK_PATH_TOKEN'),

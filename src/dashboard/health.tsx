@@ -1,47 +1,65 @@
-/** How all is: a checklist, and a callback to try it with. */
-import type { Check } from './checks.ts'
-import { Age, Csrf, Page, type Top } from './layout.tsx'
+/** How all is: a checklist, and a callback to try it with. Without secrets it is what is still to be done. */
+import { type Check, secretChecks } from './checks.ts'
+import { Age } from './layout.tsx'
+import { originOf, useVisit } from './visit.ts'
 
 type Health = {
-  top: Top
   checks: readonly Check[]
   /** The steps of a test callback that was just sent. */
   test: readonly Check[] | undefined
-  origin: string
   hasPathToken: boolean
-  now: number
 }
 
-export function Health({ top, checks, test, origin, hasPathToken, now }: Health) {
+export function Health({ checks, test, hasPathToken }: Health) {
   const isWell = checks.every(({ shape }) => shape === 'well')
   return (
-    <Page title="Health" top={top} place="Health">
+    <>
       <h1>{isWell ? 'All is well' : 'Worth a look'}</h1>
       {test && (
         <section aria-label="Test callback">
           <h2>Test callback</h2>
-          <Checks checks={test} now={now} of="checks steps" />
+          <Checks checks={test} of="checks steps" />
         </section>
       )}
       <div class="tools test">
         <form method="post" action="/health/test">
-          <Csrf csrf={top.csrf} />
           <button>{test ? 'Send another test callback' : 'Send a test callback'}</button>
         </form>
-        <small>Signed here, taken like any other, deleted afterwards; no consumer sees it.</small>
+        <small>Signed here, received like any other, deleted afterwards; no consumer sees it.</small>
       </div>
-      <Checks checks={checks} now={now} />
+      <Checks checks={checks} />
       <h2>The URL for ZEGOCLOUD</h2>
-      <pre tabindex={0}>{`${origin}/zego/callback${hasPathToken ? '/<CALLBACK_PATH_TOKEN>' : ''}`}</pre>
-    </Page>
+      <CallbackUrl hasPathToken={hasPathToken} />
+    </>
   )
+}
+
+/** Nothing else can be seen until it is done. */
+export function SetUp() {
+  return (
+    <div class="empty">
+      <h1>Almost there</h1>
+      <p>
+        Run what is missing in the project’s directory, then load this page again. On your own machine, put the same
+        names into <code>.dev.vars</code>.
+      </p>
+      <Checks checks={secretChecks(useVisit().get('settings'))} />
+      <h2>Then give this URL to ZEGOCLOUD</h2>
+      <p>For the callbacks of on-demand screenshots; the last part where you set CALLBACK_PATH_TOKEN.</p>
+      <CallbackUrl hasPathToken />
+    </div>
+  )
+}
+
+/** The path token itself is never shown. */
+function CallbackUrl({ hasPathToken }: { hasPathToken: boolean }) {
+  const url = `${originOf(useVisit().req.url)}/zego/callback`
+  return <pre tabindex={0}>{hasPathToken ? `${url}/<CALLBACK_PATH_TOKEN>` : url}</pre>
 }
 
 const UNSEEN: Record<Check['shape'], string> = { well: 'Well: ', waiting: 'Worth a look: ', bad: 'Unwell: ' }
 
-type Checks = { checks: readonly Check[]; now: number; of?: string }
-
-export function Checks({ checks, now, of = 'checks' }: Checks) {
+function Checks({ checks, of = 'checks' }: { checks: readonly Check[]; of?: string }) {
   return (
     <ul class={of}>
       {checks.map(({ shape, words, at, more, command }) => (
@@ -53,7 +71,7 @@ export function Checks({ checks, now, of = 'checks' }: Checks) {
               {at !== undefined && (
                 <>
                   {', '}
-                  <Age at={at} now={now} />
+                  <Age at={at} />
                 </>
               )}
             </span>

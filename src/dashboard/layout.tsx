@@ -1,87 +1,127 @@
-/** The page around every page. */
+/** The frame of every page: its head, the bar at its top, and what the last action has to say. */
+import { createMiddleware } from 'hono/factory'
+import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import { assetPath } from './assets.ts'
-import type { Badge } from './badge.ts'
-import { ago } from './words.ts'
+import { useVisit, type Visit } from './visit.ts'
+import { ago, FLASHES } from './words.ts'
 
-export type Place = 'Gallery' | 'Quarantine' | 'Health'
+const SECTIONS = { Gallery: '/', Quarantine: '/quarantine', Health: '/health' }
 
-/** What a page of somebody who is signed in needs for its top. `badge` is unknown while D1 does not answer. */
-export type Top = { csrf: string; badge: Badge | undefined }
+type Head = { title: string; section?: keyof typeof SECTIONS }
 
-const PLACES: Record<Place, string> = { Gallery: '/', Quarantine: '/quarantine', Health: '/health' }
-
-type Page = { title: string; children?: Child; top?: Top; place?: Place; head?: Child }
-
-export function Page({ title, children, top, place, head }: Page) {
-  return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <title>{`${title} · zego-snapshots`}</title>
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="robots" content="noindex" />
-        <meta name="color-scheme" content="light dark" />
-        {head}
-        <link rel="icon" type="image/svg+xml" href={assetPath('svg')} />
-        <link rel="stylesheet" href={assetPath('css')} />
-        <script src={assetPath('js')} defer></script>
-      </head>
-      <body>
-        <div class="bar">
-          <header>
-            <span class="name">zego-snapshots</span>
-            {top && <Navigation top={top} place={place} />}
-          </header>
-        </div>
-        <main>{children}</main>
-      </body>
-    </html>
-  )
+declare module 'hono' {
+  interface ContextRenderer {
+    // oxlint-disable-next-line typescript/prefer-function-type
+    (page: string | Promise<string>, head: Head): Response | Promise<Response>
+  }
 }
 
-function Navigation({ top, place }: { top: Top; place: Place | undefined }) {
+export const frame = createMiddleware<Visit>(async (c, next) => {
+  c.setRenderer((page, head) => c.html(html`<!doctype html>${<Frame {...head}>{page}</Frame>}`))
+  await next()
+})
+
+const Frame = ({ title, section, children }: Head & { children?: Child }) => (
+  <html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <title>{`${title} · zego-snapshots`}</title>
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="robots" content="noindex" />
+      <meta name="color-scheme" content="light dark" />
+      <link rel="icon" type="image/svg+xml" href={assetPath('svg')} />
+      <link rel="stylesheet" href={assetPath('css')} />
+      <script src={assetPath('js')} defer></script>
+    </head>
+    <body>
+      <div class="bar">
+        <header>
+          <span class="name">zego-snapshots</span>
+          <Navigation section={section} />
+        </header>
+      </div>
+      <main>
+        <Flash />
+        {children}
+      </main>
+    </body>
+  </html>
+)
+
+/** For a visitor who is signed in. */
+function Navigation({ section }: { section: Head['section'] | undefined }) {
+  if (useVisit().get('badge') === undefined) return <></>
   return (
     <>
       <nav aria-label="Pages">
-        {Object.entries(PLACES).map(([name, path]) => (
-          <a href={path} {...(name === place && { 'aria-current': 'page' })}>
+        {Object.entries(SECTIONS).map(([name, path]) => (
+          <a href={path} {...(name === section && { 'aria-current': 'page' })}>
             {name}
           </a>
         ))}
       </nav>
-      {top.badge && <span class={`status ${top.badge.shape}`}>{top.badge.words}</span>}
+      <Badge />
       <form method="post" action="/sign-out">
-        <Csrf csrf={top.csrf} />
         <button>Sign out</button>
       </form>
     </>
   )
 }
 
-/** What each form of a session sends along. */
-export function Csrf({ csrf }: { csrf: string }) {
-  return <input type="hidden" name="csrf" value={csrf} />
+async function Badge() {
+  const badge = await useVisit().get('badge')
+  return badge ? <span class={`status ${badge.shape}`}>{badge.words}</span> : <></>
+}
+
+/** The URL names it, out of a closed list. */
+function Flash() {
+  const words = FLASHES.get(useVisit().req.query('flash') ?? '')
+  if (words === undefined) return <></>
+  return (
+    <p class="flash" role="status">
+      {words}
+    </p>
+  )
 }
 
 /** A moment as its age, and whole for whoever points at it. */
-export function Age({ at, now }: { at: number; now: number }) {
+export function Age({ at }: { at: number }) {
   const iso = new Date(at).toISOString()
   return (
     <time datetime={iso} title={iso}>
-      {ago(at, now)}
+      {ago(at, useVisit().get('now'))}
     </time>
   )
 }
 
-/** A page that has nothing to show but a fact. */
-export function Plain({ title, children, top }: { title: string; children?: Child; top?: Top }) {
+type Pager = { older: string | undefined; newer: string | undefined; words?: readonly [string, string] }
+
+/** Paths of the pages beside this one. */
+export function Pager({ older, newer, words = ['Newer', 'Older'] }: Pager) {
+  if (older === undefined && newer === undefined) return <></>
   return (
-    <Page title={title} {...(top && { top })}>
-      <div class="empty">
-        <h1>{title}</h1>
-        {children}
-      </div>
-    </Page>
+    <nav class="more" aria-label="More">
+      {newer !== undefined && (
+        <a href={newer} rel="prev">
+          {words[0]}
+        </a>
+      )}
+      {older !== undefined && (
+        <a href={older} rel="next">
+          {words[1]}
+        </a>
+      )}
+    </nav>
+  )
+}
+
+/** A page that has nothing to show but a fact. */
+export function Fact({ title, children }: { title: string; children?: Child }) {
+  return (
+    <div class="empty">
+      <h1>{title}</h1>
+      {children}
+    </div>
   )
 }

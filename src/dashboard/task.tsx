@@ -1,75 +1,58 @@
 /** One task: its facts, its pictures along the time, the record as programs get it. */
-import type { CompletedRecord, Picture, SnapshotRecord } from '../event.ts'
+import type { CompletedRecord, SnapshotRecord } from '../event.ts'
 import type { StoredTask } from '../store/gallery.ts'
-import { altOf, titleOf, Pager, waitingWords } from './gallery.tsx'
-import { Age, Csrf, Page, type Top } from './layout.tsx'
-import { Thumbnail } from './picture.tsx'
-import { shownPicture } from './shown-picture.ts'
-import { TimeLine } from './time-line.tsx'
-import { duration, minutes, plural, vendorName } from './words.ts'
+import { Age, Pager } from './layout.tsx'
+import { Sheet, TimeLine } from './pictures.tsx'
+import { isAsked, useVisit } from './visit.ts'
+import { duration, plural, statusTitle, taskPath, vendorName, waitingWords } from './words.ts'
 
-export type Task = {
-  top: Top
+type Task = {
   record: SnapshotRecord
   stored: StoredTask
-  /** The first picture that is shown, from 0. */
+  /** The index of the first picture that is shown. */
   from: number
-  isHttps: boolean
-  isAsked: (appid: string) => boolean
-  note: string | undefined
-  now: number
 }
 
 /** A page of frames: a browser has enough to do with them. */
-export const MOST_FRAMES = 120
+const MOST_FRAMES = 120
 
 /** The rest of a large record is read over HTTP. */
 const SHOWN_JSON_LENGTH = 100_000
 
-export function Task({ top, record, stored, from, isHttps, isAsked, note, now }: Task) {
+export function Task({ record, stored, from }: Task) {
   const { task_id, status } = record
   return (
-    <Page title={task_id} top={top}>
-      {note !== undefined && (
-        <p class="note" role="status">
-          {note}
-        </p>
-      )}
+    <>
       <div class="tools">
         <h1 class="id">{task_id}</h1>
         <button type="button" hidden data-copy={task_id}>
           Copy
         </button>
       </div>
-      <span class={`status ${status}`}>{titleOf(status)}</span>
-      <Facts record={record} stored={stored} now={now} />
-      {record.status === 'pending' && <p>{waitingWords(record.appid, isAsked)}</p>}
+      <span class={`status ${status}`}>{statusTitle(status)}</span>
+      <Facts record={record} stored={stored} />
+      {record.status === 'pending' && <p>{waitingWords(isAsked(useVisit().get('settings'), record.appid))}</p>}
       {record.status === 'failed' && <p>ZEGOCLOUD: {record.error.message}</p>}
-      {record.status === 'completed' && <Pictures record={record} from={from} isHttps={isHttps} />}
+      {record.status === 'completed' && <Pictures record={record} from={from} />}
       <div class="tools">
         <Json record={record} />
         {status !== 'pending' && (
-          <form method="post" action={`${pathOfTask(task_id)}/send`}>
-            <Csrf csrf={top.csrf} />
+          <form method="post" action={`${taskPath(task_id)}/send`}>
             <button>Send again</button>
           </form>
         )}
       </div>
-    </Page>
+    </>
   )
 }
 
-export function pathOfTask(taskId: string): string {
-  return `/tasks/${encodeURIComponent(taskId.toWellFormed())}`
-}
-
-function Facts({ record, stored, now }: Pick<Task, 'record' | 'stored' | 'now'>) {
+function Facts({ record, stored }: Pick<Task, 'record' | 'stored'>) {
   const { vendor, appid } = record
   return (
     <dl>
       <dt>Vendor</dt>
       <dd>{vendorName(vendor)}</dd>
-      {'field_id' in record && typeof record.field_id === 'string' && (
+      {record.status === 'completed' && record.field_id !== undefined && (
         <>
           <dt>Source file</dt>
           <dd>
@@ -85,15 +68,15 @@ function Facts({ record, stored, now }: Pick<Task, 'record' | 'stored' | 'now'>)
         <>
           <dt>Registered</dt>
           <dd>
-            <Age at={Date.parse(record.registered_at)} now={now} />
-            {stored.ask_due === null ? '' : `, next asked about in ${duration(stored.ask_due - now)}`}
+            <Age at={Date.parse(record.registered_at)} />
+            {stored.ask_due !== null && `, next asked about in ${duration(stored.ask_due - useVisit().get('now'))}`}
           </dd>
         </>
       ) : (
         <>
           <dt>Received</dt>
           <dd>
-            <Age at={Date.parse(record.received_at)} now={now} />
+            <Age at={Date.parse(record.received_at)} />
             {record.status === 'completed' && sinceSigned(record)}
           </dd>
           <dt>Published</dt>
@@ -122,57 +105,21 @@ function sinceSigned({ via, signed_at, received_at }: CompletedRecord): string {
   return late < 0 ? `, ${duration(-late)} before ZEGOCLOUD’s time` : `, ${duration(late)} after ZEGOCLOUD signed it`
 }
 
-function Pictures({ record, from, isHttps }: { record: CompletedRecord; from: number; isHttps: boolean }) {
+function Pictures({ record, from }: { record: CompletedRecord; from: number }) {
   const pictures = record.snapshot_pic_list
-  const shown = pictures.slice(from, from + MOST_FRAMES)
-  const turn = (to: number) => `${pathOfTask(record.task_id)}?from=${Math.max(to, 0) + 1}`
+  const path = (to: number) => `${taskPath(record.task_id)}?from=${Math.max(to, 0) + 1}`
   const isMore = from + MOST_FRAMES < pictures.length
   return (
     <>
       <h2>{plural(pictures.length, 'picture')}</h2>
-      <TimeLine offsets={pictures.map(({ offset }) => offset)} />
-      <ul class="sheet">
-        {shown.map((picture, n) => (
-          <Frame picture={picture} n={from + n} of={pictures.length} isHttps={isHttps} />
-        ))}
-      </ul>
+      <TimeLine pictures={pictures} />
+      <Sheet pictures={pictures.slice(from, from + MOST_FRAMES)} from={from} count={pictures.length} />
       <Pager
-        newer={from > 0 ? turn(from - MOST_FRAMES) : undefined}
-        older={isMore ? turn(from + MOST_FRAMES) : undefined}
+        newer={from > 0 ? path(from - MOST_FRAMES) : undefined}
+        older={isMore ? path(from + MOST_FRAMES) : undefined}
         words={['Earlier pictures', 'Later pictures']}
       />
     </>
-  )
-}
-
-function Frame({ picture, n, of, isHttps }: { picture: Picture; n: number; of: number; isHttps: boolean }) {
-  const { url, offset } = picture
-  const alt = altOf(n, of, offset)
-  const shown = shownPicture(url, isHttps)
-  const inside = <Thumbnail url={url} alt={alt} isHttps={isHttps} />
-  const place = [`${n + 1} of ${of}`, ...(offset === undefined ? [] : [minutes(offset)])].join(' · ')
-  return (
-    <li>
-      {'name' in shown ? (
-        <span class="frame">{inside}</span>
-      ) : (
-        <a
-          class="frame"
-          href={shown.original}
-          rel="noreferrer"
-          data-large={shown.source}
-          data-place={place}
-          data-host={shown.host}
-          data-alt={alt}
-        >
-          {inside}
-        </a>
-      )}
-      <small>
-        <span>{n + 1}</span>
-        {offset !== undefined && <span>{minutes(offset)}</span>}
-      </small>
-    </li>
   )
 }
 

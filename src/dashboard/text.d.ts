@@ -3,7 +3,7 @@ declare module '*.css' {
   const text: string
   export default text
 }
-declare module '*/app.js' {
+declare module '*/browser.js' {
   const text: string
   export default text
 }

@@ -1,4 +1,5 @@
-/** Times, counts and names as people say them. */
+/** Times, counts, names and states as people say them. */
+import type { Status } from '../store/snapshots.ts'
 
 const UNITS = [
   ['d', 86_400],
@@ -50,3 +51,31 @@ const VENDORS: ReadonlyMap<string, string> = new Map([
 export function vendorName(vendor: string): string {
   return VENDORS.get(vendor) ?? vendor
 }
+
+export function statusTitle(status: Status): string {
+  return `${status.charAt(0).toUpperCase()}${status.slice(1)}`
+}
+
+/** @param isAsked whether ZEGOCLOUD is asked about the task */
+export function waitingWords(isAsked: boolean): string {
+  if (isAsked) return 'Waiting for ZEGOCLOUD. It is asked about this task until it has finished.'
+  return 'Waiting for ZEGOCLOUD’s callback.'
+}
+
+export function taskPath(taskId: string): string {
+  return `/tasks/${encodeURIComponent(taskId.toWellFormed())}`
+}
+
+export function entryPath(id: string): string {
+  return `/quarantine/${encodeURIComponent(id.toWellFormed())}`
+}
+
+/** What a page says after an action. */
+export const FLASHES: ReadonlyMap<string, string> = new Map([
+  ['sent', 'It is being sent again, to KV and to the queue.'],
+  ['unsent', 'There is nothing to send: the task is not known, or has not finished.'],
+  ['stored', 'Accepted and stored.'],
+  ['duplicate', 'Accepted: the same content is stored already.'],
+  ['still', 'It cannot be accepted as things are: it stays in quarantine.'],
+  ['deleted', 'Deleted.'],
+])

@@ -172,10 +172,10 @@ describe('the task page', () => {
     await deliver(signedCallback({ task_id: 'task' }))
     await env.RESULTS.delete('task')
     const someone = await signedIn()
-    const answer = await someone.act('/tasks/task/send')
-    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/tasks/task?note=sent'])
+    const answer = await someone.submit('/tasks/task/send')
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/tasks/task?flash=sent'])
     expect(await recordInKv('task')).toMatchObject({ task_id: 'task' })
-    expect((await someone.act('/tasks/unknown/send')).headers.get('location')).toBe('/tasks/unknown?note=unsent')
+    expect((await someone.submit('/tasks/unknown/send')).headers.get('location')).toBe('/tasks/unknown?flash=unsent')
   })
 
   it('turns the pages of a long list of pictures', async () => {
@@ -218,7 +218,7 @@ describe('what ZEGOCLOUD sends', () => {
 })
 
 describe('the quarantine', () => {
-  it('says in sentences what is kept, and groups what repeats', async () => {
+  it('says in sentences what is in it, and groups what repeats', async () => {
     await deliver(signedCallback({ task_id: 'old', timestamp: '1700000000' }))
     for (const task_id of ['a', 'b', 'c']) await deliver(signedCallback({ event: 'compose', task_id }))
     const { text } = await pageOf(await (await signedIn()).open('/quarantine'))
@@ -229,11 +229,11 @@ describe('the quarantine', () => {
     expect(text.match(/Delete all 3 for good/g)).toHaveLength(1)
   })
 
-  it('takes in what was too old', async () => {
+  it('accepts what was too old', async () => {
     await deliver(signedCallback({ task_id: 'old', timestamp: '1700000000' }))
     const [{ id }] = (await rows<{ id: string }>('SELECT id FROM quarantine')) as [{ id: string }]
-    const answer = await (await signedIn()).act(`/quarantine/${encodeURIComponent(id)}/retry`)
-    expect(answer.headers.get('location')).toBe('/quarantine?note=stored')
+    const answer = await (await signedIn()).submit(`/quarantine/${encodeURIComponent(id)}/retry`)
+    expect(answer.headers.get('location')).toBe('/quarantine?flash=stored')
     expect(await rows('SELECT id FROM quarantine')).toEqual([])
     expect(await recordInKv('old')).toMatchObject({ status: 'completed' })
   })
@@ -246,9 +246,9 @@ describe('the quarantine', () => {
     const someone = await signedIn()
     const { text } = await pageOf(await someone.open(path))
     expect(text).toMatch(/What would be stored.*second.*What is stored.*first.*As it was received.*second/s)
-    expect((await someone.act(`${path}/retry`)).headers.get('location')).toBe(`${path}?note=still`)
-    expect((await someone.act(`${path}/retry`, { replace: 'true' })).headers.get('location')).toBe(
-      '/quarantine?note=stored',
+    expect((await someone.submit(`${path}/retry`)).headers.get('location')).toBe(`${path}?flash=still`)
+    expect((await someone.submit(`${path}/retry`, { replace: 'true' })).headers.get('location')).toBe(
+      '/quarantine?flash=stored',
     )
     expect(await recordInKv('task')).toMatchObject({ field_id: 'second' })
     expect(await rows('SELECT reason FROM quarantine')).toEqual([{ reason: 'replaced' }])
@@ -258,9 +258,7 @@ describe('the quarantine', () => {
     for (const task_id of ['a', 'b', 'c']) await deliver(signedCallback({ event: 'compose', task_id }))
     const ids = (await rows<{ id: string }>('SELECT id FROM quarantine')).map(({ id }) => id)
     const someone = await signedIn()
-    const csrf = /name="csrf" value="([^"]+)"/.exec(await (await someone.open('/quarantine')).text())![1]!
     await someone.submit('/quarantine/delete', [
-      ['csrf', csrf],
       ['id', ids[0]!],
       ['id', ids[1]!],
     ])
@@ -269,7 +267,7 @@ describe('the quarantine', () => {
 })
 
 describe('the health page', () => {
-  it('lists what is well and what is not, with what mends it', async () => {
+  it('lists what is well and what is not, with what fixes it', async () => {
     await deliver(signedCallback())
     await deliver(signedCallback({}, 'another secret'))
     const { text } = await pageOf(await (await signedIn({ CALLBACK_PATH_TOKEN: '' })).open('/health'))
@@ -307,7 +305,7 @@ describe('the health page', () => {
     { ZEGO_CALLBACK_SECRET: '{"7":["süß",""],"8":"x"}'.replace(',""', '') },
   ])('sends a test callback the whole way, and leaves nothing of it: %j', async (settings) => {
     const someone = await signedIn(settings)
-    const { text } = await pageOf(await someone.act('/health/test'))
+    const { text } = await pageOf(await someone.submit('/health/test'))
     for (const words of ['was signed', 'matches a configured secret', 'is fresh', 'D1 took it', 'is deleted']) {
       expect(text).toContain(words)
     }
@@ -325,7 +323,7 @@ describe('the health page', () => {
       },
     })
     await someone.open('/health')
-    const { text } = await pageOf(await someone.act('/health/test'))
+    const { text } = await pageOf(await someone.submit('/health/test'))
     expect(text).toContain('D1 did not take it in time: the queue INTAKE did')
   })
 })

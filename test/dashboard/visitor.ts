@@ -1,4 +1,4 @@
-/** A browser without a screen: it keeps its cookie, and fills in the forms of the pages that it is shown. */
+/** A browser without a screen: it keeps its cookie, and says where its forms come from. */
 import { request } from '../worker.ts'
 
 const ORIGIN = 'https://receiver.test'
@@ -8,18 +8,20 @@ type Settings = Record<string, unknown>
 /** @param settings replace those of vitest.config.ts; bindings too */
 export function visitor(settings: Settings = {}, origin = ORIGIN) {
   let cookie = ''
-  let csrf = ''
 
   async function open(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = { ...(cookie && { cookie }), ...(init.headers as Record<string, string>) }
     const answer = await request(origin + path, { redirect: 'manual', ...init, headers }, settings)
     const [given] = (answer.headers.get('set-cookie') ?? '').split(';')
     if (given) cookie = given
-    csrf = /name="csrf" value="([^"]*)"/.exec(await answer.clone().text())?.[1] ?? csrf
     return answer
   }
 
-  function submit(path: string, fields: Record<string, string> | [string, string][], headers = {}): Promise<Response> {
+  function submit(
+    path: string,
+    fields: Record<string, string> | [string, string][] = {},
+    headers = {},
+  ): Promise<Response> {
     return open(path, { method: 'POST', body: new URLSearchParams(fields), headers: { origin, ...headers } })
   }
 
@@ -27,8 +29,6 @@ export function visitor(settings: Settings = {}, origin = ORIGIN) {
     open,
     submit,
     signIn: (token = 'test-token', headers = {}) => submit('/sign-in', { token, next: '/' }, headers),
-    /** A form of the session's own. */
-    act: (path: string, fields: Record<string, string> = {}) => submit(path, { csrf, ...fields }),
     get cookie() {
       return cookie
     },
@@ -38,11 +38,10 @@ export function visitor(settings: Settings = {}, origin = ORIGIN) {
   }
 }
 
-/** Somebody who has signed in, and seen the gallery. */
+/** Somebody who has signed in. */
 export async function signedIn(settings: Settings = {}, origin = ORIGIN) {
   const someone = visitor(settings, origin)
   await someone.signIn()
-  await someone.open('/')
   return someone
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { sentenceOf } from '../../src/dashboard/kept.ts'
-import { shownPicture } from '../../src/dashboard/shown-picture.ts'
+import { sentenceOf } from '../../src/dashboard/reasons.ts'
+import { shownPicture } from '../../src/dashboard/pictures.tsx'
 import { ago, duration, minutes, plural, vendorName } from '../../src/dashboard/words.ts'
 
 describe('words', () => {

@@ -1,4 +1,4 @@
-/** ListedEntry callbacks as people read them: what each is in a sentence, and repeats together. */
+/** Entries of the quarantine as people read them: what each is in a sentence, and repeats together. */
 import { readVerified } from '../callback/read.ts'
 import { type ListedEntry, type QuarantineEntry, rawOf, type Reason } from '../store/quarantine.ts'
 import { duration } from './words.ts'
@@ -6,22 +6,23 @@ import { duration } from './words.ts'
 /** Text, or code within it. */
 export type Words = readonly (string | { code: string })[]
 
-export type Group = { kept: readonly [ListedEntry, ...ListedEntry[]] }
+/** The same again: another event of one kind, another body for one task. */
+export type Group = readonly [ListedEntry, ...ListedEntry[]]
 
-/** How each can be dealt with: taken in as it is, held against what won, or neither. */
-export const REMEDY: Record<Reason, 'take' | 'compare' | 'none'> = {
-  invalid_snapshot: 'take',
+/** What an operator can do about each: let it be accepted as it is, compare it with what won, or neither. */
+export const REMEDY: Record<Reason, 'accept' | 'compare' | 'none'> = {
+  invalid_snapshot: 'accept',
   unsupported_event: 'none',
   conflict: 'compare',
   signature_reused: 'compare',
-  unknown_app: 'take',
-  invalid_timestamp: 'take',
-  stale: 'take',
+  unknown_app: 'accept',
+  invalid_timestamp: 'accept',
+  stale: 'accept',
   replaced: 'compare',
-  bad_signature: 'take',
-  not_configured: 'take',
-  wrong_path: 'take',
-  undecodable: 'take',
+  bad_signature: 'accept',
+  not_configured: 'accept',
+  wrong_path: 'accept',
+  undecodable: 'accept',
 }
 
 export function sentenceOf({ reason, detail }: ListedEntry): Words {
@@ -82,18 +83,16 @@ function staleWords(detail: string): string {
   return `Its time is ${gap} ahead. Is a clock wrong?`
 }
 
-/** The same again: another event of one kind, another body for one task. */
-export function grouped(items: readonly ListedEntry[]): Group[] {
+export function grouped(entries: readonly ListedEntry[]): Group[] {
   const groups = new Map<string, [ListedEntry, ...ListedEntry[]]>()
-  for (const kept of items) {
-    const { reason, detail, task_id, id } = kept
-    const same = reason === 'unsupported_event' ? eventOf(detail) : (task_id ?? id)
-    const key = JSON.stringify([reason, same])
+  for (const entry of entries) {
+    const { reason, detail, task_id, id } = entry
+    const key = JSON.stringify([reason, reason === 'unsupported_event' ? eventOf(detail) : (task_id ?? id)])
     const group = groups.get(key)
-    if (group) group.push(kept)
-    else groups.set(key, [kept])
+    if (group) group.push(entry)
+    else groups.set(key, [entry])
   }
-  return [...groups.values()].map((kept) => ({ kept }))
+  return [...groups.values()]
 }
 
 /** The record that would be stored of it, if it is a snapshot that can be used. */

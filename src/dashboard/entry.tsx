@@ -1,29 +1,21 @@
-/** One callback that was kept aside, whole, beside what stands against it. */
+/** One entry of the quarantine, whole, beside what it competes with. */
 import type { QuarantineEntry } from '../store/quarantine.ts'
-import { REMEDY } from './kept.ts'
-import { Age, Csrf, Page, type Top } from './layout.tsx'
-import { Delete, Note, pathOfEntry, Sentence, TakeIn } from './quarantine.tsx'
-import { pathOfTask } from './task.tsx'
+import { Age } from './layout.tsx'
+import { Accept, Delete, Sentence } from './quarantine.tsx'
+import { REMEDY } from './reasons.ts'
+import { entryPath, taskPath } from './words.ts'
 
 const SHOWN_BODY_LENGTH = 100_000
 
-/** `record` is what would be stored of it, `stored` what stands against it, if there is such a thing. */
-type EntryPage = {
-  top: Top
-  kept: QuarantineEntry
-  record: unknown
-  stored: unknown
-  note: string | undefined
-  now: number
-}
+/** `record` is what would be stored of it, `stored` what is stored for its task, if there is such a thing. */
+type Entry = { entry: QuarantineEntry; record: unknown; stored: unknown }
 
-export function EntryPage({ top, kept, record, stored, note, now }: EntryPage) {
-  const { id, reason, detail, task_id, received_at, body } = kept
+export function Entry({ entry, record, stored }: Entry) {
+  const { id, reason, detail, task_id, received_at, body } = entry
   return (
-    <Page title="ListedEntry aside" top={top} place="Quarantine">
-      <Note note={note} />
+    <>
       <h1>
-        <Sentence kept={kept} />
+        <Sentence entry={entry} />
       </h1>
       <dl>
         <dt>Reason</dt>
@@ -36,7 +28,7 @@ export function EntryPage({ top, kept, record, stored, note, now }: EntryPage) {
           <>
             <dt>Task</dt>
             <dd>
-              <a href={pathOfTask(task_id)}>
+              <a href={taskPath(task_id)}>
                 <code>{task_id}</code>
               </a>
             </dd>
@@ -44,7 +36,7 @@ export function EntryPage({ top, kept, record, stored, note, now }: EntryPage) {
         )}
         <dt>Received</dt>
         <dd>
-          <Age at={received_at} now={now} />
+          <Age at={received_at} />
         </dd>
       </dl>
       <div class="pair">
@@ -53,23 +45,22 @@ export function EntryPage({ top, kept, record, stored, note, now }: EntryPage) {
       </div>
       <Text title="As it was received" text={body} />
       <div class="acts">
-        {REMEDY[reason] === 'take' && <TakeIn id={id} csrf={top.csrf} />}
-        {REMEDY[reason] === 'compare' && <TakeInstead id={id} csrf={top.csrf} />}
-        <Delete ids={[id]} csrf={top.csrf} />
+        {REMEDY[reason] === 'accept' && <Accept id={id} />}
+        {REMEDY[reason] === 'compare' && <Replace id={id} />}
+        <Delete ids={[id]} />
       </div>
-    </Page>
+    </>
   )
 }
 
 /** Asks in place: what is stored goes to the quarantine. */
-function TakeInstead({ id, csrf }: { id: string; csrf: string }) {
+function Replace({ id }: { id: string }) {
   return (
     <details>
-      <summary class="button">Take it in instead</summary>
-      <form method="post" action={`${pathOfEntry(id)}/retry`}>
-        <Csrf csrf={csrf} />
+      <summary class="button">Replace the stored result</summary>
+      <form method="post" action={`${entryPath(id)}/retry`}>
         <input type="hidden" name="replace" value="true" />
-        <button class="bad">Store this one, and keep the other aside</button>
+        <button class="bad">Store this one, and put the other into quarantine</button>
       </form>
     </details>
   )

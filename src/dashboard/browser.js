@@ -23,33 +23,33 @@ const frames = all('.sheet a.frame')
 if (frames.length > 0) {
   const view = make('dialog', '', { ariaLabel: 'Large view' })
   const stage = make('div')
-  const place = make('span')
+  const position = make('span')
   const original = make('a', 'Open original', { target: '_blank', rel: 'noreferrer' })
   const close = make('button', 'Close', { type: 'button' })
   const before = make('button', 'Previous', { type: 'button' })
   const after = make('button', 'Next', { type: 'button' })
   const line = make('p')
-  line.append(before, place, after, original, close)
+  line.append(before, position, after, original, close)
   view.append(stage, line)
   document.body.append(view)
   let at = 0
   const show = (to) => {
     at = Math.min(Math.max(to, 0), frames.length - 1)
-    const { large, place: where, host, alt } = frames[at].dataset
+    const { large, index, host, alt } = frames[at].dataset
     const image = make('img', '', { alt })
     image.addEventListener('error', () => image.replaceWith(make('span', 'Could not be loaded: ' + host)))
     image.src = large
     stage.replaceChildren(image)
-    place.textContent = where
+    position.textContent = index
     original.href = frames[at].href
     before.ariaDisabled = String(at === 0)
     after.ariaDisabled = String(at === frames.length - 1)
   }
-  frames.forEach((frame, index) =>
+  frames.forEach((frame, number) =>
     frame.addEventListener('click', (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return
       event.preventDefault()
-      show(index)
+      show(number)
       view.showModal()
       close.focus()
     }),

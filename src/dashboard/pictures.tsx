@@ -1,0 +1,119 @@
+/** Pictures: in their frames, in a row's strip, along the time, and as a sheet. */
+import type { Picture } from '../event.ts'
+import { STRIP_FRAMES } from '../store/gallery.ts'
+import { isHttps, useVisit } from './visit.ts'
+import { minutes, plural } from './words.ts'
+
+/** How a picture's URL may be used: as a link and an image, or as words alone. */
+export type Shown =
+  /** `original` is ZEGOCLOUD's own; `source` is what the page can load. */
+  | { original: string; source: string; host: string }
+  /** What has no host, as Huawei's relative names. */
+  | { name: string }
+
+const LONGEST_NAME = 120
+
+/** @param isSecure whether the page is over https: then `http:` is tried as `https:`, as browsers load nothing less */
+export function shownPicture(url: string, isSecure: boolean): Shown {
+  const parsed = URL.parse(url)
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) return { name: nameOf(url) }
+  const { href: original, host } = parsed
+  return { original, source: isSecure ? original.replace(/^http:/, 'https:') : original, host }
+}
+
+/** The last part of a path; of anything else, such as a script, what it is. */
+function nameOf(url: string): string {
+  const path = /^[a-z][a-z0-9+.-]*:/i.test(url) ? url : (url.split(/[?#]/)[0]!.split('/').findLast(Boolean) ?? url)
+  return path.length > LONGEST_NAME ? `${path.slice(0, LONGEST_NAME)}…`.toWellFormed() : path
+}
+
+const useShown = (url: string) => shownPicture(url, isHttps(useVisit().req.url))
+
+function Thumbnail({ shown, alt }: { shown: Shown; alt: string }) {
+  if ('name' in shown) return <code title={shown.name}>{shown.name}</code>
+  return <img src={shown.source} alt={alt} data-host={shown.host} loading="lazy" decoding="async" />
+}
+
+function altOf(n: number, count: number, offset: number | undefined): string {
+  return `Screenshot ${n + 1} of ${count}${offset === undefined ? '' : ` at ${minutes(offset)}`}`
+}
+
+/** The first pictures of a task; where there are more, the last frame says how many. */
+export function Strip({ first, count }: { first: readonly Picture[]; count: number }) {
+  if (count === 0) return <p class="quiet">ZEGOCLOUD sent no picture.</p>
+  const isMore = count > STRIP_FRAMES
+  const shown = isMore ? first.slice(0, STRIP_FRAMES - 1) : first
+  return (
+    <div class="strip">
+      {shown.map(({ url, offset }, n) => (
+        <span class="frame">
+          <Thumbnail shown={useShown(url)} alt={altOf(n, count, offset)} />
+        </span>
+      ))}
+      {isMore && <span class="frame">{`+${count - shown.length}`}</span>}
+    </div>
+  )
+}
+
+/** @param from the index of the first picture that is shown, of `count` */
+export function Sheet({ pictures, from, count }: { pictures: readonly Picture[]; from: number; count: number }) {
+  return (
+    <ul class="sheet">
+      {pictures.map((picture, n) => (
+        <Frame picture={picture} n={from + n} count={count} />
+      ))}
+    </ul>
+  )
+}
+
+function Frame({ picture: { url, offset }, n, count }: { picture: Picture; n: number; count: number }) {
+  const alt = altOf(n, count, offset)
+  const shown = useShown(url)
+  const inside = <Thumbnail shown={shown} alt={alt} />
+  const index = [`${n + 1} of ${count}`, ...(offset === undefined ? [] : [minutes(offset)])].join(' · ')
+  return (
+    <li>
+      {'name' in shown ? (
+        <span class="frame">{inside}</span>
+      ) : (
+        <a
+          class="frame"
+          href={shown.original}
+          rel="noreferrer"
+          data-large={shown.source}
+          data-index={index}
+          data-host={shown.host}
+          data-alt={alt}
+        >
+          {inside}
+        </a>
+      )}
+      <small>
+        <span>{n + 1}</span>
+        {offset !== undefined && <span>{minutes(offset)}</span>}
+      </small>
+    </li>
+  )
+}
+
+const MOST_DOTS = 400
+
+/** Where in the video the pictures were taken. No offsets, no line. */
+export function TimeLine({ pictures }: { pictures: readonly Picture[] }) {
+  const known = pictures.map(({ offset }) => offset ?? NaN).filter((offset) => Number.isFinite(offset) && offset >= 0)
+  if (known.length === 0) return <></>
+  const [least, most] = known.reduce(([low, high], at) => [Math.min(low, at), Math.max(high, at)], [Infinity, 0])
+  const dots = new Set(known.map((at) => (most === 0 ? 0 : Math.round((at / most) * 10_000) / 100)))
+  return (
+    <svg
+      class="time"
+      role="img"
+      aria-label={`${plural(known.length, 'picture')}, ${minutes(least)} to ${minutes(most)}`}
+    >
+      <line x1="0" x2="100%" y1="12" y2="12" />
+      {[...dots].slice(0, MOST_DOTS).map((x) => (
+        <circle cx={`${x}%`} cy="12" r="5" />
+      ))}
+    </svg>
+  )
+}
