@@ -1,8 +1,7 @@
 /** One callback from bytes to outcome, a step a line. The first step that refuses ends it. */
-import { checkFreshness } from './callback/freshness.ts'
 import { decodeBody, type RawBody, readCallback } from './callback/read.ts'
-import { answerOf, type Refusal } from './callback/refusal.ts'
-import { type Secrets, verify } from './callback/signature.ts'
+import { describeRefusal, type Refusal } from './callback/refusal.ts'
+import { checkFreshness, type Secrets, verify } from './callback/signature.ts'
 import { putAside } from './intake/buffer.ts'
 import { log, messageOf } from './log.ts'
 import type { Env } from './settings.ts'
@@ -32,7 +31,7 @@ export async function receive(raw: RawBody, rules: Rules, now: number, stores: S
   const callback = await readCallback(decoded, now)
   const unwelcome = forged ?? checkFreshness(envelope.timestamp, now, rules.toleranceSeconds)
   if (unwelcome) {
-    const entry = { ...callback, reason: unwelcome.code, detail: answerOf(unwelcome).detail }
+    const entry = { ...callback, reason: unwelcome.code, detail: describeRefusal(unwelcome).detail }
     return { status: 'refused', refusal: unwelcome, entry }
   }
 

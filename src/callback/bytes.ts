@@ -1,6 +1,6 @@
-/** A text in UTF-8: its bytes, whether they fit, their hash. */
+/** The UTF-8 bytes of a text, and what is asked of them. */
 
-/** To make one costs more than to use it. */
+/** One for all: making an encoder costs more than using it. */
 const encoder = new TextEncoder()
 
 const MOST_BYTES_A_UNIT = 3
@@ -9,7 +9,7 @@ export function bytesOf(text: string): Uint8Array {
   return encoder.encode(text)
 }
 
-/** Most texts are so short that nothing has to be encoded to know. */
+/** Most texts are so short that they need not be encoded to know. */
 export function isWithin(limitBytes: number, text: string): boolean {
   return text.length * MOST_BYTES_A_UNIT <= limitBytes || bytesOf(text).length <= limitBytes
 }

@@ -72,6 +72,10 @@ export function parse(text: string): unknown {
   return flaw === 'large number' ? JSON.parse(text, keepDigits) : whole.value
 }
 
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 type Flaw = 'too deep' | 'large number'
 
 /** Why a value is not to be had as `JSON.parse` builds it. */

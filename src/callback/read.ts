@@ -1,11 +1,11 @@
 /** One reading of a callback, whoever needs it: the request, the buffer, a retry, a dispute. */
 import type { CompletedRecord } from '../event.ts'
 import { bytesOf, sha256 } from './bytes.ts'
-import { contentOf, readSnapshot, type Unusable } from './content.ts'
-import { decode, type Fields } from './decode.ts'
-import { latestClaim, timeOf } from './freshness.ts'
+import { contentOf } from './content.ts'
+import { decode, type Fields, textOf } from './decode.ts'
 import type { Refusal } from './refusal.ts'
-import { type Envelope, envelopeOf } from './signature.ts'
+import { type Envelope, envelopeOf, latestClaim, timeOf } from './signature.ts'
+import { readSnapshot, type Unusable } from './snapshot.ts'
 
 /** A request's body as it was received, and the two headers that describe it. */
 export type RawBody = { bytes: Uint8Array; contentType: string | null; contentEncoding: string | null }
@@ -19,18 +19,19 @@ export type VerifiedCallback = {
   signature: string
   /** The hash of the content. */
   content: string
-  /** The latest time that a split of the signed characters can claim, in milliseconds. */
+  /** How long the ledger has to keep the signature: the latest time that its characters can claim, in milliseconds. */
   latestClaim: number
   /** In milliseconds. */
   receivedAt: number
-  /** As far as it is known. */
+  /** At most 512 characters, as is the task_id: for people to find it by. */
+  event: string | undefined
   task_id: string | undefined
   raw: RawBody
   snapshot: { record: CompletedRecord } | Unusable
 }
 
-/** For people to find it by; a real one is shorter. */
-const SHOWN_TASK_ID_LENGTH = 512
+/** Real ones are shorter. */
+const SHOWN_CHARACTERS = 512
 
 const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
@@ -51,9 +52,10 @@ export async function readCallback({ raw, fields, envelope }: Decoded, receivedA
   return {
     signature,
     content: await sha256(bytes),
-    latestClaim: latestClaim(timestamp, nonce),
+    latestClaim: latestClaim(timestamp, nonce, receivedAt),
     receivedAt,
-    task_id: typeof content.task_id === 'string' ? content.task_id.slice(0, SHOWN_TASK_ID_LENGTH) : undefined,
+    event: shown(content.event),
+    task_id: shown(content.task_id),
     raw,
     snapshot: readSnapshot(content, bytes.length, timeOf(timestamp), receivedAt),
   }
@@ -66,4 +68,13 @@ export async function readVerified(
 ): Promise<VerifiedCallback | Extract<Refusal, { code: 'undecodable' }>> {
   const decoded = await decodeBody(raw)
   return 'code' in decoded ? decoded : readCallback(decoded, receivedAt)
+}
+
+/** The task_id of a body that nothing vouches for: for the log, and for people to find the body by. */
+export function taskIdOf({ fields }: Decoded): string | undefined {
+  return shown(textOf(fields.get('task_id')))
+}
+
+function shown(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, SHOWN_CHARACTERS) : undefined
 }

@@ -1,14 +1,15 @@
 /**
  * ZEGOCLOUD's signature: the hex SHA-1 of the CallbackSecret, `timestamp` and `nonce`, sorted and joined.
  *
- * It covers these three strings and nothing else: not the body, the event, the app or the task. And with no separator
- * between them, one signature is good for other splits of the same characters. The ledger exists for both reasons.
+ * It covers these three strings and nothing else: not the body, the event, the app or the task. There is no separator
+ * between the strings, so one signature also fits other splits of the same characters. The ledger exists for both
+ * reasons.
  */
 import { bytesOf } from './bytes.ts'
 import { type Fields, textOf } from './decode.ts'
 import type { Refusal } from './refusal.ts'
 
-/** The part of a callback that is looked at before it is trusted. */
+/** The part of a callback that is read before the callback is trusted. */
 export type Envelope = {
   appid: string | undefined
   timestamp: string
@@ -17,13 +18,18 @@ export type Envelope = {
   signature: string
 }
 
-/** CallbackSecrets good for every app, and those of one app each. */
+type Signed = Pick<Envelope, 'timestamp' | 'nonce'>
+
+/** CallbackSecrets that are valid for every app, and those of one app each. */
 export type Secrets = { everyApp: readonly string[]; byApp: ReadonlyMap<string, readonly string[]> }
 
-/** Of timestamp and nonce, which have some thirty: each secret hashes them before anything is known of the sender. */
+/** Timestamp and nonce together; real ones have about 30. Each configured secret costs a hash of them. */
 const SIGNED_LIMIT_CHARACTERS = 1_024
 
 const SHA1_HEX = /^[0-9a-f]{40}$/
+
+/** Longer than a CallbackSecret stays in use. */
+const FIVE_YEARS_MS = 5 * 366 * 86_400_000
 
 export function envelopeOf(fields: Fields): Envelope {
   const text = (name: string) => textOf(fields.get(name)) ?? ''
@@ -35,7 +41,12 @@ export function envelopeOf(fields: Fields): Envelope {
   }
 }
 
-/** Why the signature is not to be trusted; `undefined` if a secret of the callback's own app gives it. */
+/** As ZEGOCLOUD signs, in lower-case hex. */
+export async function sign(secret: string, signed: Signed): Promise<string> {
+  return new Uint8Array(await digestOf(secret, signed)).toHex()
+}
+
+/** Why the signature is not to be trusted; `undefined` if it was made with a secret of the callback's own app. */
 export async function verify(
   envelope: Envelope,
   secrets: Secrets,
@@ -44,27 +55,62 @@ export async function verify(
   const isTooLong = timestamp.length + nonce.length > SIGNED_LIMIT_CHARACTERS
   if (!SHA1_HEX.test(signature) || isTooLong) return { code: 'bad_signature' }
   const own = envelope.appid === undefined ? [] : (secrets.byApp.get(envelope.appid) ?? [])
-  if (await anyGives(envelope, [...secrets.everyApp, ...own])) return undefined
-  if (await anyGives(envelope, [...secrets.byApp.values()].flat())) return { code: 'unknown_app' }
+  if (await isSignedWithAny(envelope, [...secrets.everyApp, ...own])) return undefined
+  if (await isSignedWithAny(envelope, [...secrets.byApp.values()].flat())) return { code: 'unknown_app' }
   return { code: 'bad_signature' }
 }
 
-async function anyGives(envelope: Envelope, secrets: readonly string[]): Promise<boolean> {
+/**
+ * Unix time in milliseconds, from seconds (documented) or milliseconds (sibling products). Only 10 or 13 digits are
+ * accepted: with any other length allowed, one signature would fit many more timestamps.
+ */
+export function timeOf(timestamp: string): number | undefined {
+  if (!/^\d{10}(?:\d{3})?$/.test(timestamp)) return undefined
+  return timestamp.length === 10 ? Number(timestamp) * 1000 : Number(timestamp)
+}
+
+/**
+ * Why the timestamp is not valid now; `undefined` if it is.
+ * @param toleranceSeconds how far it may be from now, either way; with 0 only its form is checked
+ */
+export function checkFreshness(
+  timestamp: string,
+  now: number,
+  toleranceSeconds: number,
+): Extract<Refusal, { code: 'invalid_timestamp' | 'stale' }> | undefined {
+  const time = timeOf(timestamp)
+  if (time === undefined) return { code: 'invalid_timestamp' }
+  const age = now - time
+  if (toleranceSeconds === 0 || Math.abs(age) <= toleranceSeconds * 1000) return undefined
+  return { code: 'stale', ageSeconds: Math.round(age / 1000) }
+}
+
+/**
+ * The latest time, in milliseconds, that the signed characters can claim when they are split into timestamp and nonce
+ * elsewhere. Until that time is stale the signature can come again, so the ledger has to keep it. Times more than five
+ * years after the receipt do not count: by then the secret has been replaced.
+ */
+export function latestClaim(timestamp: string, nonce: string, receivedAt: number): number {
+  const joined = [timestamp, nonce].toSorted(byCodePoint).join('')
+  const splits = [10, 13].flatMap((digits) => [joined.slice(0, digits), joined.slice(-digits)])
+  const claims = splits.map((split) => timeOf(split) ?? 0)
+  return Math.max(0, ...claims.filter((time) => time <= receivedAt + FIVE_YEARS_MS))
+}
+
+async function isSignedWithAny(envelope: Envelope, secrets: readonly string[]): Promise<boolean> {
   const claimed = Uint8Array.fromHex(envelope.signature)
   for (const secret of secrets) {
-    const digest = await crypto.subtle.digest('SHA-1', signedBytes(secret, envelope))
-    if (crypto.subtle.timingSafeEqual(digest, claimed)) return true
+    if (crypto.subtle.timingSafeEqual(await digestOf(secret, envelope), claimed)) return true
   }
   return false
 }
 
-/** The three strings in the order of their bytes, joined without a separator. */
-function signedBytes(secret: string, { timestamp, nonce }: Envelope): Uint8Array {
+function digestOf(secret: string, { timestamp, nonce }: Signed): Promise<ArrayBuffer> {
   const texts = [secret, timestamp, nonce].map((text) => text.toWellFormed())
-  return bytesOf(texts.toSorted(byCodePoint).join(''))
+  return crypto.subtle.digest('SHA-1', bytesOf(texts.toSorted(byCodePoint).join('')))
 }
 
-/** The order of UTF-8's bytes. JavaScript's own differs beyond U+FFFF. */
+/** UTF-8 bytes sort in this order; JavaScript's own order differs for characters beyond U+FFFF. */
 function byCodePoint(a: string, b: string): number {
   let at = 0
   while (at < a.length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1

@@ -4,8 +4,8 @@
  * Its event is no snapshot, so that no consumer ever sees it; what is kept of it is deleted in the end.
  */
 import { bytesOf } from '../callback/bytes.ts'
-import { answerOf, type Refusal } from '../callback/refusal.ts'
-import type { Secrets } from '../callback/signature.ts'
+import { describeRefusal, type Refusal } from '../callback/refusal.ts'
+import { type Secrets, sign } from '../callback/signature.ts'
 import { receive, type Received, type Rules, type Stores } from '../receive.ts'
 import { removeEntry } from '../store/quarantine.ts'
 import type { Check } from './checks.ts'
@@ -26,7 +26,7 @@ export async function sendTest(rules: Rules, now: number, stores: Stores): Promi
   const { appid, secret } = someSecret(rules.secrets)
   const timestamp = String(Math.floor(now / 1000))
   const nonce = crypto.randomUUID()
-  const signature = await sign([secret, timestamp, nonce])
+  const signature = await sign(secret, { timestamp, nonce })
   const task_id = `test-${crypto.randomUUID()}`
   const sent = { appid, event: EVENT, timestamp, nonce, signature, task_id }
   const raw = { bytes: bytesOf(JSON.stringify(sent)), contentType: 'application/json', contentEncoding: null }
@@ -44,18 +44,12 @@ function someSecret({ everyApp, byApp }: Secrets): { appid: string; secret: stri
   return { appid: first[0], secret: first[1][0] ?? '' }
 }
 
-/** ZEGOCLOUD's signature: the bytes of the three strings in dictionary order, which is that of their hex. */
-async function sign(texts: readonly string[]): Promise<string> {
-  const sorted = texts.map((text) => bytesOf(text).toHex()).toSorted()
-  return new Uint8Array(await crypto.subtle.digest('SHA-1', Uint8Array.fromHex(sorted.join('')))).toHex()
-}
-
 function stepsOf(received: Received, ms: number): Check[] {
   const refusal = received.status === 'refused' ? received.refusal : undefined
   const failed = refusal ? STEPS.findIndex(([, codes]) => codes.includes(refusal.code)) : STEPS.length
   const steps: Check[] = STEPS.slice(0, failed).map(([words]) => ({ shape: 'well', words }))
   if (refusal) {
-    const { title, detail } = answerOf(refusal)
+    const { title, detail } = describeRefusal(refusal)
     return [...steps, { shape: 'bad', words: title, more: detail }]
   }
   if (received.status === 'accepted') {

@@ -1,5 +1,5 @@
 /** What became of a callback, as an answer. */
-import { answerOf } from '../callback/refusal.ts'
+import { describeRefusal } from '../callback/refusal.ts'
 import type { Received } from '../receive.ts'
 import type { Retried } from '../retry.ts'
 import { problem } from './problem.ts'
@@ -19,7 +19,7 @@ export function answer(received: Received | Retried['received']): Response {
     case 'refused': {
       const { code } = received.refusal
       const headers = code === 'storage_unavailable' ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}
-      return problem({ code, ...answerOf(received.refusal), headers })
+      return problem({ code, ...describeRefusal(received.refusal), headers })
     }
   }
 }

@@ -1,6 +1,6 @@
 /** `POST /zego/callback`, and `/zego/callback/<token>`: what ZEGOCLOUD calls. */
 import { Hono } from 'hono/tiny'
-import { answerOf, BODY_LIMIT_BYTES } from '../callback/refusal.ts'
+import { describeRefusal, BODY_LIMIT_BYTES } from '../callback/refusal.ts'
 import { publish } from '../publish/publish.ts'
 import { log, messageOf } from '../log.ts'
 import { receive, type Received } from '../receive.ts'
@@ -78,7 +78,7 @@ function report(received: Received, request_id: string): void {
     return log('info', `callback.${status}`, { ...facts, request_id })
   }
   const { refusal } = received
-  const { status } = answerOf(refusal)
+  const { status } = describeRefusal(refusal)
   log(status >= 500 || status === 413 ? 'error' : 'warn', 'callback.refused', { status, ...refusal, request_id })
 }
 

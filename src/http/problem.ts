@@ -1,5 +1,5 @@
 /** Refusals as RFC 9457 problems: a code for programs, and words that say what to do. */
-import { answerOf } from '../callback/refusal.ts'
+import { describeRefusal } from '../callback/refusal.ts'
 import type { SettingFault } from '../settings.ts'
 
 export type Problem = {
@@ -46,7 +46,7 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Pr
 
 export function notConfigured(fault: SettingFault): ProblemError {
   const code = 'not_configured'
-  return new ProblemError({ code, ...answerOf({ code, ...fault }) })
+  return new ProblemError({ code, ...describeRefusal({ code, ...fault }) })
 }
 
 export function unavailable(detail: string): ProblemError {

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
 import { parse } from '../callback/json.ts'
-import { readSnapshot } from '../callback/content.ts'
+import { readSnapshot } from '../callback/snapshot.ts'
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
 import { isFault } from '../settings.ts'

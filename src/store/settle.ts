@@ -6,7 +6,7 @@
  * "duplicate", even when the batch runs again after D1 took the write and then failed.
  */
 import type { VerifiedCallback } from '../callback/read.ts'
-import type { Unusable } from '../callback/content.ts'
+import type { Unusable } from '../callback/snapshot.ts'
 import { onDatabase } from './database.ts'
 import { noteDispute } from './disputes.ts'
 import { type Publication, PUBLISH_GRACE_MS } from './outbox.ts'

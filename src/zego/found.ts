@@ -1,7 +1,7 @@
 /** ZEGOCLOUD's answer as a record: what the callback would have said, but for offsets, which the answer has not. */
 import { bytesOf, sha256 } from '../callback/bytes.ts'
-import { inOrder } from '../callback/in-order.ts'
-import { type Content, readSnapshot } from '../callback/content.ts'
+import { type Content, inOrder } from '../callback/content.ts'
+import { readSnapshot } from '../callback/snapshot.ts'
 import type { FailedRecord, PendingRecord } from '../event.ts'
 import type { Result } from '../store/pending.ts'
 import type { Answer } from './describe.ts'

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { inOrder } from '../../src/callback/in-order.ts'
+import { inOrder } from '../../src/callback/content.ts'
 
 const key = fc.oneof(fc.string(), fc.constantFrom('1', '01', '', '__proto__', 'constructor', 'toJSON', '\ud83d\ude00'))
 const { value: anyValue } = fc.letrec<{ value: unknown }>((tie) => ({

@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { answerOf, type Refusal } from '../../src/callback/refusal.ts'
+import { describeRefusal, type Refusal } from '../../src/callback/refusal.ts'
 import { post, signedCallback } from '../callbacks.ts'
 
 /** One of each, by code: a new code does not compile before it is here. */
 const REJECTIONS: { [Code in Refusal['code']]: [Extract<Refusal, { code: Code }>, status: number, words: RegExp] } = {
   body_too_large: [{ code: 'body_too_large' }, 413, /1900000 bytes/],
   undecodable: [{ code: 'undecodable', why: 'it is odd' }, 400, /it is odd.*event or signature/],
-  bad_signature: [{ code: 'bad_signature' }, 401, /ZEGO_CALLBACK_SECRET.*CallbackSecret.*not the ServerSecret/],
+  bad_signature: [
+    { code: 'bad_signature' },
+    401,
+    /If ZEGOCLOUD sent it, ZEGO_CALLBACK_SECRET is wrong.*CallbackSecret.*not the ServerSecret/,
+  ],
   unknown_app: [{ code: 'unknown_app' }, 401, /appid.*ZEGO_CALLBACK_SECRET.*quarantine/],
   invalid_timestamp: [{ code: 'invalid_timestamp' }, 401, /10 digits.*13 digits.*quarantine/],
   stale: [{ code: 'stale', ageSeconds: 601 }, 401, /601 s ago.*SIGNATURE_TOLERANCE_SECONDS.*quarantine/],
@@ -16,12 +20,12 @@ const REJECTIONS: { [Code in Refusal['code']]: [Extract<Refusal, { code: Code }>
     503,
     /ZEGO_CALLBACK_SECRET cannot be used: it is not set.*npx wrangler secret put ZEGO_CALLBACK_SECRET/,
   ],
-  storage_unavailable: [{ code: 'storage_unavailable' }, 503, /Send it again/],
+  storage_unavailable: [{ code: 'storage_unavailable' }, 503, /send the callback again/],
 }
 
 describe('a refusal', () => {
-  it.each(Object.values(REJECTIONS))('of $code is tolded with %i, and says what to do', (refusal, status, words) => {
-    const answer = answerOf(refusal)
+  it.each(Object.values(REJECTIONS))('of $code is answered with %i, and says what to do', (refusal, status, words) => {
+    const answer = describeRefusal(refusal)
     expect(answer.status).toBe(status)
     expect(answer.title).toMatch(/^[A-Z][^.]+$/)
     expect(answer.detail).toMatch(words)
@@ -29,15 +33,16 @@ describe('a refusal', () => {
   })
 
   it('tells a clock that is ahead from one that is behind', () => {
-    expect(answerOf({ code: 'stale', ageSeconds: -700 }).detail).toContain('700 s in the future')
-    expect(answerOf({ code: 'stale', ageSeconds: 700 }).detail).toContain('700 s ago')
+    expect(describeRefusal({ code: 'stale', ageSeconds: -700 }).detail).toContain('700 s in the future')
+    expect(describeRefusal({ code: 'stale', ageSeconds: 700 }).detail).toContain('700 s ago')
   })
 
-  it('says where a variable is mended, which is no secret', () => {
-    const setting = 'SIGNATURE_TOLERANCE_SECONDS'
-    const { detail } = answerOf({ code: 'not_configured', setting, why: 'it is not a whole number' })
-    expect(detail).toContain('wrangler.toml')
-    expect(detail).not.toContain('secret put')
+  it('says where a setting that is no secret is fixed', () => {
+    for (const setting of ['SIGNATURE_TOLERANCE_SECONDS', 'ZEGO_API_URL', 'RETENTION_DAYS', 'PLAN']) {
+      const { detail } = describeRefusal({ code: 'not_configured', setting, why: 'it cannot be read' })
+      expect(detail).toContain('wrangler.toml')
+      expect(detail).not.toContain('secret put')
+    }
   })
 
   it.each([

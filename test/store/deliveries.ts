@@ -21,6 +21,7 @@ export function delivery(signature: string, content = 'content', task_id = 'task
     content,
     latestClaim: 1_700_000_000_000,
     receivedAt: 1_700_000_000_412,
+    event: 'snapshot',
     task_id,
     raw: { bytes: new TextEncoder().encode(`body of ${content}`), contentType: null, contentEncoding: null },
     snapshot: { record: record(task_id, [`http://pictures.test/${content}.jpg`]) },

@@ -43,7 +43,17 @@ async function ownBatch(text: string, env: Env): Promise<void> {
   const record: CompletedRecord = { task_id, ...kind, snapshot_pic_list: [], ...times }
   const content = crypto.randomUUID()
   const raw = { bytes: new TextEncoder().encode(text), contentType: null, contentEncoding: null }
-  await settle(env.DB, { signature, content, latestClaim: now, receivedAt: now, task_id, raw, snapshot: { record } })
+  const event = 'snapshot'
+  await settle(env.DB, {
+    signature,
+    content,
+    latestClaim: now,
+    receivedAt: now,
+    event,
+    task_id,
+    raw,
+    snapshot: { record },
+  })
 }
 
 export default {

@@ -1,0 +1,90 @@
+/** The rules for a usable snapshot. Each exists because a store or a reader needs it. */
+import type { CompletedRecord, Picture } from '../event.ts'
+import { isWithin } from './bytes.ts'
+import type { Content } from './content.ts'
+import { isObject } from './json.ts'
+
+/** Why an authentic callback is no snapshot that we can use. */
+export type Unusable = { reason: 'unsupported_event' | 'invalid_snapshot'; detail: string }
+
+const RECORD_LIMIT_BYTES = 1_900_000 // a row of D1 holds 2 MB
+const TASK_ID_LIMIT_BYTES = 512 // a key of KV
+const FIELD_ID_LIMIT_BYTES = 512
+const NAME_LIMIT_BYTES = 64
+
+/** More than `status`, `via` and two times need: everything else in a record is in its content, too. */
+const RECORD_EXTRA_BYTES = 200
+
+/**
+ * The record of a content, or why there is none.
+ * @param size of the content's JSON, in bytes
+ * @param signedAt the callback's timestamp in milliseconds, if it is one
+ * @param receivedAt in milliseconds
+ */
+export function readSnapshot(
+  content: Content,
+  size: number,
+  signedAt: number | undefined,
+  receivedAt: number,
+): { record: CompletedRecord } | Unusable {
+  const { event, appid, task_id, vendor, field_id, snapshot_pic_list, extra } = content
+  if (event !== 'snapshot') {
+    return { reason: 'unsupported_event', detail: `The event is ${describe(event)}; only "snapshot" is stored.` }
+  }
+  if (!isText(task_id, TASK_ID_LIMIT_BYTES) || !isKey(task_id)) {
+    const wanted = `1 to ${TASK_ID_LIMIT_BYTES} bytes, without control characters or lone surrogates, not "." or ".."`
+    return invalid('task_id', task_id, wanted)
+  }
+  if (!isText(appid, NAME_LIMIT_BYTES)) return invalid('appid', appid, `1 to ${NAME_LIMIT_BYTES} bytes`)
+  if (!isText(vendor, NAME_LIMIT_BYTES)) return invalid('vendor', vendor, `1 to ${NAME_LIMIT_BYTES} bytes`)
+  if (field_id !== undefined && !isText(field_id, FIELD_ID_LIMIT_BYTES)) {
+    return invalid('field_id', field_id, `at most ${FIELD_ID_LIMIT_BYTES} bytes`)
+  }
+  if (!Array.isArray(snapshot_pic_list)) return invalid('snapshot_pic_list', snapshot_pic_list, 'a list')
+  const misfit = snapshot_pic_list.findIndex((item) => !isPicture(item))
+  if (misfit >= 0) {
+    const wanted = 'an object with a url, and perhaps an offset in milliseconds'
+    return invalid(`snapshot_pic_list[${misfit}]`, snapshot_pic_list[misfit], wanted)
+  }
+  const record: CompletedRecord = {
+    task_id,
+    status: 'completed',
+    appid,
+    vendor,
+    ...(field_id !== undefined && { field_id }),
+    snapshot_pic_list,
+    ...(extra !== undefined && { extra }),
+    via: 'callback',
+    ...(signedAt !== undefined && { signed_at: new Date(signedAt).toISOString() }),
+    received_at: new Date(receivedAt).toISOString(),
+  }
+  const isSmall = size + RECORD_EXTRA_BYTES <= RECORD_LIMIT_BYTES
+  if (!isSmall && !isWithin(RECORD_LIMIT_BYTES, JSON.stringify(record))) {
+    return { reason: 'invalid_snapshot', detail: `The record has more than ${RECORD_LIMIT_BYTES} bytes.` }
+  }
+  return { record }
+}
+
+function isPicture(item: unknown): item is Picture {
+  if (!isObject(item) || typeof item.url !== 'string') return false
+  return item.offset === undefined || typeof item.offset === 'number'
+}
+
+function isText(value: unknown, limitBytes: number): value is string {
+  return typeof value === 'string' && value !== '' && isWithin(limitBytes, value)
+}
+
+/** Whether KV accepts it as a key, and people can type it. */
+function isKey(text: string): boolean {
+  return text !== '.' && text !== '..' && text.isWellFormed() && !/\p{Cc}/u.test(text)
+}
+
+function invalid(field: string, value: unknown, wanted: string): Unusable {
+  return { reason: 'invalid_snapshot', detail: `${field} is ${describe(value)}; it has to be ${wanted}.` }
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'missing'
+  const text = JSON.stringify(value)
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}
