@@ -1,8 +1,9 @@
-/** The secrets of the receiver on this machine: `.dev.vars`, which `wrangler dev` reads too. */
+/** The secrets of the receiver on this machine, from the files that `wrangler dev` reads too. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import type { Secrets } from '../src/callback/signature.ts'
-import { type Env, isFault, readSettings } from '../src/settings.ts'
+import { type Env, faultsOf, isFault, readSettings } from '../src/settings.ts'
 
 /** Quoted, because an unquoted value ends at `#`. */
 const FIRST_DEV_VARS = `# Secrets of the local receiver. Not for production, not in git.
@@ -10,15 +11,40 @@ ZEGO_CALLBACK_SECRET='secret'
 API_TOKEN='dev-token'
 `
 
-/** What the file says; nothing when there is no file. */
-export const readDevVars = (path = '.dev.vars'): Record<string, string | undefined> =>
-  existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}
+const SETTINGS = /^(?:ZEGO_\w+|API_TOKEN|READ_TOKEN|CALLBACK_PATH_TOKEN|ALERT_URL)$/
 
-/** True when it was written; a file that is there stays as it is. */
-export function writeFirstDevVars(path = '.dev.vars') {
-  if (existsSync(path)) return false
-  writeFileSync(path, FIRST_DEV_VARS, { flag: 'wx', mode: 0o600 })
-  return true
+type LocalSecrets = { file: string; vars: Record<string, string | undefined> }
+
+/** Wrangler reads `.env` only where there is no `.dev.vars`. */
+export function readLocalSecrets(directory = '.'): LocalSecrets {
+  const devVars = join(directory, '.dev.vars')
+  if (existsSync(devVars) || !hasDotEnv(directory)) return { file: '.dev.vars', vars: read(devVars) }
+  return { file: '.env', vars: readDotEnv(directory) }
+}
+
+const read = (path: string): LocalSecrets['vars'] => (existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {})
+
+const readDotEnv = (directory: string) => ({ ...read(join(directory, '.env')), ...read(join(directory, '.env.local')) })
+
+const hasDotEnv = (directory: string) => Object.keys(readDotEnv(directory)).some((name) => SETTINGS.test(name))
+
+/** Writes a first `.dev.vars` where no file has secrets. Gives what the developer should know, a line each. */
+export function prepareLocalSecrets(directory = '.'): string[] {
+  const { file, vars } = readLocalSecrets(directory)
+  const devVars = join(directory, '.dev.vars')
+  if (file === '.dev.vars' && !existsSync(devVars)) {
+    writeFileSync(devVars, FIRST_DEV_VARS, { flag: 'wx', mode: 0o600 })
+    return ["Wrote .dev.vars: the CallbackSecret here is 'secret', the API token 'dev-token'."]
+  }
+  const notes = file === '.env' ? ['The secrets are those of .env.'] : []
+  if (file === '.dev.vars' && hasDotEnv(directory)) notes.push('The secrets are those of .dev.vars, which hides .env.')
+  const faults = faultsOf(readSettings(Object.assign({} as Env, vars)))
+  return [...notes, ...faults.map(({ setting, why }) => complaint(setting, why, file))]
+}
+
+function complaint(setting: string, why: string, file: string): string {
+  const effect = setting === 'ZEGO_CALLBACK_SECRET' ? ' Until then every callback is answered 503.' : ''
+  return `WARNING: ${setting} cannot be used: ${why}. Put a line ${setting}='…' into ${file}, and start again.${effect}`
 }
 
 /** Any setting that holds a text, a JSON array, or a JSON object by appid, read as the Worker reads its secrets. */

@@ -1,5 +1,5 @@
 /** `npm run doctor -- URL`: says from outside why callbacks do not arrive or do not verify, and how to fix it. */
-import { readDevVars } from './dev-vars.ts'
+import { readLocalSecrets } from './dev-vars.ts'
 import { prepare, type Context } from './doctor/context.ts'
 import { examine } from './doctor/examine.ts'
 import { askHidden, GivenError, readCommandLine } from './doctor/given.ts'
@@ -21,7 +21,7 @@ function greet({ target, given, appid, callback, publish }: Context) {
 }
 
 async function run(): Promise<number> {
-  const context = await prepare(readCommandLine(process.argv.slice(2)), { env, readDevVars, ask })
+  const context = await prepare(readCommandLine(process.argv.slice(2)), { env, readLocal: readLocalSecrets, ask })
   greet(context)
   // The first Ctrl-C still cleans up; the second one ends it at once.
   const stop = new AbortController()

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Option } from '@commander-js/extra-typings'
 import { command, httpUrl, positive, whole } from './command.ts'
-import { firstAppid, firstOf, readDevVars } from './dev-vars.ts'
+import { firstAppid, firstOf, readLocalSecrets } from './dev-vars.ts'
 import { forge, forgeries, resplittableStamp, type Forgery } from './forgeries.ts'
 import { nameOf, newTally, tableOf } from './tally.ts'
 import {
@@ -27,7 +27,7 @@ const RETRY = 'what a retry carries: a new signature, or the same bytes'
 
 const program = command('simulate', 'Plays ZEGOCLOUD against a receiver.')
   .option('--url <url>', 'the whole URL, with /zego/callback (default: the receiver of `npm start`)', httpUrl)
-  .option('--secret <text>', 'the CallbackSecret (default: from the environment, from .dev.vars, or "secret")')
+  .option('--secret <text>', 'the CallbackSecret (default: from the environment, .dev.vars or .env, or "secret")')
   .option('--appid <appid>', 'the app (default: the first one of the secret, or 12345)')
   .option('--count <number>', 'how many tasks', whole(1), 20)
   .option('--rate <number>', 'how many tasks a second', positive, 20)
@@ -43,12 +43,12 @@ const program = command('simulate', 'Plays ZEGOCLOUD against a receiver.')
 
 const options = program.opts()
 const { encoding, vendor, retry } = options
-const devVars = readDevVars()
-const setting = options.secret ?? process.env['ZEGO_CALLBACK_SECRET'] ?? devVars['ZEGO_CALLBACK_SECRET'] ?? 'secret'
+const local = readLocalSecrets().vars
+const setting = options.secret ?? process.env['ZEGO_CALLBACK_SECRET'] ?? local['ZEGO_CALLBACK_SECRET'] ?? 'secret'
 const appid = options.appid ?? firstAppid(setting) ?? '12345'
 const secret = firstOf(setting, appid) ?? program.error(`error: no CallbackSecret is set for appid ${appid}`)
 
-const pathToken = firstOf(devVars['CALLBACK_PATH_TOKEN'])
+const pathToken = firstOf(local['CALLBACK_PATH_TOKEN'])
 const localUrl = `http://127.0.0.1:8787/zego/callback${pathToken ? `/${encodeURIComponent(pathToken)}` : ''}`
 const target = new URL(options.url ?? localUrl)
 
@@ -176,7 +176,7 @@ function report() {
   }
   if (sample === undefined) return
   // Only the token that `npm start` itself makes up may be shown.
-  const token = firstOf(devVars['API_TOKEN']) === 'dev-token' ? 'dev-token' : '$API_TOKEN'
+  const token = firstOf(local['API_TOKEN']) === 'dev-token' ? 'dev-token' : '$API_TOKEN'
   console.log(`\nOne of them: ${sample}`)
   console.log(`  curl -H "authorization: Bearer ${token}" ${target.origin}/v1/snapshots/${encodeURIComponent(sample)}`)
 }

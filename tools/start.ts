@@ -7,10 +7,11 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
 import { command, whole } from './command.ts'
-import { firstAppid, firstOf, readDevVars, writeFirstDevVars } from './dev-vars.ts'
+import { firstAppid, firstOf, prepareLocalSecrets, readLocalSecrets } from './dev-vars.ts'
 import { pictureServer } from './pictures.ts'
+import { alertServer } from './start/alerts.ts'
 import { findOther } from './start/alone.ts'
-import { startWrangler } from './start/wrangler.ts'
+import { print, startWrangler } from './start/wrangler.ts'
 import { zegoApi } from './zego-api.ts'
 
 const HOST = '127.0.0.1'
@@ -56,7 +57,7 @@ async function mustBeFree(wanted: number) {
 
 /** ZEGOCLOUD's server API, played here while there is no real ServerSecret; its settings are in no file. */
 async function startStandIn(): Promise<{ origin: string; vars: Record<string, string> } | undefined> {
-  const { ZEGO_SERVER_SECRET, ZEGO_CALLBACK_SECRET, CALLBACK_PATH_TOKEN } = readDevVars()
+  const { ZEGO_SERVER_SECRET, ZEGO_CALLBACK_SECRET, CALLBACK_PATH_TOKEN } = readLocalSecrets().vars
   const appid = firstAppid(ZEGO_CALLBACK_SECRET) ?? '12345'
   const callbackSecret = firstOf(ZEGO_CALLBACK_SECRET, appid)
   if (ZEGO_SERVER_SECRET?.trim() || callbackSecret === undefined) return undefined
@@ -68,11 +69,17 @@ async function startStandIn(): Promise<{ origin: string; vars: Record<string, st
   return { origin: standIn, vars: { ZEGO_API_URL: `${standIn}/`, ZEGO_SERVER_SECRET: JSON.stringify(serverSecrets) } }
 }
 
+/** Alerts are printed here, unless the developer has a target of their own. */
+async function alertTarget(): Promise<Record<string, string>> {
+  if (readLocalSecrets().vars['ALERT_URL']?.trim()) return {}
+  return { ALERT_URL: `http://${HOST}:${await listen(alertServer(print), 0)}/` }
+}
+
 function greet() {
-  const { CALLBACK_PATH_TOKEN, API_TOKEN } = readDevVars()
-  const path = CALLBACK_PATH_TOKEN ? '/zego/callback/<CALLBACK_PATH_TOKEN of .dev.vars>' : '/zego/callback'
+  const { file, vars } = readLocalSecrets()
+  const path = vars['CALLBACK_PATH_TOKEN'] ? `/zego/callback/<CALLBACK_PATH_TOKEN of ${file}>` : '/zego/callback'
   // Only the token that was made up here may be shown.
-  const token = firstOf(API_TOKEN) === 'dev-token' ? 'dev-token' : '<API_TOKEN of .dev.vars>'
+  const token = firstOf(vars['API_TOKEN']) === 'dev-token' ? 'dev-token' : `<API_TOKEN of ${file}>`
   const flag = port === USUAL_PORT ? '' : ` -- --url "${origin}${path}"`
   console.log(`
 Ready.
@@ -84,7 +91,7 @@ Ready.
   From KV         npx wrangler kv key get <task_id> --binding RESULTS --local --text
 ${standIn ? aboutStandIn(standIn.origin, token) : ''}  Stop            Ctrl-C
 
-What happens, line by line; "consumer" is the example in examples/consumer:
+What happens, line by line; "consumer" is the example in examples/consumer, "alert" what ALERT_URL would get:
 `)
 }
 
@@ -109,12 +116,12 @@ if (other !== undefined) {
 }
 await mustBeFree(port)
 await listen(pictureServer(), port + 1)
-if (writeFirstDevVars()) console.log("Wrote .dev.vars: the CallbackSecret here is 'secret', the API token 'dev-token'.")
+for (const line of prepareLocalSecrets()) console.log(line)
 console.log('Starting ...')
 
 let isStopping = false
 const standIn = await startStandIn()
-const wrangler = startWrangler(HOST, port, standIn?.vars ?? {}, () => {
+const wrangler = startWrangler(HOST, port, { ...standIn?.vars, ...(await alertTarget()) }, () => {
   greet()
   setInterval(fireCron, CRON_MS)
 })

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { snapshotRecord } from '../../src/event.ts'
 import { callbackFor, deliver } from '../../tools/zegocloud.ts'
 import { projectCopy } from './project-copy.ts'
@@ -166,18 +166,27 @@ const inCopy = () =>
 const pidOfStart = () =>
   Number(inCopy().find((pid) => /^node\0.*tools\/run\.js\0start\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))))
 
-test.runIf(process.platform === 'linux')(
-  'one that is killed leaves nothing behind that stops the next one',
-  async () => {
+describe.runIf(process.platform === 'linux')('after its end', () => {
+  test('one that is killed leaves nothing behind that stops the next one', async () => {
     process.kill(pidOfStart(), 'SIGKILL')
     await vi.waitFor(() => expect(inCopy()).toEqual([]), soon)
     await start()
     expect((await fetch(`${origin}/healthz`)).status).toBe(200)
-  },
-)
+  })
 
-test.runIf(process.platform === 'linux')('leaves no process behind', async () => {
-  expect(inCopy().length).toBeGreaterThan(2)
-  npmStart.kill('SIGTERM')
-  await vi.waitFor(() => expect(inCopy()).toEqual([]), soon)
+  test('leaves no process behind', async () => {
+    expect(inCopy().length).toBeGreaterThan(2)
+    npmStart.kill('SIGTERM')
+    await vi.waitFor(() => expect(inCopy()).toEqual([]), soon)
+  })
+
+  test('takes its secrets from .env, and says before it is ready which one it lacks', async () => {
+    rmSync(join(copy.directory, '.dev.vars'))
+    writeFileSync(join(copy.directory, '.env'), "API_TOKEN='of-env'\n")
+    await start()
+    expect(printed).toMatch(/WARNING: ZEGO_CALLBACK_SECRET .* into \.env, .*\n[^]*Ready\./)
+    expect(printed).not.toContain('wrangler secret put')
+    const headers = { authorization: 'Bearer of-env' }
+    expect((await fetch(`${origin}/v1/status`, { headers })).status).toBe(200)
+  })
 })

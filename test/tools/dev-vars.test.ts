@@ -1,24 +1,61 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { firstAppid, firstOf, readDevVars, writeFirstDevVars } from '../../tools/dev-vars.ts'
+import { firstAppid, firstOf, prepareLocalSecrets, readLocalSecrets } from '../../tools/dev-vars.ts'
 
-function temporaryFile() {
+/** A directory with these files. */
+function directoryWith(files: Record<string, string>) {
   const directory = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
-  return join(directory, '.dev.vars')
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
+  return directory
 }
 
+const SECRET = "ZEGO_CALLBACK_SECRET='my # own'\n"
+
 test('writes a first .dev.vars, and never over one that is there', () => {
-  const path = temporaryFile()
-  expect(readDevVars(path)).toEqual({})
-  expect(writeFirstDevVars(path)).toBe(true)
-  expect(readDevVars(path)).toEqual({ ZEGO_CALLBACK_SECRET: 'secret', API_TOKEN: 'dev-token' })
-  writeFileSync(path, "ZEGO_CALLBACK_SECRET='my # own'\n")
-  expect(writeFirstDevVars(path)).toBe(false)
-  expect(readFileSync(path, 'utf8')).toBe("ZEGO_CALLBACK_SECRET='my # own'\n")
-  expect(readDevVars(path)).toEqual({ ZEGO_CALLBACK_SECRET: 'my # own' })
+  const directory = directoryWith({})
+  expect(readLocalSecrets(directory)).toEqual({ file: '.dev.vars', vars: {} })
+  expect(prepareLocalSecrets(directory)).toEqual([expect.stringContaining('Wrote .dev.vars')])
+  const written = { ZEGO_CALLBACK_SECRET: 'secret', API_TOKEN: 'dev-token' }
+  expect(readLocalSecrets(directory)).toEqual({ file: '.dev.vars', vars: written })
+  writeFileSync(join(directory, '.dev.vars'), SECRET)
+  expect(prepareLocalSecrets(directory)).toEqual([])
+  expect(readFileSync(join(directory, '.dev.vars'), 'utf8')).toBe(SECRET)
+  expect(readLocalSecrets(directory).vars).toEqual({ ZEGO_CALLBACK_SECRET: 'my # own' })
+})
+
+test('uses the secrets of .env where there is no .dev.vars, and writes none', () => {
+  const directory = directoryWith({ '.env': `${SECRET}API_TOKEN=one`, '.env.local': 'API_TOKEN=two' })
+  expect(prepareLocalSecrets(directory)).toEqual(['The secrets are those of .env.'])
+  const vars = { ZEGO_CALLBACK_SECRET: 'my # own', API_TOKEN: 'two' }
+  expect(readLocalSecrets(directory)).toEqual({ file: '.env', vars })
+  expect(existsSync(join(directory, '.dev.vars'))).toBe(false)
+})
+
+test('takes a .env without our settings for none', () => {
+  const directory = directoryWith({ '.env': 'CLOUDFLARE_API_TOKEN=1' })
+  expect(prepareLocalSecrets(directory)).toEqual([expect.stringContaining('Wrote .dev.vars')])
+})
+
+test('says which file wins where both have secrets', () => {
+  const directory = directoryWith({ '.dev.vars': SECRET, '.env': "ZEGO_CALLBACK_SECRET='another'" })
+  expect(prepareLocalSecrets(directory)).toEqual(['The secrets are those of .dev.vars, which hides .env.'])
+  expect(readLocalSecrets(directory).vars).toEqual({ ZEGO_CALLBACK_SECRET: 'my # own' })
+})
+
+test.each([
+  ['', 'it is not set'],
+  ["ZEGO_CALLBACK_SECRET=''", 'it is empty, or something in it is'],
+  ['ZEGO_CALLBACK_SECRET=[', 'it begins like JSON, and is not JSON'],
+])('says what to do where %j is no usable secret', (line, why) => {
+  const directory = directoryWith({ '.dev.vars': `API_TOKEN=dev-token\n${line}` })
+  const [warning, ...more] = prepareLocalSecrets(directory)
+  expect(warning).toBe(
+    `WARNING: ZEGO_CALLBACK_SECRET cannot be used: ${why}. Put a line ZEGO_CALLBACK_SECRET='…' into .dev.vars, and start again. Until then every callback is answered 503.`,
+  )
+  expect(more).toEqual([])
 })
 
 test('signs with the first secret of a rotation, and with that of the app', () => {

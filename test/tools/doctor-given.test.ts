@@ -36,7 +36,7 @@ async function doctor(args: string[], { env = {}, devVars = '' } = {}) {
   return { status: status as number, out, err }
 }
 
-const NOBODY = { readDevVars: () => ({}), ask: undefined }
+const NOBODY = { readLocal: () => undefined, ask: undefined }
 
 /** What it says about a wrong call, to whoever runs it without a terminal. */
 const complaintAbout = async (args: string[], env = {}) => prepare(readCommandLine(args), { ...NOBODY, env })
@@ -153,7 +153,7 @@ test('asks for what it is not given, and takes an empty answer for none', async 
     asked.push(question)
     return question.startsWith('API') ? '' : SECRET
   }
-  const given = await gather({ env: { ZEGO_CALLBACK_SECRET: ' ' }, devVars: {}, ask })
+  const given = await gather({ env: { ZEGO_CALLBACK_SECRET: ' ' }, local: undefined, ask })
   expect(asked).toEqual(['CallbackSecret (not shown): ', 'API token (not shown; Enter: leave it out): '])
   expect(given).toMatchObject({ apiToken: undefined, origins: ['ZEGO_CALLBACK_SECRET as typed'] })
 })

@@ -49,7 +49,7 @@ type Way = {
 /** All results by their titles. */
 async function examined(origin: string, way: Way = {}, stop?: AbortSignal) {
   const { env = {}, path = '', ask, timeoutMs = 2_000, ...options } = way
-  const sources = { env: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: '', ...env }, ask, readDevVars: () => ({}) }
+  const sources = { env: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: '', ...env }, ask, readLocal: () => undefined }
   const context = await prepare({ url: origin + path, ...options }, sources, { timeoutMs, patienceMs: 50 })
   const results: Record<string, Result> = {}
   const isWell = await examine(context, (title, result) => (results[title] = result), stop)
@@ -430,6 +430,24 @@ test('reads what was refused lately, and does not mistake its own tests for it',
     verdict: 'note',
     evidence:
       'The API token is right. The last callback came 5 min ago. Refused: bad_signature (a secret that the Worker does not have) 3 min ago.',
+  })
+})
+
+test('says how many refused callbacks are kept, and that they are taken in once the secret is right', async () => {
+  const quarantined = {
+    bad_signature: { count: 12, exact: true },
+    wrong_path: { count: 1000, exact: false },
+    undecodable: { count: 0, exact: true },
+    conflict: { count: 3, exact: true },
+  }
+  const state = { last_callback: null, last_refusals: {}, quarantined }
+  const { origin } = await serve(worker(SECRET, ({ path }) => (path === '/v1/status' ? json(200, state) : undefined)))
+  const { results } = await examined(origin, { env: { API_TOKEN } })
+  expect(results['So far']).toMatchObject({
+    verdict: 'note',
+    evidence:
+      'The API token is right. No callback has come yet. Refused and in quarantine: 12 as bad_signature, 1000 or more as wrong_path.',
+    remedy: expect.stringContaining('Once the right secret is set, the Worker takes in by itself'),
   })
 })
 

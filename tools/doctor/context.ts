@@ -17,14 +17,14 @@ const LIMITS = { timeoutMs: 20_000, patienceMs: 10_000 }
 
 export type Context = Awaited<ReturnType<typeof prepare>>
 
-/** From what was typed and given to what the checks need. `readDevVars` is called only for the Worker of `npm start`. */
+/** From what was typed and given to what the checks need. `readLocal` is called only for the Worker of `npm start`. */
 export async function prepare(
   { url, appid: named, publish = false }: CommandLine,
-  { env, ask, readDevVars }: Omit<Sources, 'devVars'> & { readDevVars: () => Sources['devVars'] },
+  { env, ask, readLocal }: Omit<Sources, 'local'> & { readLocal: () => Sources['local'] },
   limits = LIMITS,
 ) {
   const { isLocal } = targetOf(url) // a mistake in it is told before anything is asked
-  const given = await gather({ env, devVars: isLocal ? readDevVars() : {}, ask })
+  const given = await gather({ env, ask, local: isLocal ? readLocal() : undefined })
   const { secrets, serverSecrets } = given
   const appid = named ?? [...secrets.byApp.keys(), ...serverSecrets.byApp.keys()][0] ?? '12345'
   const [secret, ...otherSecrets] = secretsFor(secrets, appid)

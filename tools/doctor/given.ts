@@ -1,4 +1,4 @@
-/** What the user gives: the URL on the command line, and secrets in the environment, in .dev.vars, or typed. */
+/** What the user gives: the URL on the command line, and secrets in the environment, in a file, or typed. */
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import type { Secrets } from '../../src/callback/signature.ts'
@@ -20,7 +20,7 @@ no consumer sees them, and they are deleted afterwards. The secrets come from th
   CALLBACK_PATH_TOKEN   where the Worker wants it, and the URL does not end with it
   ZEGO_SERVER_SECRET    only to tell whether the Worker has it instead of the CallbackSecret
 
-For the Worker of \`npm start\` they come from .dev.vars. It ends with 0 when all is well, with 1 when something is
+For the Worker of \`npm start\` they come from .dev.vars or .env. It ends with 0 when all is well, with 1 when something is
 wrong, with 2 when the command line is wrong.`
 
 const NO_SECRETS =
@@ -106,8 +106,8 @@ export type Ask = (question: string) => Promise<string>
 
 export type Sources = {
   env: Values
-  /** Of the Worker of `npm start`; empty for any other. */
-  devVars: Values
+  /** Of the Worker of `npm start`, and of no other. */
+  local: { file: string; vars: Values } | undefined
   /** `undefined` where nobody can be asked. */
   ask: Ask | undefined
 }
@@ -142,9 +142,9 @@ export async function gather(sources: Sources) {
   }
 }
 
-async function find(name: Name, { env, devVars, ask }: Sources): Promise<[string | undefined, origin: string]> {
+async function find(name: Name, { env, local, ask }: Sources): Promise<[string | undefined, origin: string]> {
   if (env[name]?.trim()) return [env[name], 'from the environment']
-  if (devVars[name]?.trim()) return [devVars[name], 'from .dev.vars']
+  if (local?.vars[name]?.trim()) return [local.vars[name], `from ${local.file}`]
   const question = QUESTIONS[name]
   return [question && (await ask?.(question)), 'as typed']
 }

@@ -1,5 +1,5 @@
 /** Whether requests reach the Worker, how it says it is, and what came so far. */
-import { membersOf, textIn, wordIn } from '../members.ts'
+import { type Members, membersOf, textIn, wordIn } from '../members.ts'
 import { type Context, quote, read, request } from './context.ts'
 import { targetOf } from './given.ts'
 import { obstacleOf, type Reply } from './obstacle.ts'
@@ -57,13 +57,14 @@ const PARTS: Record<string, string> = {
   publishing: 'an event has waited for over 15 minutes',
   kv: 'KV is late',
   aside: 'callbacks wait for D1',
+  callbacks: 'callbacks are refused',
 }
 
 export async function checkHealth(context: Context): Promise<Result> {
   const reply = await request(context, `${context.target.origin}/healthz`)
   const parts = partsOf(reply)
   if (reply.status === 200 && wordIn(reply.json) === 'ok') return well('The Worker is well.')
-  if (reply.status === 200 && wordIn(reply.json) === 'degraded') return note(`It recovers by itself: ${parts}.`)
+  if (reply.status === 200 && wordIn(reply.json) === 'degraded') return note(`The Worker is degraded: ${parts}.`)
   if (wordIn(reply.json) !== 'unhealthy') return wrong(`This is not an answer of this Worker: ${quote(reply, context)}`)
   return wrong(`Someone should look: ${parts}.`, "The dashboard's health page says more, and the log:", TAIL)
 }
@@ -106,16 +107,32 @@ const REFUSALS: Record<string, string> = {
   storage_unavailable: 'no store',
 }
 
+const WHOSE = 'Unless an earlier run of this caused it, it was perhaps ZEGOCLOUD: the checks below say why.'
+const TAKEN_IN = 'Once the right secret is set, the Worker takes in by itself what is authentic of those in quarantine.'
+
 function history({ json }: Reply, now: number): Result {
   const last = textIn(membersOf(json['last_callback']), 'received_at')
   const came = last === undefined ? 'No callback has come yet.' : `The last callback came ${ago(last, now)}.`
-  const refusals = Object.entries(membersOf(json['last_refusals']))
+  const refused = refusedIn(membersOf(json['last_refusals']), now)
+  const kept = keptIn(membersOf(json['quarantined']))
+  const evidence = [`The API token is right. ${came}`]
+  if (refused.length > 0) evidence.push(`Refused: ${refused.join(', ')}.`)
+  if (kept.length > 0) evidence.push(`Refused and in quarantine: ${kept.join(', ')}.`)
+  if (evidence.length === 1) return well(evidence.join(' '))
+  return note(evidence.join(' '), kept.length > 0 ? `${WHOSE} ${TAKEN_IN}` : WHOSE)
+}
+
+const refusedIn = (lastRefusals: Members, now: number): string[] =>
+  Object.entries(lastRefusals)
     .filter(([code, at]) => REFUSALS[code] !== undefined && now - Date.parse(String(at)) < DAY_MS)
     .map(([code, at]) => `${code} (${REFUSALS[code]}) ${ago(String(at), now)}`)
-  if (refusals.length === 0) return well(`The API token is right. ${came}`)
-  const remedy = 'Unless an earlier run of this caused it, it was perhaps ZEGOCLOUD: the checks below say why.'
-  return note(`The API token is right. ${came} Refused: ${refusals.join(', ')}.`, remedy)
-}
+
+/** What could not be verified or read is kept for these reasons. The Worker stops counting early. */
+const keptIn = (quarantined: Members): string[] =>
+  ['bad_signature', 'not_configured', 'wrong_path', 'undecodable'].flatMap((reason) => {
+    const { count, exact } = membersOf(quarantined[reason])
+    return typeof count === 'number' && count > 0 ? `${count}${exact === false ? ' or more' : ''} as ${reason}` : []
+  })
 
 function ago(at: string, now: number): string {
   const minutes = Math.round((now - Date.parse(at)) / 60_000)

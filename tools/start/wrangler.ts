@@ -1,5 +1,5 @@
 /** `wrangler dev` with the receiver and the example consumer: what it prints made fit to read, and its end. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -28,10 +28,22 @@ export function startWrangler(host: string, port: number, vars: Record<string, s
   const child = spawn(process.execPath, [...node, wrangler, 'dev', ...options], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Wrangler starts others: all of them are in one process group, and end with it.
+    detached: process.platform !== 'win32',
   })
+  process.on('exit', () => killGroup(child))
   printLines(child.stderr, () => undefined)
   printLines(child.stdout, (line) => line.includes('Ready on http') && onReady())
   return child
+}
+
+function killGroup({ pid }: ChildProcess) {
+  if (pid === undefined) return
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
+  } catch {
+    // all of them have ended by themselves
+  }
 }
 
 function printLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void) {
