@@ -1,5 +1,6 @@
 /** `npm run bench`: the README's figures, as ratios to what they are held against, measured in turn in one run. */
 import { writeFileSync } from 'node:fs'
+import { Option } from '@commander-js/extra-typings'
 import { callbackFigures } from './bench/callback.ts'
 import { cpuFigures } from './bench/cpu.ts'
 import { type Figure, missedBy } from './bench/figures.ts'
@@ -8,7 +9,7 @@ import { rateFigures } from './bench/rates.ts'
 import { startupFigures } from './bench/startup.ts'
 import { table } from './bench/table.ts'
 import { urlFigures } from './bench/url.ts'
-import { flagsOrExit, oneOf, text, url, whole } from './flags.ts'
+import { command, httpUrl, whole } from './command.ts'
 import { keepStoresInMemory } from './memory.ts'
 
 const sections = {
@@ -20,30 +21,33 @@ const sections = {
 }
 const names = Object.keys(sections) as (keyof typeof sections)[]
 
-const flags = flagsOrExit('bench', 'npm run bench -- [flags]   Measures the receiver against the least there can be.', {
-  only: oneOf('which figures', ['all', ...names], 'all'),
-  rounds: whole('how often each is measured; the table has the median, the least and the most', 5, { from: 1 }),
-  url: url('measures whatever receives callbacks there, instead', undefined),
-  secret: text('its CallbackSecret', 'a text', 'secret'),
-  json: text('also writes the figures to this file', 'a path', undefined),
-})
+const ROUNDS = 'how often each is measured; the table has the median, the least and the most'
+
+const options = command('bench', 'Measures the receiver against the least there can be.')
+  .addOption(new Option('--only <name>', 'which figures').choices(names))
+  .option('--rounds <number>', ROUNDS, whole(1), 5)
+  .option('--url <url>', 'measure whatever receives callbacks there instead', httpUrl)
+  .option('--secret <text>', 'its CallbackSecret', 'secret')
+  .option('--json <path>', 'also write the figures to this file')
+  .parse()
+  .opts()
 
 async function measured(): Promise<Figure[]> {
-  if (flags.url !== undefined) return urlFigures(new URL(flags.url), flags.secret, flags.rounds)
+  if (options.url !== undefined) return urlFigures(new URL(options.url), options.secret, options.rounds)
   keepStoresInMemory()
   const figures: Figure[] = []
   for (const name of names) {
-    if (flags.only !== 'all' && flags.only !== name) continue
+    if (options.only !== undefined && options.only !== name) continue
     process.stderr.write(`  ${name} …\n`)
-    figures.push(...(await sections[name](flags.rounds)))
+    figures.push(...(await sections[name](options.rounds)))
   }
   return figures
 }
 
 const figures = await measured()
 console.log(`\n${table(figures)}\n`)
-if (flags.json !== undefined) {
+if (options.json !== undefined) {
   const { version, arch, platform } = process
-  writeFileSync(flags.json, `${JSON.stringify({ node: version, arch, platform, figures }, null, 2)}\n`)
+  writeFileSync(options.json, `${JSON.stringify({ node: version, arch, platform, figures }, null, 2)}\n`)
 }
 process.exitCode = figures.some((figure) => (missedBy(figure) ?? 0) !== 0) ? 1 : 0

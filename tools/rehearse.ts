@@ -2,7 +2,8 @@
  * `npm run rehearse`: the built Worker in workerd, with real local stores that fail in every way we can think of, while
  * ZEGOCLOUD sends. It ends with a table; what is lost is counted in the stores.
  */
-import { flagsOrExit, oneOf, positive, present, whole } from './flags.ts'
+import { Option } from '@commander-js/extra-typings'
+import { command, positive, whole } from './command.ts'
 import { keepStoresInMemory } from './memory.ts'
 import { faults, type Fault } from './rehearsal/faults.ts'
 import { build } from './rehearsal/build.ts'
@@ -12,15 +13,19 @@ import { watchStandstill } from './rehearsal/standstill.ts'
 import { table } from './rehearsal/table.ts'
 import { violations } from './rehearsal/verdict.ts'
 
-const flags = flagsOrExit('rehearse', 'npm run rehearse -- [flags]   Lets every store fail while callbacks come in.', {
-  fault: oneOf('which fault', ['all', ...faults.map(({ name }) => name)], 'all'),
-  list: present('says what each fault is'),
-  'real-time': present("at ZEGOCLOUD's own schedule and its ceiling of 20 tasks a second; each answer within 5 s"),
-  tasks: whole('how many tasks a fault, unless in real time', 40, { from: 10 }),
-  'time-scale': positive("factor on the schedule and on the Worker's own time, unless in real time", 0.1),
-  parallel: whole('how many faults at a time', 3, { from: 1, to: 16 }),
-  verbose: present('shows what the Worker logs'),
-})
+const REAL_TIME = "at ZEGOCLOUD's own schedule and its ceiling of 20 tasks a second; each answer within 5 s"
+const SCALE = "on the schedule and on the Worker's own time, unless in real time"
+
+const options = command('rehearse', 'Lets every store fail while callbacks come in.')
+  .addOption(new Option('--fault <name>', 'only this one').choices(faults.map(({ name }) => name)))
+  .option('--list', 'say what each fault is')
+  .option('--real-time', REAL_TIME, false)
+  .option('--tasks <number>', 'how many tasks a fault, unless in real time', whole(10), 40)
+  .option('--time-scale <factor>', SCALE, positive, 0.1)
+  .option('--parallel <number>', 'how many faults at a time', whole(1, 16), 3)
+  .option('--verbose', 'show what the Worker logs')
+  .parse()
+  .opts()
 
 /** An answer waits for one store after another, each up to its deadline; the rest of 5 s is for everything else. */
 const ANSWER_MS = 5_000
@@ -29,19 +34,19 @@ const CEILING_PER_SECOND = 20
 /** A faster clock would leave what is signed here behind the Worker's tolerance. */
 const SMALLEST_SCALE = 0.05
 
-if (flags.list) {
+if (options.list) {
   const width = Math.max(...faults.map(({ name }) => name.length)) + 2
   for (const { name, about } of faults) console.log(`  ${name.padEnd(width)}${about}`)
   process.exit(0)
 }
 
-const scale = flags['real-time'] ? 1 : Math.max(flags['time-scale'], SMALLEST_SCALE)
-const chosen = faults.filter(({ name }) => flags.fault === 'all' || name === flags.fault)
+const scale = options.realTime ? 1 : Math.max(options.timeScale, SMALLEST_SCALE)
+const chosen = faults.filter(({ name }) => options.fault === undefined || name === options.fault)
 
 /** A storm multiplies each task, so there are fewer of them. */
 function paceOf({ scenes }: Fault): Pace {
   const total = scenes.reduce((sum, { seconds }) => sum + seconds, 0)
-  const tasks = flags['real-time'] ? total * CEILING_PER_SECOND : flags.tasks
+  const tasks = options.realTime ? total * CEILING_PER_SECOND : options.tasks
   return {
     scale,
     tasksFor: (seconds, storm) => Math.max(1, Math.round((tasks * seconds) / total / (storm > 0 ? storm / 5 : 1))),
@@ -53,7 +58,7 @@ const modules = await build()
 
 async function rehearse(fault: Fault): Promise<Played> {
   const log = (line: string) => console.log(`${fault.name}  ${line}`)
-  const receiver = await startReceiver(modules, scale, flags.verbose ? log : undefined)
+  const receiver = await startReceiver(modules, scale, options.verbose ? log : undefined)
   try {
     return await playRow(fault, receiver, paceOf(fault))
   } finally {
@@ -81,7 +86,7 @@ async function work() {
   }
 }
 
-await Promise.all(Array.from({ length: flags.parallel }, work))
+await Promise.all(Array.from({ length: options.parallel }, work))
 
 const sorted = chosen.flatMap((fault) => rows.filter((row) => row.fault === fault))
 console.log(`\n${table(sorted)}\n`)
@@ -96,7 +101,7 @@ if (standstill() > STANDSTILL_MS) {
 }
 const deadlines = Object.values(sorted[0]?.state.deadlines ?? {}).reduce((sum, ms) => sum + ms, 0)
 for (const row of sorted) {
-  complaints.push(...violations(row, flags['real-time']).map((complaint) => `${row.fault.name}: ${complaint}`))
+  complaints.push(...violations(row, options.realTime).map((complaint) => `${row.fault.name}: ${complaint}`))
 }
 if (deadlines === 0 || deadlines >= ANSWER_MS) complaints.push(`the deadlines of one answer add up to ${deadlines} ms`)
 for (const complaint of complaints) console.log(`  NOT AS PROMISED  ${complaint}`)

@@ -20,7 +20,9 @@ async function rehearse(...flags: string[]) {
 
 /** The numbers of the table by the name of the fault. */
 function rowsOf(out: string) {
-  const lines = [...out.matchAll(/^ {2}(\S+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +[\d.]+ s$/gm)]
+  const lines = [
+    ...out.matchAll(/^\| (\S+) +\| +(\d+) \| +(\d+) \| +(\d+) \| +(\d+) \| +(\d+) \| +(\d+) \| +[\d.]+ s \|$/gm),
+  ]
   return new Map(
     lines.map(([, name, ...numbers]) => {
       const [sent = NaN, acknowledged = NaN, inD1 = NaN, inKv = NaN, events = NaN, lost = NaN] = numbers.map(Number)

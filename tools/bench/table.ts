@@ -1,14 +1,11 @@
-/** The figures as a table: medians, with the least and the most of the rounds behind them. */
+/** The figures as a table for the README: medians, with the least and the most of the rounds behind them. */
+import { markdownTable } from 'markdown-table'
 import { type Figure, missedBy, type Spread } from './figures.ts'
 
 const HEAD = ['figure', 'ours', 'held against', 'ratio', 'target', '']
 
 export function table(figures: readonly Figure[]): string {
-  const rows = [HEAD, ...figures.map(cells)]
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  const padded = (cell: string, column: number) =>
-    column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)
-  return rows.map((row) => `  ${row.map(padded).join('  ')}`.trimEnd()).join('\n')
+  return markdownTable([HEAD, ...figures.map(cells)], { align: HEAD.map((_, column) => (column === 0 ? 'l' : 'r')) })
 }
 
 function cells(figure: Figure): string[] {
