@@ -3,7 +3,7 @@
  * A retry may be signed or encoded differently; its content, and so the content's hash, stays the same.
  */
 import { DOCUMENTED_FIELDS, type Fields, percentDecode, textOf } from './decode.ts'
-import { isLargeNumber, isObject, parse, type Value } from './json.ts'
+import { exact, isLargeNumber, isObject, parse, type Value } from './json.ts'
 import { spellings, underDocumentedNames } from './names.ts'
 
 /**
@@ -62,7 +62,7 @@ function idOf(given: Value | undefined): unknown {
 }
 
 function valueOf(given: Value): unknown {
-  return 'text' in given ? given.text : parse(given.json)
+  return 'text' in given ? given.text : exact(given)
 }
 
 /** The list without the strings and the percent-encoding around it. A value that is no list stays as it is. */

@@ -1,128 +1,104 @@
 /**
- * JSON read in two steps, because a callback is not trusted before its signature holds.
- *
- * `fieldsOf` checks a whole text against the grammar in one pass, and builds nothing but the top level: so a field
- * keeps its digits, and what nobody signed costs little. `parse` then builds a value.
+ * JSON, read so that nothing is lost that a signature or an id needs: `JSON.parse` rounds long numbers, and it does not
+ * tell that a key came twice.
  */
 
-/** The characters of a string; of any other value its JSON text, as it was written. */
-export type Value = { text: string } | { json: string }
+/** The characters of a string; of any other value its JSON text, as it was written, and what `JSON.parse` makes of it. */
+export type Value = { text: string } | { json: string; parsed: unknown }
 
-/** A key of an object, and what it holds. */
+/** A key of an object, and its value. */
 export type Field = readonly [key: string, value: Value]
 
-/** What nests deeper is kept as its JSON text: sorting its keys, and `JSON.stringify`, recurse. */
+/** Deeper values stay JSON text: sorting keys and `JSON.stringify` recurse, and would run out of stack. */
 const DEEPEST_LEVEL = 64
 
-const PLAIN_STRING = /^"[^"\\\u0000-\u001f]*"$/
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
-const WORD = /true|false|null/y
-/** Up to its closing quote; what is between may be wrong. */
+/** A string without escapes: what is between the quotes is its value. */
+const PLAIN_STRING = /"[^"\\\u0000-\u001f]*"/y
+/** From a quote to the next that is not escaped. */
 const QUOTED = /"[^"\\]*(?:\\[^][^"\\]*)*"/y
-const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y
+/** A number, `true`, `false` or `null`, or something that is none of them. */
+const WORD = /[-+.\w]+/y
+
+type Cursor = { readonly text: string; at: number }
 
 /**
- * The fields of an object, in order, repeated keys too; `undefined` if the text is not JSON, or no object.
- * @param mostFields with one more, the rest is not read
+ * The fields of an object, in order, repeated keys too; `undefined` if the text is not a JSON object.
+ * @param mostFields one field more is read; what follows it is not even checked
  */
 export function fieldsOf(text: string, mostFields = Infinity): Field[] | undefined {
+  const cursor = { text, at: 0 }
   const fields: Field[] = []
-  let at = afterSpace(text, 0)
-  if (text[at] !== '{') return undefined
-  at = afterSpace(text, at + 1)
-  let ended = text[at] === '}'
-  while (!ended) {
-    const keyEnd = endOf(QUOTED, text, at)
-    if (keyEnd < 0) return undefined
-    const key = valueIn(text.slice(at, keyEnd))
-    at = afterSpace(text, keyEnd)
-    if (key === undefined || !('text' in key) || text[at] !== ':') return undefined
-    at = afterSpace(text, at + 1)
-    const valueEnd = text[at] === '"' ? endOf(QUOTED, text, at) : endOfValue(text, at)
-    if (valueEnd < 0) return undefined
-    const value = valueIn(text.slice(at, valueEnd))
-    if (value === undefined) return undefined
+  if (!take(cursor, '{')) return undefined
+  if (take(cursor, '}')) return isAtEnd(cursor) ? fields : undefined
+  do {
+    const key = takeValue(cursor)
+    if (!key || !('text' in key) || !take(cursor, ':')) return undefined
+    const value = takeValue(cursor)
+    if (!value) return undefined
     fields.push([key.text, value])
     if (fields.length > mostFields) return fields
-    at = afterSpace(text, valueEnd)
-    ended = text[at] === '}'
-    if (!ended && text[at] !== ',') return undefined
-    if (!ended) at = afterSpace(text, at + 1)
-  }
-  return afterSpace(text, at + 1) === text.length ? fields : undefined
-}
-
-/** @param json whose end was found; what is between the quotes of a string is checked here, by reading it */
-function valueIn(json: string): Value | undefined {
-  if (!json.startsWith('"')) return { json }
-  if (PLAIN_STRING.test(json)) return { text: json.slice(1, -1) }
-  const string = parsed(json)
-  return string && { text: string.value as string }
+  } while (take(cursor, ','))
+  return take(cursor, '}') && isAtEnd(cursor) ? fields : undefined
 }
 
 /**
- * The value of a text that is JSON; `undefined` if it is not. Numbers above 2^53 become strings of their digits.
- * A value nested deeper than 64 levels is not built: it stays its own JSON text.
+ * The value of a JSON text; `undefined` if the text is not JSON. Numbers above 2^53 become strings of their digits. A
+ * value nested deeper than 64 levels becomes its own JSON text.
  */
 export function parse(text: string): unknown {
-  const whole = parsed(text)
-  if (whole === undefined) return undefined
-  const flaw = flawOf(whole.value, 0)
-  if (flaw === 'too deep') return text
-  return flaw === 'large number' ? JSON.parse(text, keepDigits) : whole.value
+  const whole = tryParse(text)
+  return whole && exact({ json: text, parsed: whole.value })
+}
+
+/** The same for a value that was read already. */
+export function exact({ json, parsed }: { json: string; parsed: unknown }): unknown {
+  const flaw = flawOf(parsed, 0)
+  if (flaw === 'too deep') return json
+  return flaw === 'large number' ? JSON.parse(json, keepDigits) : parsed
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-type Flaw = 'too deep' | 'large number'
-
-/** Why a value is not to be had as `JSON.parse` builds it. */
-function flawOf(value: unknown, level: number): Flaw | undefined {
-  if (isSound(value)) return undefined
-  if (typeof value !== 'object') return 'large number'
-  if (level === DEEPEST_LEVEL) return 'too deep'
-  if (Array.isArray(value)) return worstOf(value, level + 1)
-  let worst: Flaw | undefined
-  // `Object.values` would build a list for each of thousands; what was parsed inherits nothing that `in` would find.
-  for (const key in value) {
-    const inner = (value as Record<string, unknown>)[key]
-    if (!isSound(inner)) worst = worse(worst, flawOf(inner, level + 1))
-  }
-  return worst
-}
-
-/** Of a list or an object, that is not known yet. A number that lost digits is at least 2^53 now. */
-function isSound(value: unknown): boolean {
-  return typeof value === 'number' ? Math.abs(value) < 2 ** 53 : typeof value !== 'object' || value === null
-}
-
-function worstOf(list: readonly unknown[], level: number): Flaw | undefined {
-  let worst: Flaw | undefined
-  for (const item of list) worst = worse(worst, flawOf(item, level))
-  return worst
-}
-
-const worse = (one: Flaw | undefined, other: Flaw | undefined) => (one === 'too deep' ? one : (other ?? one))
-
-// `context.source` is the number as it was written: in workerd, and in Node since 22.
-const keepDigits = (_key: string, value: unknown, context?: { source?: string }): unknown =>
-  typeof value === 'number' && context?.source && isLargeNumber(context.source) ? context.source : value
-
-/** Whether a number, as written, is above 2^53: doubles do not tell all integers there apart. */
+/** Whether a number, as written, is above 2^53, where doubles no longer tell all integers apart. */
 export function isLargeNumber(source: string): boolean {
   if (source.length < 16 && !/e/i.test(source)) return false
   const value = Math.abs(Number(source))
   if (value !== 2 ** 53) return value > 2 ** 53
-  // It may have been rounded to 2^53, which has 16 digits, as has all that is rounded to it.
+  // It may have been rounded to 2^53. Whatever is rounded to it has 16 digits before the point, as 2^53 has.
   const digits = source.replace(/e.*/i, '').replaceAll(/\D/g, '').replace(/^0+/, '')
   const integer = digits.slice(0, 16)
   return integer > '9007199254740992' || (integer === '9007199254740992' && /[1-9]/.test(digits.slice(16)))
 }
 
-/** The value that JSON.parse builds, if it builds one. */
-function parsed(text: string): { value: unknown } | undefined {
+type Flaw = 'too deep' | 'large number'
+
+/** Why `JSON.parse` alone does not do for a value. "Too deep" is the worse flaw: it ends the search. */
+function flawOf(value: unknown, level: number): Flaw | undefined {
+  if (isSound(value)) return undefined
+  if (typeof value !== 'object') return 'large number'
+  if (level === DEEPEST_LEVEL) return 'too deep'
+  let worst: Flaw | undefined
+  for (const inner of Array.isArray(value) ? value : Object.values(value as object)) {
+    if (isSound(inner)) continue
+    const flaw = flawOf(inner, level + 1)
+    if (flaw === 'too deep') return flaw
+    worst ??= flaw
+  }
+  return worst
+}
+
+/** Whether a value needs no closer look. A number that lost digits is at least 2^53 now. */
+function isSound(value: unknown): boolean {
+  return typeof value === 'number' ? Math.abs(value) < 2 ** 53 : typeof value !== 'object' || value === null
+}
+
+// `context.source` is the number as it was written: in workerd, and in Node since 22.
+const keepDigits = (_key: string, value: unknown, context?: { source?: string }): unknown =>
+  typeof value === 'number' && context?.source && isLargeNumber(context.source) ? context.source : value
+
+function tryParse(text: string): { value: unknown } | undefined {
   try {
     return { value: JSON.parse(text) }
   } catch {
@@ -130,55 +106,60 @@ function parsed(text: string): { value: unknown } | undefined {
   }
 }
 
-function afterSpace(text: string, start: number): number {
-  let at = start
+function take(cursor: Cursor, character: string): boolean {
+  skipSpace(cursor)
+  if (cursor.text[cursor.at] !== character) return false
+  cursor.at += 1
+  return true
+}
+
+function isAtEnd(cursor: Cursor): boolean {
+  skipSpace(cursor)
+  return cursor.at === cursor.text.length
+}
+
+function skipSpace(cursor: Cursor): void {
   for (;;) {
-    const code = text.charCodeAt(at)
-    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at
-    at += 1
+    const code = cursor.text.charCodeAt(cursor.at)
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return
+    cursor.at += 1
   }
 }
 
-/** The place behind the value that begins at `start`, or -1. Builds nothing, however large and deep it is. */
+/** Finds where the value may end; `JSON.parse` then says whether it is one. */
+function takeValue(cursor: Cursor): Value | undefined {
+  skipSpace(cursor)
+  const { text, at } = cursor
+  const plainEnd = endOf(PLAIN_STRING, text, at)
+  cursor.at = plainEnd < 0 ? endOfValue(text, at) : plainEnd
+  if (plainEnd >= 0) return { text: text.slice(at + 1, plainEnd - 1) }
+  const json = text.slice(at, Math.max(at, cursor.at))
+  const whole = tryParse(json)
+  if (!whole) return undefined
+  return typeof whole.value === 'string' ? { text: whole.value } : { json, parsed: whole.value }
+}
+
+/** The index behind the value that begins at `start`, or -1. */
 function endOfValue(text: string, start: number): number {
-  /** The brackets that close what is open. */
-  const closing: ('}' | ']')[] = []
-  let at = start
-  for (;;) {
-    const first = text[at]
-    let ended = true
-    if (first === '{' || first === '[') {
-      closing.push(first === '{' ? '}' : ']')
-      at = afterSpace(text, at + 1)
-      ended = text[at] === closing.at(-1)
-    } else {
-      at = first === '"' ? endOf(STRING, text, at) : endOfScalar(text, at)
-      if (at < 0) return -1
-    }
-    // Where a value has ended, so may what holds it.
-    while (ended) {
-      if (closing.length === 0) return at
-      at = afterSpace(text, at)
-      if (text[at] === closing.at(-1)) closing.pop()
-      else if (text[at] === ',') ended = false
-      else return -1
-      at += 1
-    }
-    at = afterSpace(text, at)
-    if (closing.at(-1) === '}') {
-      const keyEnd = endOf(STRING, text, at)
-      const colon = keyEnd < 0 ? -1 : afterSpace(text, keyEnd)
-      if (colon < 0 || text[colon] !== ':') return -1
-      at = afterSpace(text, colon + 1)
-    }
+  if (text[start] === '{' || text[start] === '[') return endOfBrackets(text, start)
+  return endOf(text[start] === '"' ? QUOTED : WORD, text, start)
+}
+
+/** The index behind the bracket that closes the one at `start`, or -1. */
+function endOfBrackets(text: string, start: number): number {
+  let open = 0
+  for (let at = start; at < text.length; at += 1) {
+    const character = text[at]
+    if (character === '[' || character === '{') open += 1
+    else if (character === ']' || character === '}') open -= 1
+    else if (character === '"') at = endOf(QUOTED, text, at) - 1
+    if (open === 0) return at + 1
+    if (at < 0) return -1
   }
+  return -1
 }
 
-/** The place behind the number, `true`, `false` or `null` that begins at `start`, or -1. */
-function endOfScalar(text: string, start: number): number {
-  return Math.max(endOf(NUMBER, text, start), endOf(WORD, text, start))
-}
-
+/** The index behind the match that begins at `start`, or -1. */
 function endOf(pattern: RegExp, text: string, start: number): number {
   pattern.lastIndex = start
   return pattern.test(text) ? pattern.lastIndex : -1

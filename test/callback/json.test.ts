@@ -84,7 +84,7 @@ describe('the fields of an object', () => {
     ['an object', '{"a":', '}'],
   ])('may hold %s of 100,000 levels', (_, open, close) => {
     const json = `${open.repeat(100_000)}1${close.repeat(100_000)}`
-    expect(fieldsOf(`{"a":${json}}`)).toEqual([['a', { json }]])
+    expect(fieldsOf(`{"a":${json}}`)).toMatchObject([['a', { json }]])
     expect(fieldsOf(`{"a":${json.slice(0, -1)}}`)).toBeUndefined()
   })
 })
