@@ -8,6 +8,7 @@ import { firstAppid, firstOf, readLocalSecrets } from './dev-vars.ts'
 import { forge, forgeries, resplittableStamp, type Forgery } from './forgeries.ts'
 import { nameOf, newTally, tableOf } from './tally.ts'
 import {
+  type Answer,
   type Callback,
   callbackFor,
   deliver,
@@ -83,18 +84,15 @@ const encodingOf = (index: number): Encoding =>
 const vendorOf = (index: number) => (vendor === 'mixed' ? (index % 4 === 3 ? 'hw' : 'tencent') : vendor)
 
 /** One callback until it is acknowledged or lost. */
-async function play(callback: Callback, how: { encoding: Encoding; retry: RetryMode }) {
-  const delivery = await deliver(target, callback, {
-    ...how,
-    secret,
-    timeScale: options.timeScale,
-    onAnswer: (answer) => {
-      tally.answers.push(answer)
-      if (isSuccess(answer)) return
-      lastFailure = nameOf(answer)
-      waiting.add(callback)
-    },
-  })
+async function play(callback: Callback, encoded: Encoding, retried: RetryMode = retry) {
+  const onAnswer = (answer: Answer) => {
+    tally.answers.push(answer)
+    if (isSuccess(answer)) return
+    lastFailure = nameOf(answer)
+    waiting.add(callback)
+  }
+  const how = { secret, encoding: encoded, retry: retried, timeScale: options.timeScale, onAnswer }
+  const delivery = await deliver(target, callback, how)
   waiting.delete(callback)
   if (!delivery.delivered) tally.lost += 1
   return delivery
@@ -102,15 +100,10 @@ async function play(callback: Callback, how: { encoding: Encoding; retry: RetryM
 
 /** One task: its callback, then what follows once it was acknowledged. */
 async function playTask(index: number) {
-  const callback = callbackFor({
-    secret,
-    appid,
-    vendor: vendorOf(index),
-    pictures: options.pictures,
-    picturesAt,
-    stamped: options.forge ? resplittableStamp(secret) : stamp(secret),
-  })
-  const { delivered, answers, last } = await play(callback, { encoding: encodingOf(index), retry })
+  const stamped = options.forge ? resplittableStamp(secret) : stamp(secret)
+  const task = { vendor: vendorOf(index), pictures: options.pictures, picturesAt }
+  const callback = callbackFor({ secret, appid, stamped, ...task })
+  const { delivered, answers, last } = await play(callback, encodingOf(index))
   if (!delivered) return
   tally.delivered += 1
   sample ??= callback.task_id
@@ -121,13 +114,10 @@ async function playTask(index: number) {
 
 /** By turns newly signed (and, when mixed, in another encoding) and byte for byte the same. */
 async function playDuplicate(acknowledged: Callback, index: number, copy: number) {
-  const { delivered } =
-    copy % 2 === 0
-      ? await play(
-          { ...acknowledged, ...stamp(secret) },
-          { encoding: encodingOf(index + copy + 1), retry: 're-signed' },
-        )
-      : await play(acknowledged, { encoding: encodingOf(index), retry: 'repeated' })
+  const isNew = copy % 2 === 0
+  const { delivered } = isNew
+    ? await play({ ...acknowledged, ...stamp(secret) }, encodingOf(index + copy + 1), 're-signed')
+    : await play(acknowledged, encodingOf(index), 'repeated')
   if (delivered) tally.duplicates += 1
 }
 

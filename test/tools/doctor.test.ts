@@ -498,7 +498,27 @@ test('says what stays where it cannot be deleted', async () => {
   })
 })
 
-test('clears away what it left when it is told to stop', async () => {
+test.each(['bad_signature', 'not_configured', 'undecodable', 'stale'])(
+  'deletes what was kept as %s',
+  async (reason) => {
+    let task_id = ''
+    const change: Answerer = ({ method, path, body }) => {
+      task_id ||= /"task_id":"([^"]+)"/.exec(body)?.[1] ?? ''
+      if (method === 'POST') return problem(401, reason)
+      if (!path.startsWith('/v1/quarantine?')) return undefined
+      const others = { id: 'other:1', reason, task_id: 'of somebody else' }
+      return json(200, { items: [others, { id: `${reason}:1`, reason, task_id }] })
+    }
+    const { origin, requests } = await serve(worker(SECRET, change))
+    const { results } = await examined(origin, { env: { API_TOKEN } })
+    expect(results['Clean-up']).toMatchObject({ verdict: 'well', evidence: expect.stringContaining('is deleted: 1.') })
+    expect(requests.filter(({ method }) => method === 'DELETE').map(({ path }) => path)).toEqual([
+      `/v1/quarantine/${encodeURIComponent(`${reason}:1`)}`,
+    ])
+  },
+)
+
+test('cleans up what it left when it is told to stop', async () => {
   const stop = new AbortController()
   const { origin, requests } = await serve(
     worker(

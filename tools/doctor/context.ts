@@ -72,9 +72,8 @@ export async function request({ target, timeoutMs }: Context, url: string, quest
   const signal = AbortSignal.timeout(timeoutMs + moreMs)
   const headers = { ...contentType, ...authorization }
   const init = { method, headers, signal, redirect: 'manual' as const, ...(body && { body: body.bytes }) }
-  const began = performance.now()
   const reply = await fetchReply(url, init).catch((error: unknown) => {
-    throw new Obstacle(explainSilence(reasonOf(error), target.host, performance.now() - began))
+    throw new Obstacle(explainSilence(reasonOf(error), target.host, timeoutMs + moreMs))
   })
   const obstacle = obstacleIn(reply)
   if (obstacle) throw obstacle
@@ -84,9 +83,9 @@ export async function request({ target, timeoutMs }: Context, url: string, quest
 async function fetchReply(url: string, init: RequestInit): Promise<Reply> {
   const [began, sentAt] = [performance.now(), Date.now()]
   const response = await fetch(url, init)
-  const ahead = aheadOf(response.headers.get('date'), (sentAt + Date.now()) / 2)
-  const text = await response.text()
   const { status, headers } = response
+  const ahead = aheadOf(headers.get('date'), (sentAt + Date.now()) / 2)
+  const text = await response.text()
   return { status, headers, text, json: membersIn(text), ms: performance.now() - began, ahead }
 }
 
@@ -113,7 +112,15 @@ export const read = (context: Context, path: string, method = 'GET', moreMs = 0)
 export const stampFor = ({ ahead, secret }: Context) => stamp(secret, Math.floor(Date.now() / 1000) + ahead)
 
 /** These are kept after the answer, which does not say under which id. */
-const KEPT_REFUSALS = ['unknown_app', 'invalid_timestamp', 'stale', 'signature_reused']
+const KEPT_REFUSALS = new Set([
+  'unknown_app',
+  'invalid_timestamp',
+  'stale',
+  'signature_reused',
+  'bad_signature',
+  'not_configured',
+  'undecodable',
+])
 
 /** Sends a callback, and notes what it leaves. */
 export async function send(context: Context, callback: Callback, encoding: Encoding = 'json'): Promise<Reply> {
@@ -122,7 +129,7 @@ export async function send(context: Context, callback: Callback, encoding: Encod
   const word = wordIn(reply.json) ?? ''
   const id = idOf(reply)
   if (id !== undefined) left.ids.add(id)
-  if (KEPT_REFUSALS.includes(word)) left.reasons.add(word)
+  if (KEPT_REFUSALS.has(word)) left.reasons.add(word)
   if (word === 'accepted') left.reasons.add('unsupported_event')
   return reply
 }

@@ -51,8 +51,12 @@ const SILENCES: [code: RegExp, evidence: string, remedy: string][] = [
   [/SELF_SIGNED|UNABLE_TO_|^CERT_|^ERR_[TS]|^EPROTO$/, 'No TLS connection to HOST can be trusted.', CERTIFICATE],
 ]
 
-export function explainSilence({ code, message }: { code: string; message: string }, host: string, ms: number): Result {
-  if (/^TIMEOUT$|HEADERS_TIMEOUT/.test(code)) return wrong(`${host} gave no answer within ${seconds(ms)}.`, SLOW, TAIL)
+export function explainSilence(
+  { code, message }: { code: string; message: string },
+  host: string,
+  timeoutMs: number,
+): Result {
+  if (code === 'TIMEOUT') return wrong(`${host} gave no answer within ${seconds(timeoutMs)}.`, SLOW, TAIL)
   const [, evidence, remedy] = SILENCES.find(([pattern]) => pattern.test(code)) ?? []
   if (evidence === undefined) return wrong(`${host} gave no answer: ${message} (${code}).`, NETWORK)
   return wrong(`${evidence.replace('HOST', host)} (${code})`, remedy)
