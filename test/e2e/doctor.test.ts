@@ -78,7 +78,7 @@ test('all is green where all is right; nothing is left but the ledger, and no co
   expect(server.getLogs().filter(({ message }) => message.startsWith('snapshot '))).toEqual([])
 })
 
-test('the ServerSecret in the place of the CallbackSecret is told in these words', async () => {
+test('the ServerSecret in the place of the CallbackSecret is named in these words', async () => {
   const origin = await receiver({ ZEGO_CALLBACK_SECRET: SERVER_SECRET, API_TOKEN })
   const env = { ...ALL, ZEGO_SERVER_SECRET: `{"12345":"${SERVER_SECRET}"}` }
   const { out, status } = await doctor(origin, env)
@@ -92,7 +92,7 @@ test('the ServerSecret in the place of the CallbackSecret is told in these words
   expect(unknowing.status).toBe(1)
 })
 
-test('a path token that is missing, or wrong, is told; with the right one all is well', async () => {
+test('a path token that is missing, or wrong, is named; with the right one all is well', async () => {
   const origin = await receiver({ ...ALL, CALLBACK_PATH_TOKEN: PATH_TOKEN })
   const missing = await doctor(origin, ALL)
   expect(missing.out).toContain('the Worker wants a path token, and the URL has none')
@@ -105,7 +105,7 @@ test('a path token that is missing, or wrong, is told; with the right one all is
   expect(inUrl.out).toContain('The path token is right.')
 })
 
-test('a Worker without its secret is told which setting it lacks', async () => {
+test('says which setting a Worker without its secret lacks', async () => {
   const { out, status } = await doctor(await receiver({ API_TOKEN }), ALL)
   expect(out).toContain('a setting cannot be read (settings)')
   expect(out).toContain('503 not_configured: ZEGO_CALLBACK_SECRET cannot be used: it is not set.')
@@ -113,7 +113,7 @@ test('a Worker without its secret is told which setting it lacks', async () => {
   expect(status).toBe(1)
 })
 
-test('secrets by app: an app that is not there is told, and what was kept of it is deleted', async () => {
+test('secrets by app: an app that is not there is named, and what was kept of it is deleted', async () => {
   const origin = await receiver({ ...ALL, ZEGO_CALLBACK_SECRET: `{"77":["${SECRET}","older"]}` })
   const unnamed = await doctor(origin, ALL)
   expect(unnamed.out).toContain('401 unknown_app: the Worker has this secret, but not for the app 12345.')
@@ -124,7 +124,7 @@ test('secrets by app: an app that is not there is told, and what was kept of it 
   expect(named.status, named.out).toBe(0)
 })
 
-test('a wrong API token is told; the callback is looked at all the same', async () => {
+test('a wrong API token is named; the callback is checked all the same', async () => {
   const { out, status } = await doctor(await receiver(ALL), { ...ALL, API_TOKEN: 'another' })
   expect(out).toContain('401 unauthorized: the Worker has another API_TOKEN.')
   expect(out).toContain('ok Body swapped')

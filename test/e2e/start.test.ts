@@ -137,7 +137,7 @@ test('prints short lines: no request lines, no raw JSON', () => {
   expect(printed).not.toMatch(/POST \/zego\/callback/)
 })
 
-test('a port that is taken is told of in a sentence', async () => {
+test('says in a sentence that a port is taken', async () => {
   const another = projectCopy()
   onTestFinished(another.remove)
   const { err, status } = await run('npm', ['start', '--', '--port', String(port)], another.directory)

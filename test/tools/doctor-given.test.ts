@@ -38,7 +38,7 @@ async function doctor(args: string[], { env = {}, devVars = '' } = {}) {
 
 const NOBODY = { readLocal: () => undefined, ask: undefined }
 
-/** What it says about a wrong call, to whoever runs it without a terminal. */
+/** What it says about a wrong call, where there is no terminal. */
 const complaintAbout = async (args: string[], env = {}) => prepare(readCommandLine(args), { ...NOBODY, env })
 
 test('says in one line what is wrong with a call', async () => {
@@ -105,7 +105,7 @@ test('takes what it is not given from .dev.vars, for this machine only, and says
   expect(out).toMatch(/ {2}WRONG {2}Callback URL +404 not_found: the path token is not the Worker's\.\n +→ /)
 })
 
-test('finds the URL among the flags', () => {
+test('finds the URL among the options', () => {
   expect(readCommandLine(['--appid', '77', 'https://x.test', '--publish'])).toMatchObject({
     url: 'https://x.test',
     appid: '77',

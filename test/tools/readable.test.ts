@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readable } from '../../tools/readable.ts'
+import { readable } from '../../tools/start/readable.ts'
 
 const read = (...lines: string[]) => lines.map(readable()).filter((line) => line !== undefined)
 

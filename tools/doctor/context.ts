@@ -23,7 +23,7 @@ export async function prepare(
   { env, ask, readLocal }: Omit<Sources, 'local'> & { readLocal: () => Sources['local'] },
   limits = LIMITS,
 ) {
-  const { isLocal } = targetOf(url) // a mistake in it is told before anything is asked
+  const { isLocal } = targetOf(url) // throws at a mistake in it, before anything is asked
   const given = await gather({ env, ask, local: isLocal ? readLocal() : undefined })
   const { secrets, serverSecrets } = given
   const appid = named ?? [...secrets.byApp.keys(), ...serverSecrets.byApp.keys()][0] ?? '12345'
@@ -134,7 +134,7 @@ export async function send(context: Context, callback: Callback, encoding: Encod
   return reply
 }
 
-/** The id under which a test callback was quarantined; `undefined` if anything else became of it. */
+/** The id under which a test callback was quarantined; `undefined` if it was not. */
 export const idOf = (reply: Reply): string | undefined =>
   reply.status === 202 && wordIn(reply.json) === 'quarantined' ? textIn(reply.json, 'id') : undefined
 

@@ -9,7 +9,7 @@ import { checkEncodings, checkPublication, checkReading, checkRepeat, checkSwap,
 type Check = {
   title: string
   check: (context: Context) => Promise<Result>
-  /** What it means that something else than the Worker answers. */
+  /** What it means if the Worker itself does not answer. */
   blocked?: string
   /** For monitors and readers: where callbacks get through, the others can still be checked. */
   isOptional?: true

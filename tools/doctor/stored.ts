@@ -91,10 +91,10 @@ export async function checkPublication(context: Context): Promise<Result> {
   return wrong(`${result.evidence} It could not be deleted: ${why}`, `DELETE ${path} does it.`)
 }
 
-/** For so long the Worker waits for a record before it answers. */
+/** The Worker waits this long for a record before it answers. */
 const WAIT_SECONDS = 25
 
-/** Without pictures, because whoever copies them would not find any. */
+/** Without pictures, because a consumer that copies them would not find any. */
 async function publish(context: Context, path: string): Promise<Result> {
   const callback = { ...context.callback, ...stampFor(context), event: 'snapshot', snapshot_pic_list: [] }
   const reply = await request(context, context.target.callbackUrl, { method: 'POST', body: encode(callback, 'json') })

@@ -10,7 +10,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-/** Gives what the one that runs already says of itself; `undefined` if there is none, and then it is this one. */
+/** What a run that is there already says of itself (`words`). `undefined` means that this run is the only one now. */
 export async function findOther(clone: string, words: string): Promise<string | undefined> {
   const path = socketOf(clone)
   const server = createServer((socket) => socket.end(words)).unref()

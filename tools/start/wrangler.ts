@@ -1,9 +1,9 @@
-/** `wrangler dev` with the receiver and the example consumer: what it prints made fit to read, and its end. */
+/** `wrangler dev` with the receiver and the example consumer: how it starts, prints and ends. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { readable } from '../readable.ts'
+import { readable } from './readable.ts'
 
 const env = {
   ...process.env,

@@ -1,9 +1,9 @@
 /**
- * What `wrangler dev` prints, made fit to read: a short line for each thing a Worker says; errors, warnings and stack
- * traces as they are; no request lines, banners and tables.
+ * Makes short lines of what `wrangler dev` prints: one for each thing a Worker says; errors, warnings and stack traces
+ * as they are; no request lines, banners and tables.
  */
 import { stripVTControlCharacters } from 'node:util'
-import { membersIn } from './members.ts'
+import { membersIn } from '../members.ts'
 
 /** Wrangler starts a line of a Worker's with its name; what a Worker says to `console.warn` or `.error` has this instead. */
 const NAMED = /^\[([a-z0-9-]+)\] (.*)$/
@@ -48,5 +48,5 @@ function logged(text: string) {
   return [event.padEnd(20), ...about, ...more].join(' ').trimEnd()
 }
 
-/** Words as they are; anything with a space or a structure as JSON. */
+/** A word as it is; anything with a space or a structure as JSON. */
 const shown = (value: unknown) => (typeof value === 'string' && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value))
