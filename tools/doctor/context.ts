@@ -111,25 +111,17 @@ export const read = (context: Context, path: string, method = 'GET', moreMs = 0)
 /** A fresh signature by the Worker's clock. */
 export const stampFor = ({ ahead, secret }: Context) => stamp(secret, Math.floor(Date.now() / 1000) + ahead)
 
-/** These are kept after the answer, which does not say under which id. */
-const KEPT_REFUSALS = new Set([
-  'unknown_app',
-  'invalid_timestamp',
-  'stale',
-  'signature_reused',
-  'bad_signature',
-  'not_configured',
-  'undecodable',
-])
+/** What is refused with one of these is kept after the answer, which does not say under which id. */
+const KEPT_STATUSES = [400, 401, 409]
 
 /** Sends a callback, and notes what it leaves. */
 export async function send(context: Context, callback: Callback, encoding: Encoding = 'json'): Promise<Reply> {
   const { target, left } = context
   const reply = await request(context, target.callbackUrl, { method: 'POST', body: encode(callback, encoding) })
-  const word = wordIn(reply.json) ?? ''
+  const word = wordIn(reply.json)
   const id = idOf(reply)
   if (id !== undefined) left.ids.add(id)
-  if (KEPT_REFUSALS.has(word)) left.reasons.add(word)
+  if (word && (KEPT_STATUSES.includes(reply.status) || word === 'not_configured')) left.reasons.add(word)
   if (word === 'accepted') left.reasons.add('unsupported_event')
   return reply
 }
