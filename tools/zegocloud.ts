@@ -4,9 +4,9 @@
  */
 import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { encode, type Body, type Encoding, type Fields } from './encodings.ts'
+import { encode, headersOf, type Body, type Encoding, type Fields } from './encodings.ts'
 
-export { encode, encodings, type Body, type Encoding, type Fields } from './encodings.ts'
+export { encode, encodings, headersOf, type Body, type Encoding, type Fields } from './encodings.ts'
 
 /** What a signature covers, and the signature: lower-case hex of a SHA-1. */
 export type Stamp = { timestamp: string; nonce: string; signature: string }
@@ -120,7 +120,7 @@ export async function post(url: string | URL, body: Body, options: PostOptions =
     const response = await (options.fetch ?? fetch)(url, {
       method: 'POST',
       redirect: 'manual',
-      headers: body.contentType === null ? {} : { 'content-type': body.contentType },
+      headers: headersOf(body),
       body: body.bytes,
       signal: AbortSignal.timeout(timeoutSeconds * 1000),
     })

@@ -2,9 +2,10 @@
  * What a callback says: everything except `timestamp`, `nonce` and `signature`, in one form for every encoding.
  * A retry may be signed or encoded differently; its content, and so the content's hash, stays the same.
  */
-import { DOCUMENTED_FIELDS, type Fields, percentDecode, textOf } from './decode.ts'
+import { type Named, textOf } from './decode.ts'
 import { exact, isLargeNumber, isObject, parse, type Value } from './json.ts'
-import { spellings, underDocumentedNames } from './names.ts'
+import { bare, DOCUMENTED_FIELDS, spellings, underDocumentedNames } from './names.ts'
+import { percentDecode } from './text.ts'
 
 /**
  * Its members are in order, because its JSON is hashed. A value that is not as documented stays as it came, for the
@@ -16,6 +17,8 @@ export type Content = {
   /** The fields that ZEGOCLOUD does not document. */
   extra: Record<string, unknown> | undefined
   field_id: unknown
+  /** Where bytes of the body fit no encoding, so that this is not the text that was sent. */
+  garbled?: true | undefined
   snapshot_pic_list: unknown
   task_id: unknown
   vendor: unknown
@@ -26,16 +29,19 @@ const MOST_LIST_LAYERS = 4
 
 const PICTURE_FIELDS = spellings(['url', 'offset'])
 
-export function contentOf(fields: Fields): Content {
+/** @param contentType asked only for the charset of a list that is percent-encoded and not UTF-8 */
+export function contentOf({ fields, fits }: Named, contentType: string | null): Content {
   const undocumented = [...fields].filter(([name]) => !DOCUMENTED_FIELDS.has(name))
   const id = (name: string) => idOf(fields.get(name))
+  const list = picturesOf(fields.get('snapshot_pic_list'), contentType)
   const extra = Object.fromEntries(undocumented.map(([name, value]) => [name, valueOf(value)]))
   return {
     appid: id('appid'),
     event: id('event'),
     extra: undocumented.length === 0 ? undefined : inOrder(extra),
     field_id: id('field_id'),
-    snapshot_pic_list: picturesOf(fields.get('snapshot_pic_list')),
+    garbled: fits && list.fits ? undefined : true,
+    snapshot_pic_list: list.value,
     task_id: id('task_id'),
     vendor: id('vendor'),
   }
@@ -62,31 +68,51 @@ function idOf(given: Value | undefined): unknown {
 }
 
 function valueOf(given: Value): unknown {
+  if ('list' in given) return given.list
   return 'text' in given ? given.text : exact(given)
 }
 
-/** The list without the strings and the percent-encoding around it. A value that is no list stays as it is. */
-function picturesOf(given: Value | undefined): unknown {
-  let value = given === undefined ? null : valueOf(given)
+/** The list of pictures. A value that is no list stays as it is. */
+function picturesOf(given: Value | undefined, contentType: string | null): { value: unknown; fits: boolean } {
+  if (given && 'list' in given) {
+    const items = given.list.map((text) => unwrapped(text, contentType))
+    return { value: items.map(({ value }) => pictureOf(value)), fits: items.every(({ fits }) => fits) }
+  }
+  const { value, fits } = unwrapped(given === undefined ? null : valueOf(given), contentType)
+  if (value === null || value === '') return { value: [], fits }
+  return { value: Array.isArray(value) ? value.map(pictureOf) : inOrder(value), fits }
+}
+
+/** The value without the strings and the percent-encoding around it. `fits` as in `Text`. */
+function unwrapped(wrapped: unknown, contentType: string | null): { value: unknown; fits: boolean } {
+  let value = wrapped
+  let fits = true
   for (let layer = 0; layer < MOST_LIST_LAYERS && typeof value === 'string'; layer += 1) {
     const text = value.trim()
-    if (text === '') return []
+    if (text === '') return { value: '', fits }
     const parsed = parse(text)
-    const inner = parsed === undefined && /^%(?:5B|22)/i.test(text) ? percentDecode(text) : parsed
-    if (inner === undefined) return value
-    value = inner
+    const decoded = parsed === undefined && /^%(?:5B|7B|22)/i.test(text) ? percentDecode(text, contentType) : undefined
+    if (parsed === undefined && decoded === undefined) return { value, fits }
+    value = decoded === undefined ? parsed : decoded.text
+    fits &&= decoded?.fits ?? true
   }
-  if (value === null) return []
-  return Array.isArray(value) ? value.map(pictureOf) : inOrder(value)
+  return { value, fits }
 }
 
 /** A picture with the documented names, and `offset` a number or absent. An item that is no picture stays as it is. */
 function pictureOf(item: unknown): unknown {
   if (!isObject(item)) return inOrder(item)
-  if (isPlain(item)) return item.offset === undefined ? { url: item.url } : { offset: item.offset, url: item.url }
+  const { offset, url = '' } = item
+  if (isPlain(item)) return offset === undefined ? { url } : { offset, url }
   const fields = underDocumentedNames(Object.entries(item), PICTURE_FIELDS, isAbsent)
   if (fields.has('offset')) fields.set('offset', numberOf(fields.get('offset')))
+  if (!fields.has('url') && !isUrlMisread(fields)) fields.set('url', '')
   return inOrder(Object.fromEntries(fields))
+}
+
+/** Whether what should be the URL came under a name that only resembles it. */
+function isUrlMisread(fields: ReadonlyMap<string, unknown>): boolean {
+  return fields.keys().some((name) => bare(name).startsWith('url'))
 }
 
 /** Whether it has the documented fields and no others. Nearly all of thousands of pictures do. */
@@ -98,9 +124,9 @@ function isPlain(item: Record<string, unknown>): boolean {
   return true
 }
 
-/** An offset that is null or "" counts as absent. */
+/** An offset or a URL that is null or "" counts as absent. A picture that failed at the vendor has no URL. */
 function isAbsent(name: string, value: unknown): boolean {
-  return name === 'offset' && (value === null || value === '')
+  return (name === 'offset' || name === 'url') && (value === null || value === '')
 }
 
 /** The number that a numeric string holds, unless digits would be lost; anything else as it came. */

@@ -3,8 +3,11 @@
  * tell that a key came twice.
  */
 
-/** The characters of a string; of any other value its JSON text, as it was written, and what `JSON.parse` makes of it. */
-export type Value = { text: string } | { json: string; parsed: unknown }
+/**
+ * The characters of a string; of any other value its JSON text, as it was written, and what `JSON.parse` makes of it.
+ * From a form also a list of texts.
+ */
+export type Value = { text: string } | { json: string; parsed: unknown } | { list: string[] }
 
 /** A key of an object, and its value. */
 export type Field = readonly [key: string, value: Value]

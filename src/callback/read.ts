@@ -2,16 +2,22 @@
 import type { CompletedRecord } from '../event.ts'
 import { bytesOf, sha256 } from './bytes.ts'
 import { contentOf } from './content.ts'
-import { decode, type Fields, textOf } from './decode.ts'
+import { decode, decodeForm, type Named, textOf } from './decode.ts'
+import { boundaryIn, readMultipart } from './form.ts'
 import type { Refusal } from './refusal.ts'
 import { type Envelope, envelopeOf, latestClaim, timeOf } from './signature.ts'
 import { readSnapshot, type Unusable } from './snapshot.ts'
+import { readBody, readUtf8 } from './text.ts'
+import { unpack } from './unpack.ts'
 
 /** A request's body as it was received, and the two headers that describe it. */
 export type RawBody = { bytes: Uint8Array; contentType: string | null; contentEncoding: string | null }
 
 /** What the body says, before its signature is verified. */
-export type Decoded = { raw: RawBody; fields: Fields; envelope: Envelope }
+export type Decoded = Named & { raw: RawBody; envelope: Envelope }
+
+/** Why no callback can be read from the bytes. */
+export type Unread = Extract<Refusal, { code: 'undecodable' | 'body_too_large' }>
 
 /** A verified callback, ready to be settled: all that the store has to know of it. */
 export type VerifiedCallback = {
@@ -33,21 +39,23 @@ export type VerifiedCallback = {
 /** Real ones are shorter. */
 const SHOWN_CHARACTERS = 512
 
-const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
+const OPENING_BRACE = 0x7b
 
-/** The fields and the envelope, or why no callback can be read from the bytes. */
-export async function decodeBody(raw: RawBody): Promise<Decoded | Extract<Refusal, { code: 'undecodable' }>> {
-  const decoded = decode(decoder.decode(raw.bytes))
-  return 'code' in decoded ? decoded : { raw, fields: decoded.fields, envelope: envelopeOf(decoded.fields) }
+export async function decodeBody(raw: RawBody): Promise<Decoded | Unread> {
+  const named = usual(raw) ?? (await unpackAndDecode(raw))
+  if ('code' in named) return named
+  const { fields, fits } = named
+  return { fields, fits, raw, envelope: envelopeOf(fields) }
 }
 
 /**
  * @param decoded verified and fresh, or kept as evidence
  * @param receivedAt in milliseconds
  */
-export async function readCallback({ raw, fields, envelope }: Decoded, receivedAt: number): Promise<VerifiedCallback> {
+export async function readCallback(decoded: Decoded, receivedAt: number): Promise<VerifiedCallback> {
+  const { raw, envelope } = decoded
   const { signature, timestamp, nonce } = envelope
-  const content = contentOf(fields)
+  const content = contentOf(decoded, raw.contentType)
   const bytes = bytesOf(JSON.stringify(content))
   return {
     signature,
@@ -62,10 +70,7 @@ export async function readCallback({ raw, fields, envelope }: Decoded, receivedA
 }
 
 /** A body that was verified when it was received. */
-export async function readVerified(
-  raw: RawBody,
-  receivedAt: number,
-): Promise<VerifiedCallback | Extract<Refusal, { code: 'undecodable' }>> {
+export async function readVerified(raw: RawBody, receivedAt: number): Promise<VerifiedCallback | Unread> {
   const decoded = await decodeBody(raw)
   return 'code' in decoded ? decoded : readCallback(decoded, receivedAt)
 }
@@ -73,6 +78,22 @@ export async function readVerified(
 /** The task_id of a body that nothing vouches for: for the log, and for people to find the body by. */
 export function taskIdOf({ fields }: Decoded): string | undefined {
   return shown(textOf(fields.get('task_id')))
+}
+
+/** Nearly every callback is JSON in UTF-8, not packed: nothing else has to be tried. */
+function usual({ bytes, contentType }: RawBody): ReturnType<typeof decode> | undefined {
+  const body = bytes[0] === OPENING_BRACE ? readUtf8(bytes) : undefined
+  return body && decode(body, contentType)
+}
+
+async function unpackAndDecode({ bytes, contentType, contentEncoding }: RawBody): Promise<Named | Unread> {
+  const unpacked = await unpack(bytes, contentEncoding)
+  if ('code' in unpacked) return unpacked
+  const { text, fits } = readBody(unpacked, contentType)
+  const body = { text: text.trimStart(), fits } // takes a byte order mark, too
+  const boundary = boundaryIn(body.text)
+  const form = boundary === undefined ? undefined : await readMultipart(body, boundary)
+  return form ? decodeForm(form, contentType) : decode(body, contentType)
 }
 
 function shown(value: unknown): string | undefined {

@@ -91,10 +91,15 @@ export function checkFreshness(
  * years after the receipt do not count: by then the secret has been replaced.
  */
 export function latestClaim(timestamp: string, nonce: string, receivedAt: number): number {
-  const joined = [timestamp, nonce].toSorted(byCodePoint).join('')
-  const splits = [10, 13].flatMap((digits) => [joined.slice(0, digits), joined.slice(-digits)])
-  const claims = splits.map((split) => timeOf(split) ?? 0)
-  return Math.max(0, ...claims.filter((time) => time <= receivedAt + FIVE_YEARS_MS))
+  const joined = byCodePoint(timestamp, nonce) <= 0 ? timestamp + nonce : nonce + timestamp
+  let latest = 0
+  for (const digits of [10, 13]) {
+    for (const split of [joined.slice(0, digits), joined.slice(-digits)]) {
+      const time = timeOf(split) ?? 0
+      if (time > latest && time <= receivedAt + FIVE_YEARS_MS) latest = time
+    }
+  }
+  return latest
 }
 
 async function isSignedWithAny(envelope: Envelope, secrets: readonly string[]): Promise<boolean> {

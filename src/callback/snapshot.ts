@@ -3,6 +3,7 @@ import type { CompletedRecord, Picture } from '../event.ts'
 import { isWithin } from './bytes.ts'
 import type { Content } from './content.ts'
 import { isObject } from './json.ts'
+import { resemblesDocumented } from './names.ts'
 
 /** Why an authentic callback is no snapshot that we can use. */
 export type Unusable = { reason: 'unsupported_event' | 'invalid_snapshot'; detail: string }
@@ -28,6 +29,8 @@ export function readSnapshot(
   receivedAt: number,
 ): { record: CompletedRecord } | Unusable {
   const { event, appid, task_id, vendor, field_id, snapshot_pic_list, extra } = content
+  const misread = event === 'snapshot' || event === undefined ? whyMisread(content) : undefined
+  if (misread !== undefined) return { reason: 'invalid_snapshot', detail: misread }
   if (event !== 'snapshot') {
     return { reason: 'unsupported_event', detail: `The event is ${describe(event)}; only "snapshot" is stored.` }
   }
@@ -63,6 +66,13 @@ export function readSnapshot(
     return { reason: 'invalid_snapshot', detail: `The record has more than ${RECORD_LIMIT_BYTES} bytes.` }
   }
   return { record }
+}
+
+/** Why the callback may say more than was understood. */
+function whyMisread({ garbled, extra = {} }: Content): string | undefined {
+  if (garbled) return 'The body has bytes that are neither UTF-8 nor GB18030, nor the charset that it declares.'
+  const name = Object.keys(extra).find(resemblesDocumented)
+  return name && `${describe(name)} begins like a documented field, but could not be read into it.`
 }
 
 function isPicture(item: unknown): item is Picture {

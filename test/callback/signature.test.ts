@@ -137,7 +137,7 @@ describe('with several apps', () => {
 
 describe('the envelope', () => {
   const envelopeIn = (body: string) => {
-    const decoded = decode(body)
+    const decoded = decode({ text: body, fits: true }, null)
     if ('code' in decoded) throw new Error(decoded.why)
     return envelopeOf(decoded.fields)
   }

@@ -1,8 +1,12 @@
+import { gunzipSync, inflateSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import type { Body } from '../../tools/encodings.ts'
 import { callbackFor, encode, encodings, sign, type Callback, type Encoding } from '../../tools/zegocloud.ts'
 
+type Decoded = Record<string, unknown>
+
 /** Reads each encoding the plain way, knowing which it is. */
-const decoders: Record<Encoding, (body: string) => Record<string, unknown>> = {
+const decoders: Record<Encoding, (body: string, bytes: Uint8Array) => Decoded | Promise<Decoded>> = {
   json: fromJson,
   'pretty-bom': (body) => {
     expect(body).toMatch(/^\uFEFF\{\n/)
@@ -49,6 +53,53 @@ const decoders: Record<Encoding, (body: string) => Record<string, unknown>> = {
     expect([value, others]).toEqual(['', []])
     return fromJson(name)
   },
+  'form-bare': (body) => {
+    expect(body).toContain('&snapshot_pic_list=[{"url":"')
+    return fromForm(body)
+  },
+  'form-list': (body) => withList(body, /^snapshot_pic_list\[\]$/, (texts) => texts.map(([, text]) => fromJson(text))),
+  'form-repeated': (body) => withList(body, /^snapshot_pic_list$/, (texts) => texts.map(([, text]) => fromJson(text))),
+  'form-indices': (body) =>
+    withList(body, /^snapshot_pic_list\[\d\]$/, (texts) => texts.map(([, text]) => fromJson(text))),
+  'form-members': (body) => withList(body, /^snapshot_pic_list\[(\d)\]\[(\w+)\]$/, picturesOf),
+  'form-dots': (body) => withList(body, /^snapshot_pic_list\.(\d)\.(\w+)$/, picturesOf),
+  multipart: (_, bytes) => fromMultipart(bytes),
+  'multipart-files': (_, bytes) => fromMultipart(bytes),
+  gzip: (_, bytes) => fromJson(gunzipSync(bytes).toString()),
+  deflate: (_, bytes) => fromForm(inflateSync(bytes).toString()),
+  gbk: (_, bytes) => fromJson(new TextDecoder('gbk').decode(bytes)),
+  'gbk-form': fromForm,
+  'utf-16': (_, bytes) => {
+    expect(Buffer.from(bytes).readUInt16LE()).toBe(0xfeff)
+    return fromJson(new TextDecoder('utf-16le').decode(bytes))
+  },
+}
+
+type Match = [match: RegExpExecArray, text: string]
+
+/** A form whose fields of this pattern make the list. */
+function withList(body: string, pattern: RegExp, listOf: (matches: Match[]) => unknown[]): Decoded {
+  const entries = [...new URLSearchParams(body)]
+  const matches = entries.map(([key, text]) => [pattern.exec(key), text]).filter(([match]) => match) as Match[]
+  const others = entries.filter(([key]) => !pattern.test(key))
+  return { ...Object.fromEntries(others), snapshot_pic_list: listOf(matches) }
+}
+
+function picturesOf(matches: Match[]) {
+  const pictures: Decoded[] = []
+  for (const [[, index = '', member = ''], text] of matches) {
+    const value = member === 'offset' ? Number(text) : text
+    pictures[Number(index)] = { ...pictures[Number(index)], [member]: value }
+  }
+  return pictures
+}
+
+async function fromMultipart(bytes: Uint8Array): Promise<Decoded> {
+  const [boundary = ''] = /(?<=^--)\S+/.exec(Buffer.from(bytes).toString()) ?? []
+  const headers = { 'content-type': `multipart/form-data; boundary=${boundary}` }
+  const form = await new Response(bytes, { headers }).formData()
+  const entries = [...form].map(async ([key, value]) => [key, typeof value === 'string' ? value : await value.text()])
+  return Object.fromEntries(await Promise.all(entries)) as Decoded
 }
 
 /** A long number as the digits it was written with. */
@@ -63,8 +114,8 @@ function fromForm(body: string) {
   return Object.fromEntries(new URLSearchParams(body)) as Record<string, unknown>
 }
 
-function decode(body: string, encoding: Encoding): Callback {
-  const fields = decoders[encoding](body)
+async function decode({ bytes }: Body, encoding: Encoding): Promise<Callback> {
+  const fields = await decoders[encoding](Buffer.from(bytes).toString(), bytes)
   const list = fields['snapshot_pic_list']
   const texts = Object.entries(fields).map(([key, value]) => [key, typeof value === 'number' ? String(value) : value])
   return {
@@ -73,16 +124,16 @@ function decode(body: string, encoding: Encoding): Callback {
   }
 }
 
-test.each(encodings)('%s holds the same fields, and its signature holds', (encoding) => {
+test.each(encodings)('%s holds the same fields, and its signature holds', async (encoding) => {
   const callback = callbackFor({ secret: 'secret' })
-  const decoded = decode(Buffer.from(encode(callback, encoding).bytes).toString(), encoding)
+  const decoded = await decode(encode(callback, encoding), encoding)
   expect(decoded).toEqual(callback)
   expect(sign({ secret: 'secret', ...decoded })).toBe(callback.signature)
 })
 
-test.each(encodings)('%s leaves out what Huawei Cloud leaves out', (encoding) => {
+test.each(encodings)('%s leaves out what Huawei Cloud leaves out', async (encoding) => {
   const callback = callbackFor({ secret: 'secret', vendor: 'hw' })
-  expect(decode(Buffer.from(encode(callback, encoding).bytes).toString(), encoding)).toEqual(callback)
+  expect(await decode(encode(callback, encoding), encoding)).toEqual(callback)
 })
 
 test.each(encodings)('%s takes a callback of another event, without a list', (encoding) => {
@@ -93,5 +144,6 @@ test.each(encodings)('%s takes a callback of another event, without a list', (en
 test('is sent under every kind of Content-Type, and under none', () => {
   const callback = callbackFor({ secret: 'secret' })
   const types = new Set(encodings.map((encoding) => encode(callback, encoding).contentType?.split(';')[0]))
-  expect(types).toEqual(new Set(['application/json', 'application/x-www-form-urlencoded', 'text/plain', undefined]))
+  const forms = ['application/x-www-form-urlencoded', 'multipart/form-data']
+  expect(types).toEqual(new Set(['application/json', ...forms, 'text/plain', undefined]))
 })

@@ -51,7 +51,10 @@ const quick = ['--encoding', 'json', '--rate', '500', '--time-scale', '0.001']
 
 test.each([
   [['--colour', 'red'], "unknown option '--colour'"],
-  [['--encoding', 'gzip'], "option '--encoding <name>' argument 'gzip' is invalid. Allowed choices are mixed, json, "],
+  [
+    ['--encoding', 'brotli'],
+    "option '--encoding <name>' argument 'brotli' is invalid. Allowed choices are mixed, json, ",
+  ],
   [['--appid', '2', '--secret', '{"1":"one"}'], 'no CallbackSecret is set for appid 2'],
 ])('refuses %j in one line', async (args, complaint) => {
   const { status, out, err } = await simulate(args)

@@ -8,7 +8,7 @@ const secrets: Secrets = { everyApp: [SECRET], byApp: new Map() }
 /** All that happens to a callback before the first store is asked. */
 async function understand(bytes: Uint8Array): Promise<void> {
   const decoded = await decodeBody({ bytes, contentType: null, contentEncoding: null })
-  if ('code' in decoded) throw new Error(decoded.why)
+  if ('code' in decoded) throw new Error(decoded.code)
   const refused = await verify(decoded.envelope, secrets)
   if (refused) throw new Error(refused.code)
   const { snapshot } = await readCallback(decoded, Date.now())

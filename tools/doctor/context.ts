@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { secretsFor } from '../dev-vars.ts'
 import { membersIn, textIn, wordIn } from '../members.ts'
-import { type Body, callbackFor, encode, stamp, type Callback, type Encoding } from '../zegocloud.ts'
+import { type Body, callbackFor, encode, headersOf, stamp, type Callback, type Encoding } from '../zegocloud.ts'
 import { type CommandLine, gather, GivenError, serverSecretsOf, type Sources, targetOf } from './given.ts'
 import { explainSilence, Obstacle, obstacleIn, type Reply } from './obstacle.ts'
 
@@ -67,10 +67,9 @@ type Question = { method?: string; body?: Body; apiToken?: string | undefined; m
 /** One request as a stranger makes it. It throws an `Obstacle` where anything but the Worker answers. */
 export async function request({ target, timeoutMs }: Context, url: string, question: Question = {}): Promise<Reply> {
   const { method = 'GET', body, apiToken, moreMs = 0 } = question
-  const contentType = body?.contentType ? { 'content-type': body.contentType } : {}
   const authorization = apiToken === undefined ? {} : { authorization: `Bearer ${apiToken}` }
   const signal = AbortSignal.timeout(timeoutMs + moreMs)
-  const headers = { ...contentType, ...authorization }
+  const headers = { ...(body && headersOf(body)), ...authorization }
   const init = { method, headers, signal, redirect: 'manual' as const, ...(body && { body: body.bytes }) }
   const reply = await fetchReply(url, init).catch((error: unknown) => {
     throw new Obstacle(explainSilence(reasonOf(error), target.host, timeoutMs + moreMs))

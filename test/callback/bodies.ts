@@ -1,0 +1,66 @@
+/** Callbacks in JSON, spelled as a test wants them, and what is read from them before any store is asked. */
+import { bytesOf, sha256 } from '../../src/callback/bytes.ts'
+import { contentOf } from '../../src/callback/content.ts'
+import { decode } from '../../src/callback/decode.ts'
+import { type RawBody, readVerified, type VerifiedCallback } from '../../src/callback/read.ts'
+import { readSnapshot } from '../../src/callback/snapshot.ts'
+import type { Body } from '../../tools/encodings.ts'
+
+const SIGNED_AT = 1_700_000_000_000
+const RECEIVED_AT = 1_700_000_000_412
+
+export function contentIn(body: string) {
+  const decoded = decode({ text: body, fits: true }, null)
+  if ('code' in decoded) throw new Error(decoded.why)
+  return contentOf(decoded, null)
+}
+
+export const readSigned = (body: string, signedAt: number | undefined) => {
+  const content = contentIn(body)
+  return readSnapshot(content, bytesOf(JSON.stringify(content)).length, signedAt, RECEIVED_AT)
+}
+
+export const read = (body: string) => readSigned(body, SIGNED_AT)
+
+/** As readers get it. */
+export function recordIn(body: string): Record<string, unknown> {
+  const said = read(body)
+  if ('reason' in said) throw new Error(said.detail)
+  return JSON.parse(JSON.stringify(said.record)) as Record<string, unknown>
+}
+
+export const hashIn = (body: string) => sha256(JSON.stringify(contentIn(body)))
+
+export type Raw = Record<string, string | undefined>
+
+const USUAL: Raw = {
+  event: '"snapshot"',
+  appid: '"12345"',
+  task_id: '"1253642700910365374"',
+  vendor: '"tencent"',
+  field_id: '"1397757897438985100"',
+  snapshot_pic_list: '[]',
+  signature: '"x"',
+}
+
+/** A callback in JSON, of values that are JSON text: spelled as a test wants them. `undefined` leaves one out. */
+export const raw = (fields: Raw = {}) =>
+  `{${Object.entries({ ...USUAL, ...fields })
+    .filter(([, json]) => json !== undefined)
+    .map(([name, json]) => `${JSON.stringify(name)}:${json}`)
+    .join(',')}}`
+
+export const withList = (json: string) => raw({ snapshot_pic_list: json })
+export const withPicture = (members: string) => withList(`[{"url":"u",${members}}]`)
+export const picturesIn = (body: string) => recordIn(body).snapshot_pic_list
+
+export function rawOf({ bytes, contentType, contentEncoding }: Body): RawBody {
+  return { bytes, contentType, contentEncoding: contentEncoding ?? null }
+}
+
+/** A whole body, in whatever charset and packing it came. */
+export async function readBody(body: Body): Promise<VerifiedCallback> {
+  const callback = await readVerified(rawOf(body), RECEIVED_AT)
+  if ('code' in callback) throw new Error(JSON.stringify(callback))
+  return callback
+}

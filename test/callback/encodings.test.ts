@@ -1,0 +1,97 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Charset, charsets } from '../../tools/charsets.ts'
+import { encodeAs, type Fields, type Manner, packings, type ShapeName, shapeNames } from '../../tools/encodings.ts'
+import { sign } from '../callbacks.ts'
+import { anyText } from './arbitraries.ts'
+import { readBody } from './bodies.ts'
+
+/** In no other encoding the same characters: GBK of the first two is not UTF-8. */
+const certain = (text: fc.Arbitrary<string>) => text.map((rest) => `截图${rest}`)
+
+const han = fc.string({
+  unit: fc.constantFrom('图', '片', '囊', '啊', '龥', '€', '㐀', 'é', 'ß', '😀', 'a', '%', '+', '"', '\\', ' '),
+})
+const text = certain(fc.oneof(han, anyText))
+const id = text.filter((value) => !/\p{Cc}/u.test(value))
+
+const callback = fc.record({
+  task_id: id,
+  field_id: id,
+  appid: certain(han),
+  note: text,
+  snapshot_pic_list: fc.array(
+    fc.record({ url: fc.oneof(text, fc.constant('')), offset: fc.double({ noNaN: true, min: 0, max: 1e9 }) }),
+    { maxLength: 4 },
+  ),
+})
+
+const signed = (fields: Fields): Fields => {
+  const [timestamp, nonce] = ['1700000000', '7348807134281767609']
+  return {
+    event: 'snapshot',
+    vendor: 'tencent',
+    timestamp,
+    nonce,
+    signature: sign('secret', timestamp, nonce),
+    ...fields,
+  }
+}
+
+/** An encoder that knows a byte order mark of UTF-8 does not write GBK behind it. */
+const occurs = (shape: ShapeName, charset: Charset) => charset !== 'gb18030' || shape !== 'percent-bom'
+
+const manners = shapeNames.flatMap((shape) =>
+  charsets.filter((charset) => occurs(shape, charset)).map((charset) => ({ shape, charset })),
+)
+
+const recordOf = async (fields: Fields, manner: Manner, headers: object = {}) => {
+  const { snapshot, content } = await readBody({ ...encodeAs(fields, manner), ...headers })
+  if ('reason' in snapshot) throw new Error(snapshot.detail)
+  return { record: snapshot.record, content }
+}
+
+describe('a callback', () => {
+  it.each(manners)('as $shape in $charset is the same record, declared or not', async (manner) => {
+    await fc.assert(
+      fc.asyncProperty(callback, fc.boolean(), async ({ note, ...fields }, isDeclared) => {
+        const sent = signed({ ...fields, note })
+        const usual = await recordOf(sent, { shape: 'json' })
+        expect(usual.record).toMatchObject({ ...fields, extra: { note } })
+        expect(await recordOf(sent, { ...manner, isDeclared })).toEqual(usual)
+      }),
+      { numRuns: 15 },
+    )
+  })
+
+  it.each(packings)('packed as %s is the same record, in every shape and charset', async (packing) => {
+    const sent = signed({ task_id: '截图', appid: '1', note: '图', snapshot_pic_list: [{ url: '截图', offset: 1 }] })
+    const usual = await recordOf(sent, { shape: 'json' })
+    for (const manner of manners) {
+      expect(await recordOf(sent, { ...manner, packing }), JSON.stringify(manner)).toEqual(usual)
+      if (packing === 'deflate-raw') continue // only its header tells
+      expect(await recordOf(sent, { ...manner, packing }, { contentEncoding: undefined })).toEqual(usual)
+    }
+  })
+
+  it('is the same record whatever its headers claim', async () => {
+    const sent = signed({ task_id: '截图', appid: '1', note: '图', snapshot_pic_list: [{ url: '截图', offset: 1 }] })
+    const usual = await recordOf(sent, { shape: 'json' })
+    const types = [
+      '',
+      'nonsense',
+      'multipart/form-data',
+      'multipart/form-data; boundary=other',
+      'text/html; charset=utf-8',
+    ]
+    const lies = ['text/plain; charset=utf-16le', 'text/plain; charset="none such"', 'application/json;charset=utf-16']
+    for (const contentType of [...types, ...lies, null]) {
+      for (const contentEncoding of ['gzip', 'deflate', 'br', 'identity', undefined]) {
+        for (const manner of manners) {
+          const found = await recordOf(sent, manner, { contentType, contentEncoding })
+          expect(found, JSON.stringify({ ...manner, contentType, contentEncoding })).toEqual(usual)
+        }
+      }
+    }
+  })
+})

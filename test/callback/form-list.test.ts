@@ -1,0 +1,172 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { bytesOf } from '../../src/callback/bytes.ts'
+import { readBody } from './bodies.ts'
+
+const USUAL = 'event=snapshot&appid=1&vendor=hw&task_id=7&signature=x&nonce=1&timestamp=1700000000'
+
+const readForm = (form: string) => readBody({ bytes: bytesOf(`${USUAL}&${form}`), contentType: null })
+
+async function picturesIn(form: string) {
+  const { snapshot } = await readForm(form)
+  return 'record' in snapshot ? snapshot.record.snapshot_pic_list : snapshot.detail
+}
+
+/** Keys and texts, percent-encoded. */
+const formOf = (...entries: [key: string, text: string][]) => new URLSearchParams(entries).toString()
+
+const LIST = 'snapshot_pic_list'
+const [A, B] = ['{"url":"a","offset":1}', '{"url":"b","offset":2}']
+const BOTH = [
+  { url: 'a', offset: 1 },
+  { url: 'b', offset: 2 },
+]
+
+/** `A` and `B` stand for these two pictures in JSON, a path for what follows the list's name. */
+const READ = [
+  ['a field for each', '[]=A&[]=B'],
+  ['the same key for each', '=A&=B'],
+  ['an index for each', '[0]=A&[1]=B'],
+  ['indices in another order', '[1]=B&[0]=A'],
+  ['dotted indices', '.0=A&.1=B'],
+  ['a field for each member', '[0][url]=a&[0][offset]=1&[1][url]=b&[1][offset]=2'],
+  ['a dotted field for each member', '.0.url=a&.1.url=b&.1.offset=2&.0.offset=1'],
+  ['a dot behind brackets', '[0].url=a&[0].offset=1&[1].url=b&[1].offset=2'],
+  ['members in other spellings', '[0][URL]=a&[0][Off_Set]=1&[1]=B'],
+  ['each percent-encoded once more', '[]=%A&[]=%B'],
+  ['the whole list, and the key empty once more', '=[A,B]&='],
+] as const
+
+/** What nobody sends, or what has no certain order. */
+const MISREAD = [
+  ['a missing index', '[0]=A&[2]=B', '[0]'],
+  ['indices from 1', '[1]=A&[2]=B', '[1]'],
+  ['an index twice', '[0]=A&[0]=B', '[0]'],
+  ['a member twice', '[0][url]=a&[0][url]=b', '[0][url]'],
+  ['an index with a member and without', '[0]=A&[0][url]=b', '[0]'],
+  ['a list beside its elements', '=[A]&[1]=B', '[1]'],
+  ['members without an index', '[][url]=a&[][url]=b', '[][url]'],
+  ['a name for an index', '[first]=A', '[first]'],
+  ['a deeper path', '[0][url][0]=a', '[0][url][0]'],
+  ['half a path', '[0=A', '[0'],
+  ['two kinds of path', '[]=A&[0]=B', '[0]'],
+] as const
+
+const sent = (text: string) =>
+  text
+    .replace(/^%([AB])$/, (_, letter) => encodeURIComponent(letter === 'A' ? A : B))
+    .replaceAll(/\bA\b/g, A)
+    .replaceAll(/\bB\b/g, B)
+
+function withPaths(entries: string): string {
+  const pairs = entries.split('&').map((entry): [string, string] => {
+    const [, path = '', text = ''] = /^([^=]*)=(.*)$/.exec(entry) ?? []
+    return [`${LIST}${path}`, sent(text)]
+  })
+  return formOf(...pairs)
+}
+
+describe('the list of a form', () => {
+  it.each(READ)('may be %s', async (_, entries) => {
+    expect(await picturesIn(withPaths(entries))).toEqual(BOTH)
+    const json = await readForm(formOf([LIST, `[${A},${B}]`]))
+    expect((await readForm(withPaths(entries))).content).toBe(json.content)
+  })
+
+  it.each(['SnapshotPicList', 'snapshotPicList', 'SNAPSHOT_PIC_LIST'])('may be called %s', async (name) => {
+    expect(await picturesIn(formOf([`${name}[]`, A], [`${name}[]`, B]))).toEqual(BOTH)
+    expect(await picturesIn(formOf([`${name}.0`, A], [`${name}.1.url`, 'b'], [`${name}.1.offset`, '2']))).toEqual(BOTH)
+  })
+
+  it.each(['', '[]', '[0]', '.0'])('may be of one picture, under snapshot_pic_list%s', async (path) => {
+    expect(await picturesIn(withPaths(`${path}=A`))).toEqual([BOTH[0]])
+  })
+
+  it('is empty when all of it is empty', async () => {
+    for (const form of ['', `${LIST}=`, `${LIST}=&${LIST}=`, `${LIST}[]=`]) expect(await picturesIn(form)).toEqual([])
+  })
+
+  it('is the last of other fields that are repeated', async () => {
+    const { snapshot } = await readForm('task_id=8&more=1&more=2')
+    expect(snapshot).toMatchObject({ record: { task_id: '8', extra: { more: '2' } } })
+  })
+
+  it.each(MISREAD)('is not understood with %s: the callback is kept whole', async (_, entries, path) => {
+    const { snapshot } = await readForm(withPaths(entries))
+    const detail = expect.stringContaining(`${LIST}${path}`)
+    expect(snapshot).toEqual({ reason: 'invalid_snapshot', detail })
+  })
+
+  it('that was not understood is part of the content', async () => {
+    const contents = ['[0]=A&[0]=B', '[0]=A&[0]=A', '[2]=B', '[2]=A']
+    const hashes = await Promise.all(contents.map(async (entries) => (await readForm(withPaths(entries))).content))
+    expect(new Set(hashes).size).toBe(contents.length)
+  })
+
+  it('never has fewer pictures than were sent, whatever their keys', async () => {
+    const piece = fc.constantFrom(
+      '[',
+      ']',
+      '[]',
+      '[0]',
+      '[1]',
+      '[2]',
+      '.',
+      '.0',
+      '.1',
+      '[url]',
+      '.url',
+      '[offset]',
+      '0',
+      ' ',
+    )
+    const path = fc.oneof(
+      fc.constantFrom('', '[]', '[0]', '[1]', '[2]', '[0][url]', '[1][url]', '.0.url', '.1'),
+      fc.array(piece, { maxLength: 4 }).map((pieces) => pieces.join('')),
+    )
+    let stored = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(path, { minLength: 1, maxLength: 4 }), async (paths) => {
+        const urls = paths.map((_, index) => `http://a.test/${index}.jpg`)
+        const textOf = (each: string, url = '') => (each.includes('url') ? url : JSON.stringify({ url }))
+        const entries = paths.map((each, index): [string, string] => [`${LIST}${each}`, textOf(each, urls[index])])
+        const pictures = await picturesIn(formOf(...entries))
+        if (typeof pictures === 'string') return
+        stored += 1
+        expect(pictures.map(({ url }) => url).toSorted()).toEqual(urls)
+      }),
+      { numRuns: 2_000 },
+    )
+    expect(stored).toBeGreaterThan(100)
+  })
+})
+
+describe('a field that begins like a documented one', () => {
+  it.each(['snapshot_pic_list2', 'SnapshotPicLists', 'task_id[]', 'TaskId.0', 'nonce2', 'signature_v2', 'eventType'])(
+    'such as %s keeps the callback from being stored',
+    async (name) => {
+      const { snapshot } = await readForm(formOf([name, 'x']))
+      expect(snapshot).toEqual({ reason: 'invalid_snapshot', detail: expect.stringContaining(JSON.stringify(name)) })
+    },
+  )
+
+  it.each(['more', 'pic_list', 'my_task_id', 'even', 'file', 'request_id'])('is not %s', async (name) => {
+    expect((await readForm(formOf([name, 'x']))).snapshot).toHaveProperty('record.extra', { [name]: 'x' })
+  })
+
+  it('is found in JSON, too', async () => {
+    const fields = Object.fromEntries(new URLSearchParams(USUAL))
+    const bytes = bytesOf(JSON.stringify({ ...fields, 'snapshot_pic_list[0]': { url: 'u' } }))
+    expect((await readBody({ bytes, contentType: null })).snapshot).toHaveProperty('reason', 'invalid_snapshot')
+  })
+
+  it('does not matter where the event is another one', async () => {
+    const { snapshot } = await readForm('event=compose&event_time=1')
+    expect(snapshot).toHaveProperty('reason', 'unsupported_event')
+  })
+
+  it('may be the event itself', async () => {
+    const { snapshot } = await readBody({ bytes: bytesOf('event[]=snapshot&signature=x'), contentType: null })
+    expect(snapshot).toEqual({ reason: 'invalid_snapshot', detail: expect.stringContaining('"event[]"') })
+  })
+})

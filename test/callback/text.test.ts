@@ -1,0 +1,142 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { bytesOf } from '../../src/callback/bytes.ts'
+import { decodeBody } from '../../src/callback/read.ts'
+import { readBody as readText } from '../../src/callback/text.ts'
+import { type Charset, charsets, toBytes } from '../../tools/charsets.ts'
+import { encodeAs, packings, shapeNames } from '../../tools/encodings.ts'
+import { signedCallback } from '../callbacks.ts'
+import { anyText } from './arbitraries.ts'
+import { rawOf, readBody } from './bodies.ts'
+
+const latin = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0))
+
+const JSON_BODY = '{"event":"snapshot","appid":"1","vendor":"hw","task_id":"7","signature":"x","more":"?"}'
+const FORM_BODY = 'event=snapshot&appid=1&vendor=hw&task_id=7&signature=x&more=?'
+
+const read = (body: string, contentType: string | null = null) => readBody({ bytes: latin(body), contentType })
+
+async function moreIn(body: string, contentType: string | null = null) {
+  const { snapshot } = await read(body, contentType)
+  return 'record' in snapshot ? snapshot.record.extra?.more : snapshot.reason
+}
+
+describe('the characters of a body', () => {
+  it('agree with a table that was written elsewhere', () => {
+    expect(toBytes('你好€ß😀', 'gb18030').toHex()).toBe('c4e3bac3a2e3813089389439fc36')
+  })
+
+  it.each([
+    ['UTF-8', '\xc3\xa9', 'é'],
+    ['UTF-8, whatever is declared', '\xc3\xa9', 'é', 'text/plain; charset=gbk'],
+    ['GBK', '\xc4\xe3\xba\xc3', '你好'],
+    ['GBK, where UTF-8 is declared', '\xc4\xe3\xba\xc3', '你好', 'text/plain; charset=utf-8'],
+    ['GB18030 of four bytes', '\x94\x39\xfc\x36', '😀'],
+    ['Big5, where it is declared', '\xa7\x41\xa6\x6e', '你好', 'text/plain; charset=big5'],
+    ['Latin-1, where it is declared', '\xe9', 'é', 'text/plain; charset=ISO-8859-1'],
+    ['Latin-1, declared in quotes', '\xe9', 'é', 'text/plain; Charset="latin1"; x=y'],
+  ])('are those of %s', async (_, bytes, text, contentType: string | null = null) => {
+    const escaped = Array.from(latin(bytes), (byte) => `%${byte.toString(16)}`).join('')
+    expect(await moreIn(JSON_BODY.replace('?', bytes), contentType)).toBe(text)
+    expect(await moreIn(FORM_BODY.replace('?', bytes), contentType)).toBe(text)
+    expect(await moreIn(FORM_BODY.replace('?', escaped), contentType)).toBe(text)
+  })
+
+  it('may be percent-encoded in part: their second byte is often ASCII', async () => {
+    // 乗 has the bytes 81 5C, 亊 81 82, and PHP leaves letters as they are: 丄 is %81A.
+    expect(await moreIn(FORM_BODY.replace('?', '\x81%5C'))).toBe('乗')
+    expect(await moreIn(FORM_BODY.replace('?', '%81A'))).toBe('丄')
+    expect(await moreIn(FORM_BODY.replace('?', '%81\x5c'))).toBe('乗')
+  })
+
+  it('may end an escape of JSON with their second byte', async () => {
+    expect(await moreIn(JSON_BODY.replace('?', '\x81\x5c\x81\x5c'))).toBe('乗乗')
+  })
+
+  it('are read in one encoding all over a form', async () => {
+    // 囊 alone is also valid UTF-8, as another character.
+    expect(await moreIn(FORM_BODY.replace('?', '%c4%d2') + '&note=%c4%e3')).toBe('囊')
+  })
+
+  it('keep a U+FFFD that was sent', async () => {
+    for (const contentType of [null, 'text/plain; charset=latin1', 'text/plain; charset=gbk']) {
+      expect(await moreIn(FORM_BODY.replace('?', '%EF%BF%BD%2B%zz'), contentType)).toBe('\uFFFD+%zz')
+    }
+  })
+})
+
+describe('bytes that fit no encoding', () => {
+  const HOPELESS = ['\xff', '\xc4', '\xc3\x28\xff', '\xed\xa0\x80\xff']
+
+  it.each(HOPELESS)('keep the callback from being stored: %j', async (bytes) => {
+    const detail = expect.stringContaining('neither UTF-8 nor GB18030')
+    const escaped = Array.from(latin(bytes), (byte) => `%${byte.toString(16)}`).join('')
+    for (const body of [
+      JSON_BODY.replace('?', bytes),
+      FORM_BODY.replace('?', bytes),
+      FORM_BODY.replace('?', escaped),
+    ]) {
+      expect((await read(body)).snapshot).toEqual({ reason: 'invalid_snapshot', detail })
+    }
+    const list = `"snapshot_pic_list":"%5B%7B%22url%22:%22${escaped}%22%7D%5D"`
+    expect((await read(JSON_BODY.replace('"more":"?"', list))).snapshot).toEqual({ reason: 'invalid_snapshot', detail })
+  })
+
+  it('are part of the content', async () => {
+    const bodies = HOPELESS.map((bytes) => JSON_BODY.replace('?', bytes))
+    // The same characters as whole UTF-8 are another content, too.
+    const whole = await readBody({ bytes: bytesOf(JSON_BODY.replace('?', 'ÿ')), contentType: null })
+    const hashes = await Promise.all(bodies.map(async (body) => (await read(body)).content))
+    expect(new Set([...hashes, whole.content]).size).toBe(HOPELESS.length + 1)
+  })
+
+  it('beside neither an event nor a signature are no callback', async () => {
+    const raw = { bytes: latin('\xff\xfe\xfdhello'), contentType: null, contentEncoding: null }
+    expect(await decodeBody(raw)).toMatchObject({ code: 'undecodable' })
+  })
+
+  it('are those of characters and of bytes mixed', async () => {
+    const bytes = bytesOf(FORM_BODY.replace('?', 'é%c4%e3'))
+    expect((await readBody({ bytes, contentType: null })).snapshot).toHaveProperty('reason', 'invalid_snapshot')
+  })
+})
+
+describe('any bytes', () => {
+  const fields = signedCallback({ task_id: '截图', snapshot_pic_list: '[{"url":"截图","offset":1},{"url":"b"}]' })
+
+  const sound = fc
+    .tuple(
+      fc.constantFrom(...shapeNames),
+      fc.constantFrom<Charset>(...charsets),
+      fc.option(fc.constantFrom(...packings), { nil: undefined }),
+    )
+    .map(([shape, charset, packing]) => encodeAs(fields, { shape, charset, packing }))
+
+  const damage = fc.tuple(fc.nat(), fc.nat({ max: 3 }), fc.oneof(fc.uint8Array({ maxLength: 3 }), anyText.map(bytesOf)))
+
+  it('are read without an exception, and no stored record has a character that was not sent', async () => {
+    const damaged = fc.tuple(sound, fc.array(damage, { maxLength: 3 })).map(([body, damages]) => {
+      let bytes = body.bytes
+      for (const [place, removed, put] of damages) {
+        const at = place % (bytes.length + 1)
+        bytes = Uint8Array.from([...bytes.subarray(0, at), ...put, ...bytes.subarray(at + removed)])
+      }
+      return {
+        ...body,
+        bytes,
+        hasReplacement: damages.some(([, , put]) => readText(put, null).text.includes('\uFFFD')),
+      }
+    })
+    const random = fc.record({ bytes: fc.uint8Array({ maxLength: 200 }), contentType: fc.constant(null) })
+    await fc.assert(
+      fc.asyncProperty(fc.oneof({ weight: 4, arbitrary: damaged }, random), async (body) => {
+        const decoded = await decodeBody(rawOf(body))
+        if ('code' in decoded) return
+        const { snapshot } = await readBody(body)
+        if ('reason' in snapshot || ('hasReplacement' in body && body.hasReplacement)) return
+        expect(JSON.stringify(snapshot.record)).not.toContain('\uFFFD')
+      }),
+      { numRuns: 1_500 },
+    )
+  })
+})
