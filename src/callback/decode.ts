@@ -5,7 +5,7 @@
  * its Content-Type: so the text decides, never the header. A value inside a field stays as it is until the signature
  * is verified.
  */
-import { countFormFields, type Form, readForm } from './form.ts'
+import { boundaryIn, countFormFields, type Form, readForm, readMultipart } from './form.ts'
 import { fieldsOfForm } from './form-list.ts'
 import { type Field, fieldsOf, parse, type Value } from './json.ts'
 import { FIELD_SPELLINGS, underDocumentedNames } from './names.ts'
@@ -31,12 +31,12 @@ const PERCENT_ENCODED_JSON = /^(?:%EF%BB%BF|%20|%09|%0A|%0D|\+|\s)*%(?:7B|22)/i
 
 /** @param contentType asked only for the charset of percent-encoded bytes that are not UTF-8 */
 export function decode(body: Text, contentType: string | null): Named | Extract<Refusal, { code: 'undecodable' }> {
-  return named(unwrapped(body, contentType, MOST_LAYERS))
-}
-
-/** The same for a form that was read from its parts. */
-export function decodeForm(form: Form, contentType: string | null): ReturnType<typeof decode> {
-  return named(form.entries.length > MOST_FIELDS ? TOO_MANY_FIELDS : insideForm(form, contentType, MOST_LAYERS))
+  const found = unwrapped(body, contentType, MOST_LAYERS)
+  if (typeof found === 'string') return { code: 'undecodable', why: found }
+  if (found.fields.length > MOST_FIELDS) return { code: 'undecodable', why: TOO_MANY_FIELDS }
+  const fields = underDocumentedNames(found.fields, FIELD_SPELLINGS, isAbsent)
+  if (fields.has('event') || fields.has('signature')) return { fields, fits: found.fits }
+  return { code: 'undecodable', why: 'it has neither an event nor a signature' }
 }
 
 /** A field's value as ZEGOCLOUD signs it: a string's characters, a number's digits as written. Else `undefined`. */
@@ -44,15 +44,6 @@ export function textOf(value: Value | undefined): string | undefined {
   if (value === undefined || 'list' in value) return undefined
   if ('text' in value) return value.text
   return /^[-\d]/.test(value.json) ? value.json : undefined
-}
-
-/** @param found the fields, or why there are none */
-function named(found: Found | string): ReturnType<typeof decode> {
-  if (typeof found === 'string') return { code: 'undecodable', why: found }
-  if (found.fields.length > MOST_FIELDS) return { code: 'undecodable', why: TOO_MANY_FIELDS }
-  const fields = underDocumentedNames(found.fields, FIELD_SPELLINGS, isAbsent)
-  if (fields.has('event') || fields.has('signature')) return { fields, fits: found.fits }
-  return { code: 'undecodable', why: 'it has neither an event nor a signature' }
 }
 
 /** The fields in whatever encoding they are, or why there are none. */
@@ -71,9 +62,8 @@ function unwrapped(body: Text, contentType: string | null, layers: number): Foun
   }
   const found = insidePercent({ text, fits }, contentType, layers)
   if (found) return found
-  if (countFormFields(text) > MOST_FIELDS) return TOO_MANY_FIELDS
-  const form = readForm(text, contentType)
-  return insideForm({ ...form, fits: fits && form.fits }, contentType, layers)
+  const form = formIn({ text, fits }, contentType)
+  return typeof form === 'string' ? form : insideForm(form, contentType, layers)
 }
 
 /** The fields of percent-encoded JSON; `undefined` if the text is nothing like it. */
@@ -82,6 +72,17 @@ function insidePercent({ text, fits }: Text, contentType: string | null, layers:
   if (decoded === undefined) return undefined
   const found = unwrapped({ text: decoded.text, fits: fits && decoded.fits }, contentType, layers - 1)
   return typeof found === 'string' ? undefined : found
+}
+
+function formIn({ text, fits }: Text, contentType: string | null): Form | string {
+  const boundary = boundaryIn(text)
+  if (boundary !== undefined) {
+    const entries = readMultipart(text, boundary, MOST_FIELDS)
+    return entries ? { entries, fits } : 'it begins like multipart/form-data, and its end is missing'
+  }
+  if (countFormFields(text) > MOST_FIELDS) return TOO_MANY_FIELDS
+  const form = readForm(text, contentType)
+  return { entries: form.entries, fits: fits && form.fits }
 }
 
 function insideForm({ entries, fits }: Form, contentType: string | null, layers: number): Found {

@@ -2,8 +2,7 @@
 import type { CompletedRecord } from '../event.ts'
 import { bytesOf, sha256 } from './bytes.ts'
 import { contentOf } from './content.ts'
-import { decode, decodeForm, type Named, textOf } from './decode.ts'
-import { boundaryIn, readMultipart } from './form.ts'
+import { decode, type Named, textOf } from './decode.ts'
 import type { Refusal } from './refusal.ts'
 import { type Envelope, envelopeOf, latestClaim, timeOf } from './signature.ts'
 import { readSnapshot, type Unusable } from './snapshot.ts'
@@ -89,11 +88,7 @@ function usual({ bytes, contentType }: RawBody): ReturnType<typeof decode> | und
 async function unpackAndDecode({ bytes, contentType, contentEncoding }: RawBody): Promise<Named | Unread> {
   const unpacked = await unpack(bytes, contentEncoding)
   if ('code' in unpacked) return unpacked
-  const { text, fits } = readBody(unpacked, contentType)
-  const body = { text: text.trimStart(), fits } // takes a byte order mark, too
-  const boundary = boundaryIn(body.text)
-  const form = boundary === undefined ? undefined : await readMultipart(body, boundary)
-  return form ? decodeForm(form, contentType) : decode(body, contentType)
+  return decode(readBody(unpacked, contentType), contentType)
 }
 
 function shown(value: unknown): string | undefined {
