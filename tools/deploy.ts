@@ -1,0 +1,90 @@
+/** `npm run deploy`: `wrangler deploy` for one installation, which can be repeated after anything that went wrong. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { InvalidArgumentError } from '@commander-js/extra-typings'
+import { command } from './command.ts'
+import { type Api, connect, DeployError, runWrangler, urlAmong } from './deploy/cloudflare.ts'
+import { type Config, installation, readConfig, root } from './deploy/config.ts'
+import { findStores, withStores } from './deploy/stores.ts'
+
+const SUMMARY = `Deploys the Worker, and makes the D1 database, the KV namespaces and the queues that are missing.
+
+It first checks what the token may do. What an earlier deployment has made is found, so this can be repeated after anything. The token comes from CLOUDFLARE_API_TOKEN or \`npx wrangler login\`; docs/deploying.md lists its permissions.`
+
+/** The longest name of a queue has 63 characters, of which "-events" are seven. */
+function workerName(given: string) {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,54}[a-z0-9])?$/.test(given)) return given
+  throw new InvalidArgumentError('It must be 1 to 56 lower-case letters, digits and hyphens, no hyphen first or last.')
+}
+
+const options = command('deploy', SUMMARY)
+  .option('--name <name>', 'deploy another installation, of this name, that shares nothing with the first', workerName)
+  .parse()
+  .opts()
+
+const directory = join(root, '.wrangler')
+const results = join(directory, 'deployed.ndjson')
+
+const SECRETS = {
+  ZEGO_CALLBACK_SECRET: "the app's CallbackSecret, not its ServerSecret",
+  API_TOKEN: 'a long random text: it opens the API and the dashboard',
+}
+
+function refuseEnvironments(name: string) {
+  const environment = process.env['CLOUDFLARE_ENV']
+  if (!environment) return
+  throw new DeployError(`CLOUDFLARE_ENV is set, and an environment would share the database and the queues. Unset it;
+for an installation that shares nothing: npm run deploy -- --name ${name}-${environment}`)
+}
+
+/** A file of its own, because Wrangler cannot write ids into a TOML file with comments. */
+function writeConfig(config: Config) {
+  const file = join(directory, `${config.name}.json`)
+  const main = resolve(root, config.main ?? '')
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(file, JSON.stringify({ ...config, main, env: undefined }, null, 2))
+  return file
+}
+
+/** @returns the Worker's URL, where it has one */
+function upload(file: string, account: string) {
+  rmSync(results, { force: true })
+  const env = { CLOUDFLARE_ACCOUNT_ID: account, WRANGLER_OUTPUT_FILE_PATH: results }
+  if (runWrangler(['deploy', '--config', file], env).status !== 0)
+    throw new DeployError(`Wrangler could not finish, and says why above. What was made stays: put that right, and run
+this command again.`)
+  return urlAmong(readFileSync(results, 'utf8').split('\n').flatMap(targetsIn))
+}
+
+const targetsIn = (line: string) => (line ? ((JSON.parse(line) as { targets?: string[] }).targets ?? []) : [])
+
+/** Where Cloudflare does not tell, each is taken for missing. */
+async function secretsMissing(api: Api, name: string) {
+  const path = `/workers/scripts/${name}/secrets`
+  const { result } = await api.send<{ name: string }[]>('GET', path).catch(() => ({ result: [] }))
+  return Object.entries(SECRETS).filter(([secret]) => !result.some((set) => set.name === secret))
+}
+
+async function deploy() {
+  const base = readConfig()
+  const config = installation(base, options.name ?? base.name)
+  refuseEnvironments(config.name)
+  const { api, account } = await connect(config.account_id)
+  const stores = await findStores(api, config.name)
+  console.log(`${config.name}, in the account ${account}:`)
+  const url = upload(writeConfig(await withStores(api, config, stores)), account)
+  const missing = await secretsMissing(api, config.name)
+  for (const [secret, meaning] of missing)
+    console.log(`\nStill to be set, ${meaning}:\n  npx wrangler secret put ${secret} --name ${config.name}`)
+  if (url) console.log(`\nThe URL to give to ZEGOCLOUD: ${url}/zego/callback`)
+}
+
+if (existsSync('.env')) process.loadEnvFile('.env') // Wrangler reads it, too
+
+try {
+  await deploy()
+} catch (error) {
+  if (!(error instanceof DeployError)) throw error
+  console.error(`deploy: ${error.message}`)
+  process.exitCode = 1
+}
