@@ -74,14 +74,6 @@ for (const button of all('[data-copy]')) {
   })
 }
 
-// A filter is at work once it is chosen; an id that was looked for before is no part of it.
-for (const select of all('select')) {
-  select.addEventListener('change', () => {
-    for (const input of select.form.querySelectorAll('input')) input.value = ''
-    select.form.requestSubmit()
-  })
-}
-
 // What came since, in words: no row moves by itself.
 for (const link of all('[data-newer-than]')) {
   const look = async () => {

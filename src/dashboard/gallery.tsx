@@ -1,15 +1,10 @@
 /** The contact sheet: one task a row, newest first. */
-import { MOST_NEW, type Row } from '../store/gallery.ts'
-import type { Status } from '../store/snapshots.ts'
+import { MOST_LOOKED_AT, MOST_NEW, type Row } from '../store/gallery.ts'
 import { Age, Pager } from './layout.tsx'
 import { Strip } from './pictures.tsx'
+import { galleryPath, type Sought, soughtWords, STATUSES } from './sought.ts'
 import { isAsked, originOf, useVisit } from './visit.ts'
-import { plural, statusTitle, taskPath, vendorName, waitingWords } from './words.ts'
-
-const STATUSES: readonly Status[] = ['pending', 'completed', 'failed']
-
-/** `unknown` is an id that was looked for and is not known. */
-export type Sought = { status: Status | undefined; unknown: string | undefined }
+import { plural, statusTitle, taskPath, vendorName, VENDORS, waitingWords } from './words.ts'
 
 type Gallery = {
   rows: readonly Row[]
@@ -24,46 +19,110 @@ export function Gallery({ rows, sought, older, newer }: Gallery) {
   return (
     <>
       <h1 class="unseen">Gallery</h1>
-      <Tools sought={sought} />
-      {sought.unknown !== undefined && (
-        <p class="flash" role="status">
-          No task <code>{sought.unknown}</code> is known. Its callback may still come.
-        </p>
-      )}
+      <div class="tools">
+        <Search beginning="" />
+        <Filter sought={sought} />
+      </div>
       {newer === undefined && first && (
         <p>
-          <a class="quiet" href={pathOf(sought.status)} hidden data-newer-than={`/new?than=${first.place}`}>
+          <a class="quiet" href={galleryPath(sought)} hidden data-newer-than={`/new?than=${first.place}`}>
             {`${MOST_NEW} new`}
           </a>
         </p>
       )}
-      {rows.length === 0 && <p class="quiet">No such task on this page.</p>}
-      <ul class="tasks">
-        {rows.map((row) => (
-          <Task row={row} />
-        ))}
-      </ul>
+      {rows.length === 0 && <NoneFits sought={sought} isMore={older !== undefined} />}
+      <Rows rows={rows} />
       <Pager older={older} newer={newer} />
     </>
   )
 }
 
-function Tools({ sought: { status, unknown } }: { sought: Sought }) {
+/** Tasks by the beginning of their ids. */
+export function Found({ rows, beginning, isMore }: { rows: readonly Row[]; beginning: string; isMore: boolean }) {
   return (
-    <form class="tools" action="/">
-      <input name="task_id" aria-label="Find a task_id" placeholder="Find a task_id" value={unknown ?? ''} />
-      <select name="status" aria-label="Status">
-        <option value="">All</option>
-        {STATUSES.map((each) => (
-          <option value={each} selected={each === status}>
-            {statusTitle(each)}
-          </option>
-        ))}
-      </select>
-      <noscript>
-        <button>Find</button>
-      </noscript>
+    <>
+      <h1 class="unseen">Gallery</h1>
+      <div class="tools">
+        <Search beginning={beginning} />
+      </div>
+      <p class="flash" role="status">
+        {rows.length === 0
+          ? 'No task_id begins with '
+          : `${isMore ? 'Some' : plural(rows.length, 'task')} of those that begin with `}
+        <code>{beginning}</code>.
+      </p>
+      <Rows rows={rows} />
+    </>
+  )
+}
+
+function Search({ beginning }: { beginning: string }) {
+  const label = 'Find a task_id by its beginning'
+  return (
+    <form class="tools" role="search" action="/">
+      <input name="task_id" aria-label={label} placeholder={label} value={beginning} required maxlength={512} />
+      <button>Find</button>
     </form>
+  )
+}
+
+function Filter({ sought }: { sought: Sought }) {
+  const { status, vendor, app, since, until } = sought
+  const isSet = Object.keys(sought).length > 0
+  return (
+    <details class="filter" open={isSet}>
+      <summary class="button">Filter</summary>
+      <form class="tools" action="/">
+        <Choice
+          name="status"
+          all="Every status"
+          choices={STATUSES.map((each) => [each, statusTitle(each)])}
+          chosen={status}
+        />
+        <Choice name="vendor" all="Every vendor" choices={[...VENDORS]} chosen={vendor} />
+        <input name="app" aria-label="App" placeholder="App" value={app ?? ''} />
+        <label>
+          Since <input type="date" name="since" value={since?.slice(0, 10) ?? ''} />
+        </label>
+        <label>
+          Before <input type="date" name="until" value={until?.slice(0, 10) ?? ''} />
+        </label>
+        <small>UTC</small>
+        <button>Show</button>
+        {isSet && <a href="/">Show all</a>}
+      </form>
+    </details>
+  )
+}
+
+type Choice = { name: string; all: string; choices: readonly (readonly [string, string])[]; chosen: string | undefined }
+
+function Choice({ name, all, choices, chosen }: Choice) {
+  return (
+    <select name={name} aria-label={all.replace('Every ', '')}>
+      <option value="">{all}</option>
+      {choices.map(([value, title]) => (
+        <option value={value} selected={value === chosen}>
+          {title}
+        </option>
+      ))}
+    </select>
+  )
+}
+
+function NoneFits({ sought, isMore }: { sought: Sought; isMore: boolean }) {
+  const words = soughtWords(sought)
+  if (!isMore) return <p class="quiet">{`There are no ${words}.`}</p>
+  return <p class="quiet">{`There are no ${words} among the ${MOST_LOOKED_AT} looked at here. Older ones may be.`}</p>
+}
+
+function Rows({ rows }: { rows: readonly Row[] }) {
+  return (
+    <ul class="tasks">
+      {rows.map((row) => (
+        <Task row={row} />
+      ))}
+    </ul>
   )
 }
 
@@ -74,7 +133,7 @@ function Task({ row }: { row: Row }) {
     <li>
       <div>
         <a class="id" href={taskPath(task_id)} title={task_id}>
-          {task_id}
+          <Id id={task_id} />
         </a>
         <span class={`status ${status}`}>{statusTitle(status)}</span>
         <small>{about}</small>
@@ -87,16 +146,23 @@ function Task({ row }: { row: Row }) {
   )
 }
 
+const SHORT_ID_LENGTH = 24
+const END_LENGTH = 10
+
+/** Shortened in its middle where the row is narrow: Tencent's ids differ at their ends. */
+function Id({ id }: { id: string }) {
+  if (id.length <= SHORT_ID_LENGTH) return <>{id}</>
+  return (
+    <>
+      <span>{id.slice(0, -END_LENGTH).toWellFormed()}</span>
+      <span>{id.slice(-END_LENGTH).toWellFormed()}</span>
+    </>
+  )
+}
+
 function whyOf({ status, error, appid }: Row): string {
   if (status === 'failed') return `ZEGOCLOUD: ${error ?? 'no reason was given'}`
   return waitingWords(isAsked(useVisit().get('settings'), appid))
-}
-
-/** The gallery's own path, with what is sought and where. */
-export function pathOf(status: Status | undefined, where: Record<string, number> = {}): string {
-  const query = new URLSearchParams({ ...(status !== undefined && { status }) })
-  for (const [name, value] of Object.entries(where)) query.set(name, String(value))
-  return query.size === 0 ? '/' : `/?${query.toString()}`
 }
 
 export function NoCallbackYet() {

@@ -5,66 +5,57 @@ import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/request.ts'
 import { log, messageOf } from '../log.ts'
 import { isFault } from '../settings.ts'
-import { countNewer, findTask, MOST_NEW, type Turn, pageOf } from '../store/gallery.ts'
+import { countNewer, findTask, MOST_NEW, pageOf, type Start, tasksBeginningWith } from '../store/gallery.ts'
 import { beginningsOf, findEntry, listEntries, type QuarantineCursor } from '../store/quarantine.ts'
-import { findRecord, type Status } from '../store/snapshots.ts'
+import { findRecord } from '../store/snapshots.ts'
 import { asideState, overview } from '../store/state.ts'
 import { callbackChecks, type Check, secretChecks, settingChecks, storeChecks } from './checks.ts'
 import { Entry } from './entry.tsx'
-import { Gallery, NoCallbackYet, pathOf } from './gallery.tsx'
+import { Found, Gallery, NoCallbackYet } from './gallery.tsx'
 import { Health } from './health.tsx'
 import { Fact } from './layout.tsx'
 import { BEGINNING_LENGTH, Quarantine } from './quarantine.tsx'
 import { grouped, recordOf, REMEDY } from './reasons.ts'
+import { besides, filterOf, galleryPath, indexOf, soughtOf, startOf } from './sought.ts'
 import { Task } from './task.tsx'
 import { originOf, type Visit } from './visit.ts'
 import { taskPath } from './words.ts'
 
 export const pages = new Hono<Visit>()
 
-const STATUSES: ReadonlySet<string> = new Set<Status>(['pending', 'completed', 'failed'])
 const QUARANTINE_ROWS = 30
 
+const NEWEST: Start = { to: 'older', place: Number.MAX_SAFE_INTEGER }
+
 pages.get('/', async (c) => {
-  const { DB } = c.env
-  const taskId = c.req.query('task_id')?.trim() ?? ''
-  if (taskId !== '' && (await findRecord(DB, taskId))) return c.redirect(taskPath(taskId), 303)
-  const given = c.req.query('status') ?? ''
-  const status = STATUSES.has(given) ? (given as Status) : undefined
-  const turn = turnOf(c)
-  const { rows, hasMore } = await pageOf(DB, status, turn)
-  const [isFirst, isWayUp] = [turn.from === Number.MAX_SAFE_INTEGER, turn.to === 'newer']
+  const query = c.req.query()
+  const beginning = query['task_id']?.trim() ?? ''
+  if (beginning !== '') return showFound(c, beginning)
+  const sought = soughtOf(query)
+  const start = startOf(query)
+  const page = await pageOf(c.env.DB, filterOf(sought), start ?? NEWEST)
   // The top is reached: it is shown whole.
-  if (isWayUp && !hasMore) return c.redirect(pathOf(status), 303)
-  if (isFirst && rows.length === 0 && !hasMore && status === undefined && taskId === '') {
+  if (start?.to === 'newer' && page.next === undefined) return c.redirect(galleryPath(sought), 303)
+  if (page.rows.length === 0 && start === undefined && Object.keys(sought).length === 0) {
     return c.render(<NoCallbackYet />, { title: 'No callback yet', section: 'Gallery' })
   }
-  const [newest, oldest] = [rows[0]?.place ?? turn.from, rows.at(-1)?.place ?? turn.from]
-  const gallery = {
-    rows,
-    sought: { status, unknown: taskId === '' ? undefined : taskId },
-    newer: isFirst ? undefined : pathOf(status, { above: newest }),
-    older: hasMore || isWayUp ? pathOf(status, { below: oldest }) : undefined,
-  }
-  c.status(taskId === '' ? 200 : 404)
-  return c.render(<Gallery {...gallery} />, { title: 'Gallery', section: 'Gallery' })
+  return c.render(<Gallery rows={page.rows} sought={sought} {...besides(sought, start, page)} />, GALLERY)
 })
 
-/** From the newest one on, or from a place up or down. */
-function turnOf(c: Context<Visit>): Turn {
-  const [above, below] = [placeOf(c.req.query('above')), placeOf(c.req.query('below'))]
-  if (above !== undefined) return { to: 'newer', from: above }
-  return { to: 'older', from: below ?? Number.MAX_SAFE_INTEGER }
-}
+const GALLERY = { title: 'Gallery', section: 'Gallery' } as const
 
-function placeOf(given: string | undefined): number | undefined {
-  return given !== undefined && /^\d{1,15}$|^\d{16}$/.test(given)
-    ? Math.min(Number(given), Number.MAX_SAFE_INTEGER)
-    : undefined
+async function showFound(c: Context<Visit>, beginning: string): Promise<Response> {
+  const { DB } = c.env
+  const exact = await findRecord(DB, beginning)
+  const { rows, next } = exact ? { rows: [], next: undefined } : await tasksBeginningWith(DB, beginning)
+  const found = exact ? beginning : rows.length === 1 ? rows[0]!.task_id : undefined
+  if (found !== undefined) return c.redirect(taskPath(found), 303)
+  c.status(rows.length === 0 ? 404 : 200)
+  return c.render(<Found rows={rows} beginning={beginning} isMore={next !== undefined} />, GALLERY)
 }
 
 pages.get('/new', async (c) => {
-  const than = placeOf(c.req.query('than')) ?? Number.MAX_SAFE_INTEGER
+  const than = indexOf(c.req.query('than')) ?? Number.MAX_SAFE_INTEGER
   return c.json({ count: await countNewer(c.env.DB, than), most: MOST_NEW })
 })
 
@@ -74,7 +65,7 @@ pages.get('/tasks/:task_id', async (c) => {
     return notFound(c, 'No such task is known', 'It may have been deleted, or its callback may still come.')
   }
   const record = JSON.parse(stored.record) as SnapshotRecord
-  const from = Math.max((placeOf(c.req.query('from')) ?? 1) - 1, 0)
+  const from = Math.max((indexOf(c.req.query('from')) ?? 1) - 1, 0)
   return c.render(<Task record={record} stored={stored} from={from} />, { title: record.task_id })
 })
 

@@ -1,6 +1,6 @@
 /**
- * The gallery's rows: of each task what a row shows, so that a page of large records costs no more than one of small
- * ones. Both ways through the list; each query is answered by an index and looks at no more than 80 rows.
+ * What the dashboard's pages show of tasks: of each row what it needs, so that a page of large records costs no more
+ * than one of small ones. Each query is answered by an index and looks at no more than 80 rows.
  */
 import { onDatabase } from './database.ts'
 import type { Status } from './snapshots.ts'
@@ -20,14 +20,27 @@ export type Row = {
   first: readonly { url: string; offset?: number }[]
 }
 
+export type GalleryFilter = {
+  status?: Status | undefined
+  vendor?: string | undefined
+  appid?: string | undefined
+  /** Inclusive, in milliseconds. */
+  since?: number | undefined
+  /** Exclusive, in milliseconds. */
+  until?: number | undefined
+}
+
 /** `older`: tasks below a place; `newer`: those above it, the nearest ones. */
-export type Turn = { to: 'older' | 'newer'; from: number }
+export type Start = { to: 'older' | 'newer'; place: number }
+
+/** `next` is where to go on in the same direction; `undefined` at its end. A page may be short, and not the last. */
+export type GalleryPage = { rows: Row[]; next: number | undefined }
 
 export const PAGE_ROWS = 20
 export const STRIP_FRAMES = 7
 
-/** Nearly every row is completed: these are found by looking. */
-const MOST_LOOKED_AT = 80
+/** No index knows what is completed, of a vendor or of an app: these are found by looking. */
+export const MOST_LOOKED_AT = 80
 
 const FIRST = Array.from({ length: STRIP_FRAMES }, (_, n) => `record -> '$.snapshot_pic_list[${n}]'`).join(', ')
 const SUMMARY = `
@@ -36,46 +49,55 @@ const SUMMARY = `
   json_array(${FIRST}) AS first`
 
 /** `status <> 'completed'` lets SQLite use the partial index. */
-const UNFINISHED = `status <> 'completed' AND status = ?2 AND`
-const OLDER = 'place < ?1 ORDER BY place DESC'
-const NEWER = 'place > ?1 ORDER BY place'
+const LOOK = (isUnfinished: boolean, order: 'ASC' | 'DESC') => `
+  SELECT place, (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR record ->> '$.vendor' = ?5)
+    AND (?6 IS NULL OR record ->> '$.appid' = ?6) AS fits
+  FROM snapshots WHERE ${isUnfinished ? "status <> 'completed' AND status = ?4 AND" : ''} place > ?1 AND place < ?2
+  ORDER BY place ${order} LIMIT ?3`
 
-/** A page of tasks, newest first, and whether there are more in the direction that was taken. */
-export async function pageOf(
-  db: D1Database,
-  status: Status | undefined,
-  { to, from }: Turn,
-): Promise<{ rows: Row[]; hasMore: boolean }> {
-  const isSought = status === 'completed'
-  const way = to === 'older' ? OLDER : NEWER
-  const range = status === undefined || isSought ? way : `${UNFINISHED} ${way}`
+/** A page of tasks, newest first. Throws when D1 cannot answer. */
+export async function pageOf(db: D1Database, filter: GalleryFilter, { to, place }: Start): Promise<GalleryPage> {
+  const { status, vendor, appid } = filter
+  const since = (filter.since ?? 0) * 1000 - 1
+  const until = Math.min((filter.until ?? Infinity) * 1000, Number.MAX_SAFE_INTEGER)
+  const range = to === 'older' ? [since, Math.min(place, until)] : [Math.max(place, since), until]
+  const most = status === 'completed' || vendor || appid ? MOST_LOOKED_AT : PAGE_ROWS + 1
+  const look = db
+    .prepare(LOOK(status === 'pending' || status === 'failed', to === 'older' ? 'DESC' : 'ASC'))
+    .bind(...range, most, status ?? null, vendor ?? null, appid ?? null)
   // Places first: only what is shown has its record looked into.
-  const places = `SELECT place, status FROM snapshots WHERE ${range} LIMIT ${isSought ? MOST_LOOKED_AT : PAGE_ROWS + 1}`
-  const given = status === undefined || isSought ? [from] : [from, status]
-  type Result = { place: number; status: Status }
-  const looked = await onDatabase(db, () =>
-    db
-      .prepare(places)
-      .bind(...given)
-      .all<Result>(),
-  )
-  const fitting = looked.results.filter((found) => status === undefined || found.status === status)
-  const shown = fitting.slice(0, PAGE_ROWS).map(({ place }) => place)
-  const hasMore = fitting.length > PAGE_ROWS || (isSought && looked.results.length === MOST_LOOKED_AT)
-  return { rows: await summaries(db, shown), hasMore }
+  const { results: looked } = await onDatabase(db, () => look.all<{ place: number; fits: number }>())
+  const fitting = looked.filter(({ fits }) => fits === 1).map((row) => row.place)
+  const shown = fitting.slice(0, PAGE_ROWS)
+  const last = fitting.length > PAGE_ROWS ? shown.at(-1) : looked.at(-1)?.place
+  const isMore = fitting.length > PAGE_ROWS || looked.length === most
+  return { rows: await summaries(db, shown), next: isMore ? last : undefined }
+}
+
+/** A spelling of the beginning, letter by letter, as long as some id begins with it: no more than a few rows a letter. */
+const BEGINNING = `
+  WITH RECURSIVE spelling (text) AS (
+    SELECT '' UNION
+    SELECT text || value FROM spelling, json_each(json_array(
+      lower(substr(?1, length(text) + 1, 1)), upper(substr(?1, length(text) + 1, 1))))
+    WHERE length(text) < length(?1) AND EXISTS (
+      SELECT 1 FROM snapshots WHERE task_id >= text || value AND task_id < text || value || char(0x10ffff))
+    LIMIT 150)
+  SELECT place FROM spelling CROSS JOIN snapshots
+  WHERE length(text) = length(?1) AND task_id >= text AND task_id < text || char(0x10ffff) LIMIT ?2`
+
+/** Some of the tasks whose ids begin so, in either case of A to Z. Throws when D1 cannot answer. */
+export async function tasksBeginningWith(db: D1Database, beginning: string): Promise<GalleryPage> {
+  const find = db.prepare(BEGINNING).bind(beginning, PAGE_ROWS + 1)
+  const places = (await onDatabase(db, () => find.all<{ place: number }>())).results.map(({ place }) => place)
+  return { rows: await summaries(db, places.slice(0, PAGE_ROWS)), next: places[PAGE_ROWS] }
 }
 
 async function summaries(db: D1Database, places: readonly number[]): Promise<Row[]> {
   if (places.length === 0) return []
-  const marks = places.map((_, n) => `?${n + 1}`).join(', ')
-  const sql = `SELECT ${SUMMARY} FROM snapshots WHERE place IN (${marks}) ORDER BY place DESC`
+  const sql = `SELECT ${SUMMARY} FROM snapshots WHERE place IN (SELECT value FROM json_each(?1)) ORDER BY place DESC`
   type Raw = Omit<Row, 'first' | 'pictures'> & { first: string; pictures: number | null }
-  const { results } = await onDatabase(db, () =>
-    db
-      .prepare(sql)
-      .bind(...places)
-      .all<Raw>(),
-  )
+  const { results } = await onDatabase(db, () => db.prepare(sql).bind(JSON.stringify(places)).all<Raw>())
   return results.map((row) => ({ ...row, pictures: row.pictures ?? 0, first: picturesOf(row.first) }))
 }
 

@@ -52,3 +52,12 @@ export function freshAddress(): Record<string, string> {
   lastAddress += 1
   return { 'cf-connecting-ip': `192.0.2.${lastAddress}` }
 }
+
+export async function pageOf(answer: Response): Promise<{ status: number; text: string }> {
+  return { status: answer.status, text: await answer.text() }
+}
+
+/** Where a page's link to the page beside it leads. */
+export function linkOf(text: string, rel: 'prev' | 'next'): string | undefined {
+  return new RegExp(`href="([^"]+)" rel="${rel}"`).exec(text)?.[1]?.replaceAll('&amp;', '&')
+}

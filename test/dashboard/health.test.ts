@@ -1,0 +1,67 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it } from 'vitest'
+import { signedCallback } from '../callbacks.ts'
+import { deliver, rows } from '../worker.ts'
+import { pageOf, signedIn } from './visitor.ts'
+
+describe('the health page', () => {
+  it('lists what is well and what is not, with what fixes it', async () => {
+    await deliver(signedCallback())
+    await deliver(signedCallback({}, 'another secret'))
+    const { text } = await pageOf(await (await signedIn({ CALLBACK_PATH_TOKEN: '' })).open('/health'))
+    expect(text).toContain('The last callback came')
+    expect(text).toContain('npx wrangler secret put CALLBACK_PATH_TOKEN')
+    expect(text).toContain('Worth a look')
+  })
+
+  it('never shows the path token', async () => {
+    const someone = await signedIn({ CALLBACK_PATH_TOKEN: 'path-token-7' })
+    for (const path of ['/', '/health']) {
+      const { text } = await pageOf(await someone.open(path))
+      expect(text).not.toContain('path-token-7')
+      expect(text).toContain('&lt;CALLBACK_PATH_TOKEN&gt;')
+    }
+  })
+
+  it('says that D1 does not answer', async () => {
+    const someone = await signedIn({
+      DB: {
+        prepare: () => {
+          throw new Error('D1_ERROR: down')
+        },
+      },
+    })
+    const health = await pageOf(await someone.open('/health'))
+    expect(health.status).toBe(200)
+    expect(health.text).toContain('D1 does not answer')
+    expect((await someone.open('/')).status).toBe(503)
+  })
+
+  it.each([
+    {},
+    { ZEGO_CALLBACK_SECRET: '["first","second"]' },
+    { ZEGO_CALLBACK_SECRET: '{"7":["süß",""],"8":"x"}'.replace(',""', '') },
+  ])('sends a test callback the whole way, and leaves nothing of it: %j', async (settings) => {
+    const someone = await signedIn(settings)
+    const { text } = await pageOf(await someone.submit('/health/test'))
+    for (const words of ['was signed', 'matches a configured secret', 'is fresh', 'D1 took it', 'is deleted']) {
+      expect(text).toContain(words)
+    }
+    expect(await rows('SELECT id FROM quarantine')).toEqual([])
+    expect(await rows('SELECT task_id FROM snapshots')).toEqual([])
+    expect((await env.RESULTS.list()).keys).toEqual([])
+  })
+
+  it('shows where a test callback got stuck', async () => {
+    const someone = await signedIn({
+      DB: {
+        prepare: () => {
+          throw new Error('D1_ERROR: down')
+        },
+      },
+    })
+    await someone.open('/health')
+    const { text } = await pageOf(await someone.submit('/health/test'))
+    expect(text).toContain('D1 did not take it in time: the queue INTAKE did')
+  })
+})

@@ -1,0 +1,96 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it } from 'vitest'
+import { signedCallback } from '../callbacks.ts'
+import { deliver, recordInKv, rows } from '../worker.ts'
+import { linkOf, pageOf, signedIn } from './visitor.ts'
+
+describe('the task page', () => {
+  it('shows its facts, its pictures and its record', async () => {
+    await deliver(signedCallback({ task_id: 'task' }))
+    const { text } = await pageOf(await (await signedIn()).open('/tasks/task'))
+    for (const words of [
+      'Tencent Cloud',
+      '1397757897438985100',
+      '12345',
+      'KV and Queue',
+      '2 pictures',
+      '0:01.0',
+      '0:02.5',
+    ]) {
+      expect(text).toContain(words)
+    }
+    expect(text).toContain('alt="Screenshot 2 of 2 at 0:02.5"')
+    expect(text).toMatch(/<circle cx="39\.99%"/)
+    expect(text).toContain('Show JSON')
+  })
+
+  it('draws no line without offsets, and names what has no host', async () => {
+    const list = JSON.stringify([
+      { url: 'screenshots/0.jpg' },
+      { url: 'javascript:alert(1)' },
+      { url: '//evil.test/x.jpg' },
+    ])
+    await deliver(signedCallback({ task_id: 'relative', vendor: 'hw', snapshot_pic_list: list }))
+    const { text } = await pageOf(await (await signedIn()).open('/tasks/relative'))
+    expect(text).not.toMatch(/<svg|<img|href="javascript|src="\/\/|href="\/\//)
+    expect(text).toContain('>0.jpg</code>')
+    expect(text).toContain('Huawei Cloud')
+  })
+
+  it('tries pictures over http as https where the page is, and as they are where it is not', async () => {
+    await deliver(signedCallback({ task_id: 'task' }))
+    const secure = await pageOf(await (await signedIn()).open('/tasks/task'))
+    expect(secure.text).toContain('src="https://abc.com/2.jpg"')
+    expect(secure.text).toContain('href="http://abc.com/1.jpg?sign=a%2Bb%3D%3D&amp;t=1"')
+    const plain = await pageOf(await (await signedIn({}, 'http://receiver.test')).open('/tasks/task'))
+    expect(plain.text).toContain('src="http://abc.com/2.jpg"')
+  })
+
+  it('sends a finished task again', async () => {
+    await deliver(signedCallback({ task_id: 'task' }))
+    await env.RESULTS.delete('task')
+    const someone = await signedIn()
+    const answer = await someone.submit('/tasks/task/send')
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/tasks/task?flash=sent'])
+    expect(await recordInKv('task')).toMatchObject({ task_id: 'task' })
+    expect((await someone.submit('/tasks/unknown/send')).headers.get('location')).toBe('/tasks/unknown?flash=unsent')
+  })
+
+  it('turns the pages of a long list of pictures', async () => {
+    const list = JSON.stringify(Array.from({ length: 250 }, (_, n) => ({ url: `https://abc.com/${n}.jpg` })))
+    await deliver(signedCallback({ task_id: 'long', snapshot_pic_list: list }))
+    const someone = await signedIn()
+    const first = (await pageOf(await someone.open('/tasks/long'))).text
+    const last = (await pageOf(await someone.open('/tasks/long?from=241'))).text
+    expect(first.match(/<img/g)).toHaveLength(120)
+    expect(linkOf(first, 'next')).toBe('/tasks/long?from=121')
+    expect(last.match(/<img/g)).toHaveLength(10)
+    expect(linkOf(last, 'next')).toBeUndefined()
+  })
+
+  it('says that a task is not known', async () => {
+    expect((await (await signedIn()).open('/tasks/unknown')).status).toBe(404)
+  })
+})
+
+describe('what ZEGOCLOUD sends', () => {
+  const evil = `"'><script>alert(1)</script>`
+
+  it('is text, whatever field it is in', async () => {
+    const list = JSON.stringify([{ url: evil }, { url: `https://abc.com/"onerror="alert(2)${evil}`, offset: 1 }])
+    const fields = { task_id: evil, vendor: evil, appid: evil, field_id: evil, snapshot_pic_list: list }
+    await deliver({ ...signedCallback(fields), [evil]: evil })
+    await deliver({ ...signedCallback({ ...fields, field_id: 'other' }), [evil]: evil })
+    await deliver(signedCallback({ event: evil, task_id: evil }))
+    const someone = await signedIn()
+    const kept = await rows<{ id: string }>('SELECT id FROM quarantine')
+    expect(kept).toHaveLength(2)
+    const ofKept = kept.map(({ id }) => `/quarantine/${encodeURIComponent(id)}`)
+    for (const path of ['/', `/tasks/${encodeURIComponent(evil)}`, '/quarantine', ...ofKept]) {
+      const { status, text } = await pageOf(await someone.open(path))
+      expect([path, status]).toEqual([path, 200])
+      expect(text).toContain('&lt;script&gt;')
+      expect(text).not.toMatch(/<script>|"onerror/)
+    }
+  })
+})
