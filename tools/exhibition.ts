@@ -1,6 +1,6 @@
-/** The built Worker with stores of its own and a server of sample pictures: for browsers to look at. */
+/** The built Worker with stores of its own, sample pictures, and a ZEGOCLOUD to ask: for browsers to look at. */
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createTestHarness } from 'wrangler'
@@ -28,6 +28,8 @@ export async function openExhibition(secrets: Record<string, string> = {}) {
   Object.assign(process.env, QUIET)
   const pictures = pictureServer()
   const picturesAt = await listen(pictures)
+  const told = new Map<string, readonly string[]>()
+  const zegocloud = apiServer(told)
   const server = createTestHarness({
     root,
     workers: [
@@ -37,6 +39,7 @@ export async function openExhibition(secrets: Record<string, string> = {}) {
           ZEGO_CALLBACK_SECRET: SECRET,
           API_TOKEN: TOKEN,
           ZEGO_SERVER_SECRET: SERVER_SECRET,
+          ZEGO_API_URL: await listen(zegocloud),
           CALLBACK_PATH_TOKEN: PATH_TOKEN,
           ...secrets,
         },
@@ -58,6 +61,8 @@ export async function openExhibition(secrets: Record<string, string> = {}) {
     /** A usual callback, with its own ways. */
     deliverSample: (options: Partial<Parameters<typeof callbackFor>[0]> = {}) =>
       deliver(callbackFor({ secret: SECRET, picturesAt, ...options })),
+    /** What ZEGOCLOUD's server API says of the tasks it knows: their pictures, by task_id. */
+    told,
     env,
     /** Takes everything down. */
     async clear() {
@@ -68,6 +73,7 @@ export async function openExhibition(secrets: Record<string, string> = {}) {
     async close() {
       await server.close()
       pictures.close()
+      zegocloud.close()
     },
   }
 }
@@ -76,4 +82,14 @@ async function listen(server: Server): Promise<string> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Only `DescribeMediaTask`, of finished tasks. */
+function apiServer(told: ReadonlyMap<string, readonly string[]>): Server {
+  return createServer(({ url = '' }, response) => {
+    const taskId = new URL(url, 'http://zegocloud').searchParams.get('TaskId') ?? ''
+    const ThumbnailsUrl = told.get(taskId)
+    const Tencent = ThumbnailsUrl ? { Status: 'FINISH', ThumbnailsUrl } : { Status: 'NO_TASK' }
+    response.end(JSON.stringify({ Code: 0, Message: 'success', Data: { Tencent } }))
+  })
 }

@@ -1,14 +1,16 @@
 /** What can be done. Each ends in a page that says so. */
 import { Hono } from 'hono/tiny'
+import { forgetInKv, forgetInKvAgain } from '../publish/forget.ts'
 import { publish } from '../publish/publish.ts'
 import { partOf, requestId } from '../http/request.ts'
 import { log } from '../log.ts'
 import { retry } from '../retry.ts'
 import { isFault, retentionDaysOf } from '../settings.ts'
 import { findEntry, removeEntries } from '../store/quarantine.ts'
-import { scheduleRepublish } from '../store/snapshots.ts'
+import { removeRecord, scheduleRepublish } from '../store/snapshots.ts'
+import { askZego } from './answer.tsx'
 import { formOf } from './auth.tsx'
-import { showHealth } from './pages.tsx'
+import { showHealth, showTask } from './pages.tsx'
 import { sendTest } from './test-callback.ts'
 import type { Visit } from './visit.ts'
 import { entryPath, taskPath } from './words.ts'
@@ -26,6 +28,17 @@ actions.post('/tasks/:task_id/send', async (c) => {
     c.executionCtx.waitUntil(publish([publication], c.env, retentionDaysOf(c.get('settings')), now))
   }
   return c.redirect(`${taskPath(task_id)}?flash=${publication ? 'sent' : 'unsent'}`, 303)
+})
+
+actions.post('/tasks/:task_id/confirmation', (c) => showTask(c, (record) => askZego(c.env, record)))
+
+actions.post('/tasks/:task_id/delete', async (c) => {
+  const task_id = partOf(c.req.url, 2)
+  await forgetInKv(c.env.RESULTS, task_id)
+  const { wasOwedToKv } = await removeRecord(c.env.DB, task_id)
+  if (wasOwedToKv) c.executionCtx.waitUntil(forgetInKvAgain(c.env.RESULTS, task_id))
+  log('info', 'snapshot.deleted', { task_id, request_id: requestId(c) })
+  return c.redirect('/?flash=deleted', 303)
 })
 
 actions.post('/quarantine/delete', async (c) => {

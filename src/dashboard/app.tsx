@@ -28,6 +28,8 @@ const safeHeaders = createMiddleware(async (c, next) => {
   c.header('x-content-type-options', 'nosniff')
   c.header('x-frame-options', 'DENY')
   c.header('cross-origin-opener-policy', 'same-origin')
+  c.header('cross-origin-embedder-policy', 'credentialless') // pictures are asked for without cookies
+  if (isHttps(c.req.url)) c.header('strict-transport-security', 'max-age=31536000')
   if (!c.res.headers.has('cache-control')) c.header('cache-control', 'no-store')
 })
 

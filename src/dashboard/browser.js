@@ -65,11 +65,20 @@ if (frames.length > 0) {
   })
 }
 
-// An id is copied by a button that only a script can serve.
-for (const button of all('[data-copy]')) {
+// Moments in the reader's own time zone, beside UTC.
+for (const time of all('time')) {
+  const own = new Date(time.dateTime).toLocaleString([], { dateStyle: 'medium', timeStyle: 'long' })
+  if ('whole' in time.dataset) time.textContent = own + ' (' + time.textContent + ')'
+  else time.title = own + ' · ' + time.title
+}
+
+// Buttons that only a script can serve: they copy a text, or what a path answers.
+for (const button of all('[data-copy], [data-copy-from]')) {
   button.hidden = !navigator.clipboard
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(button.dataset.copy)
+    const { copy, copyFrom } = button.dataset
+    const text = copyFrom ? fetch(copyFrom).then((answer) => answer.text()) : copy
+    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': text })])
     button.textContent = 'Copied'
   })
 }

@@ -1,9 +1,10 @@
 /** The contact sheet: one task a row, newest first. */
 import { MOST_LOOKED_AT, MOST_NEW, type Row } from '../store/gallery.ts'
+import { canBeAsked } from './answer.tsx'
 import { Age, Pager } from './layout.tsx'
 import { Strip } from './pictures.tsx'
 import { galleryPath, type Sought, soughtWords, STATUSES } from './sought.ts'
-import { isAsked, originOf, useVisit } from './visit.ts'
+import { originOf, useVisit } from './visit.ts'
 import { plural, statusTitle, taskPath, vendorName, VENDORS, waitingWords } from './words.ts'
 
 type Gallery = {
@@ -160,9 +161,10 @@ function Id({ id }: { id: string }) {
   )
 }
 
-function whyOf({ status, error, appid }: Row): string {
+function whyOf(row: Row): string {
+  const { status, error } = row
   if (status === 'failed') return `ZEGOCLOUD: ${error ?? 'no reason was given'}`
-  return waitingWords(isAsked(useVisit().get('settings'), appid))
+  return waitingWords(canBeAsked(useVisit().get('settings'), row))
 }
 
 export function NoCallbackYet() {

@@ -4,7 +4,7 @@ import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import { assetPath } from './assets.ts'
 import { useVisit, type Visit } from './visit.ts'
-import { ago, FLASHES } from './words.ts'
+import { ago, FLASHES, utc } from './words.ts'
 
 const SECTIONS = { Gallery: '/', Quarantine: '/quarantine', Health: '/health' }
 
@@ -85,13 +85,25 @@ function Flash() {
   )
 }
 
-/** A moment as its age, and whole for whoever points at it. */
+/** A moment as its age, and whole for whoever points at it: in UTC, and by a script in the reader's own time zone too. */
 export function Age({ at }: { at: number }) {
-  const iso = new Date(at).toISOString()
   return (
-    <time datetime={iso} title={iso}>
+    <time datetime={new Date(at).toISOString()} title={utc(at)}>
       {ago(at, useVisit().get('now'))}
     </time>
+  )
+}
+
+/** The same, and in words. */
+export function Moment({ at }: { at: number }) {
+  return (
+    <>
+      <Age at={at} />
+      {' · '}
+      <time datetime={new Date(at).toISOString()} data-whole>
+        {utc(at)}
+      </time>
+    </>
   )
 }
 

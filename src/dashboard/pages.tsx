@@ -9,6 +9,7 @@ import { countNewer, findTask, MOST_NEW, pageOf, type Start, tasksBeginningWith 
 import { beginningsOf, findEntry, listEntries, type QuarantineCursor } from '../store/quarantine.ts'
 import { findRecord } from '../store/snapshots.ts'
 import { asideState, overview } from '../store/state.ts'
+import type { ZegoAnswer } from './answer.tsx'
 import { callbackChecks, type Check, secretChecks, settingChecks, storeChecks } from './checks.ts'
 import { Entry } from './entry.tsx'
 import { Found, Gallery, NoCallbackYet } from './gallery.tsx'
@@ -59,15 +60,40 @@ pages.get('/new', async (c) => {
   return c.json({ count: await countNewer(c.env.DB, than), most: MOST_NEW })
 })
 
-pages.get('/tasks/:task_id', async (c) => {
+pages.get('/tasks/:task_id', (c) => showTask(c))
+
+/** @param ask what is asked about it first */
+export async function showTask(
+  c: Context<Visit>,
+  ask?: (record: SnapshotRecord) => Promise<ZegoAnswer | undefined>,
+): Promise<Response> {
   const stored = await findTask(c.env.DB, partOf(c.req.url, 2))
-  if (stored === undefined) {
-    return notFound(c, 'No such task is known', 'It may have been deleted, or its callback may still come.')
-  }
+  if (stored === undefined) return noSuchTask(c)
   const record = JSON.parse(stored.record) as SnapshotRecord
   const from = Math.max((indexOf(c.req.query('from')) ?? 1) - 1, 0)
-  return c.render(<Task record={record} stored={stored} from={from} />, { title: record.task_id })
-})
+  const answer = await ask?.(record)
+  return c.render(<Task record={record} stored={stored} from={from} answer={answer} />, { title: record.task_id })
+}
+
+pages.get('/tasks/:task_id/urls', (c) =>
+  showText(c, 'text/plain', (record) =>
+    record.status === 'completed' ? record.snapshot_pic_list.map(({ url }) => `${url}\n`).join('') : '',
+  ),
+)
+
+pages.get('/tasks/:task_id/json', (c) =>
+  showText(c, 'application/json', (record) => `${JSON.stringify(record, null, 2)}\n`),
+)
+
+async function showText(c: Context<Visit>, type: string, textOf: (record: SnapshotRecord) => string) {
+  const stored = await findRecord(c.env.DB, partOf(c.req.url, 2))
+  if (stored === undefined) return noSuchTask(c)
+  return c.body(textOf(JSON.parse(stored.record) as SnapshotRecord), 200, { 'content-type': `${type}; charset=utf-8` })
+}
+
+function noSuchTask(c: Context<Visit>) {
+  return notFound(c, 'No such task is known', 'It may have been deleted, or its callback may still come.')
+}
 
 function notFound(c: Context<Visit>, title: string, words: string) {
   c.status(404)

@@ -8,26 +8,42 @@ import { minutes, plural } from './words.ts'
 export type Shown =
   /** `original` is ZEGOCLOUD's own; `source` is what the page can load. */
   | { original: string; source: string; host: string }
-  /** What has no host, as Huawei's relative names. */
+  /** What has no host, as Huawei's relative names, or a host that a page must not be made to call. */
   | { name: string }
 
 const LONGEST_NAME = 120
 
-/** @param isSecure whether the page is over https: then `http:` is tried as `https:`, as browsers load nothing less */
-export function shownPicture(url: string, isSecure: boolean): Shown {
+/** @param page the URL of the page: over https, `http:` is tried as `https:`, as browsers load nothing less */
+export function shownPicture(url: string, page: string): Shown {
   const parsed = URL.parse(url)
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) return { name: nameOf(url) }
   const { href: original, host } = parsed
-  return { original, source: isSecure ? original.replace(/^http:/, 'https:') : original, host }
+  if (isInner(parsed) && !isInner(new URL(page))) return { name: host }
+  return { original, source: isHttps(page) ? original.replace(/^http:/, 'https:') : original, host }
+}
+
+/** Names and addresses of the reader's own network, where a forged record could have a browser call something. */
+const INNER = [
+  /^[^.[]*$/, // a name without a dot, such as localhost
+  /\.(?:local|localhost|internal|lan|home\.arpa)$/,
+  /^(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01])|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\./,
+  /^\[(?:::|f[cde])/,
+]
+
+/** URLs have addresses in one form: `0x7f.1` is `127.0.0.1`. */
+function isInner({ hostname }: URL): boolean {
+  const name = hostname.replace(/\.$/, '')
+  return INNER.some((inner) => inner.test(name))
 }
 
 /** The last part of a path; of anything else, such as a script, what it is. */
 function nameOf(url: string): string {
+  if (url === '') return 'No picture' // ZEGOCLOUD could not make it
   const path = /^[a-z][a-z0-9+.-]*:/i.test(url) ? url : (url.split(/[?#]/)[0]!.split('/').findLast(Boolean) ?? url)
   return path.length > LONGEST_NAME ? `${path.slice(0, LONGEST_NAME)}…`.toWellFormed() : path
 }
 
-const useShown = (url: string) => shownPicture(url, isHttps(useVisit().req.url))
+const useShown = (url: string) => shownPicture(url, useVisit().req.url)
 
 function Thumbnail({ shown, alt }: { shown: Shown; alt: string }) {
   if ('name' in shown) return <code title={shown.name}>{shown.name}</code>
@@ -96,23 +112,34 @@ function Frame({ picture: { url, offset }, n, count }: { picture: Picture; n: nu
   )
 }
 
-const MOST_DOTS = 400
+/** How finely the line tells pictures apart: more of them than that make no more marks. */
+const MARKS = 400
+const MOST_TICKS = 6
+const SECONDS_APART = [0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600, 7200]
 
 /** Where in the video the pictures were taken. No offsets, no line. */
 export function TimeLine({ pictures }: { pictures: readonly Picture[] }) {
   const known = pictures.map(({ offset }) => offset ?? NaN).filter((offset) => Number.isFinite(offset) && offset >= 0)
   if (known.length === 0) return <></>
   const [least, most] = known.reduce(([low, high], at) => [Math.min(low, at), Math.max(high, at)], [Infinity, 0])
-  const dots = new Set(known.map((at) => (most === 0 ? 0 : Math.round((at / most) * 10_000) / 100)))
+  const xOf = (at: number) => `${most === 0 ? 0 : Math.round((at / most) * MARKS) / (MARKS / 100)}%`
+  const apart =
+    1000 * (SECONDS_APART.find((seconds) => most / 1000 / seconds <= MOST_TICKS) ?? most / 1000 / MOST_TICKS)
+  const ticks = Array.from({ length: Math.floor(most / (apart || 1)) + 1 }, (_, n) => n * apart)
   return (
     <svg
       class="time"
       role="img"
       aria-label={`${plural(known.length, 'picture')}, ${minutes(least)} to ${minutes(most)}`}
     >
-      <line x1="0" x2="100%" y1="12" y2="12" />
-      {[...dots].slice(0, MOST_DOTS).map((x) => (
-        <circle cx={`${x}%`} cy="12" r="5" />
+      <line x1="0" x2="100%" y1="10" y2="10" />
+      {[...new Set(known.map(xOf))].map((x) => (
+        <line class="mark" x1={x} x2={x} y1="2" y2="18" />
+      ))}
+      {ticks.map((at, n) => (
+        <text x={xOf(at)} y="36" class={n === 0 ? 'first' : at > most * 0.95 ? 'last' : ''}>
+          {minutes(at).replace(/\.0$/, '')}
+        </text>
       ))}
     </svg>
   )

@@ -1,9 +1,10 @@
 /** One task: its facts, its pictures along the time, the record as programs get it. */
 import type { CompletedRecord, SnapshotRecord } from '../event.ts'
-import type { StoredTask } from '../store/gallery.ts'
-import { Age, Pager } from './layout.tsx'
+import { MOST_COUNTED, type StoredTask } from '../store/gallery.ts'
+import { Answer, canBeAsked, type ZegoAnswer } from './answer.tsx'
+import { Moment, Pager } from './layout.tsx'
 import { Sheet, TimeLine } from './pictures.tsx'
-import { isAsked, useVisit } from './visit.ts'
+import { useVisit } from './visit.ts'
 import { duration, plural, statusTitle, taskPath, vendorName, waitingWords } from './words.ts'
 
 type Task = {
@@ -11,15 +12,17 @@ type Task = {
   stored: StoredTask
   /** The index of the first picture that is shown. */
   from: number
+  /** What ZEGOCLOUD has just said of it. */
+  answer: ZegoAnswer | undefined
 }
 
 /** A page of frames: a browser has enough to do with them. */
 const MOST_FRAMES = 120
 
-/** The rest of a large record is read over HTTP. */
+/** The whole of a large record is on a page of its own. */
 const SHOWN_JSON_LENGTH = 100_000
 
-export function Task({ record, stored, from }: Task) {
+export function Task({ record, stored, from, answer }: Task) {
   const { task_id, status } = record
   return (
     <>
@@ -31,18 +34,48 @@ export function Task({ record, stored, from }: Task) {
       </div>
       <span class={`status ${status}`}>{statusTitle(status)}</span>
       <Facts record={record} stored={stored} />
-      {record.status === 'pending' && <p>{waitingWords(isAsked(useVisit().get('settings'), record.appid))}</p>}
+      {stored.in_quarantine > 0 && <InQuarantine task_id={task_id} count={stored.in_quarantine} />}
+      {record.status === 'pending' && <p>{waitingWords(canBeAsked(useVisit().get('settings'), record))}</p>}
       {record.status === 'failed' && <p>ZEGOCLOUD: {record.error.message}</p>}
+      <Actions record={record} />
+      {answer && <Answer answer={answer} />}
       {record.status === 'completed' && <Pictures record={record} from={from} />}
-      <div class="tools">
-        <Json record={record} />
-        {status !== 'pending' && (
-          <form method="post" action={`${taskPath(task_id)}/send`}>
-            <button>Send again</button>
-          </form>
-        )}
-      </div>
+      <Json record={record} />
     </>
+  )
+}
+
+function InQuarantine({ task_id, count }: { task_id: string; count: number }) {
+  const words = count > MOST_COUNTED ? `Over ${plural(MOST_COUNTED, 'callback')}` : plural(count, 'callback')
+  return (
+    <p class="flash">
+      {`${words} for this task in quarantine. `}
+      <a href={`/quarantine?${new URLSearchParams({ task_id }).toString()}`}>Look at what they say</a>.
+    </p>
+  )
+}
+
+function Actions({ record }: { record: SnapshotRecord }) {
+  const path = taskPath(record.task_id)
+  return (
+    <div class="acts">
+      {record.status !== 'pending' && (
+        <form method="post" action={`${path}/send`}>
+          <button>Send again</button>
+        </form>
+      )}
+      {record.status !== 'pending' && canBeAsked(useVisit().get('settings'), record) && (
+        <form method="post" action={`${path}/confirmation`}>
+          <button>Ask ZEGOCLOUD to confirm</button>
+        </form>
+      )}
+      <details>
+        <summary class="button">Delete</summary>
+        <form method="post" action={`${path}/delete`}>
+          <button class="bad">Delete it from D1 and KV for good</button>
+        </form>
+      </details>
+    </div>
   )
 }
 
@@ -68,15 +101,15 @@ function Facts({ record, stored }: Pick<Task, 'record' | 'stored'>) {
         <>
           <dt>Registered</dt>
           <dd>
-            <Age at={Date.parse(record.registered_at)} />
-            {stored.ask_due !== null && `, next asked about in ${duration(stored.ask_due - useVisit().get('now'))}`}
+            <Moment at={Date.parse(record.registered_at)} />
+            {stored.ask_due !== null && ` · next asked about in ${duration(stored.ask_due - useVisit().get('now'))}`}
           </dd>
         </>
       ) : (
         <>
           <dt>Received</dt>
           <dd>
-            <Age at={Date.parse(record.received_at)} />
+            <Moment at={Date.parse(record.received_at)} />
             {record.status === 'completed' && sinceSigned(record)}
           </dd>
           <dt>Published</dt>
@@ -99,19 +132,26 @@ function publicationWords({ kv_due, event_due, kv_refused }: StoredTask): string
 }
 
 function sinceSigned({ via, signed_at, received_at }: CompletedRecord): string {
-  if (via === 'query') return ', from ZEGOCLOUD’s query API'
+  if (via === 'query') return ' · from ZEGOCLOUD’s query API'
   if (signed_at === undefined) return ''
   const late = Date.parse(received_at) - Date.parse(signed_at)
-  return late < 0 ? `, ${duration(-late)} before ZEGOCLOUD’s time` : `, ${duration(late)} after ZEGOCLOUD signed it`
+  return late < 0 ? ` · ${duration(-late)} before ZEGOCLOUD’s time` : ` · ${duration(late)} after ZEGOCLOUD signed it`
 }
 
 function Pictures({ record, from }: { record: CompletedRecord; from: number }) {
   const pictures = record.snapshot_pic_list
+  const urls = `${taskPath(record.task_id)}/urls`
   const path = (to: number) => `${taskPath(record.task_id)}?from=${Math.max(to, 0) + 1}`
   const isMore = from + MOST_FRAMES < pictures.length
   return (
     <>
-      <h2>{plural(pictures.length, 'picture')}</h2>
+      <div class="tools">
+        <h2>{plural(pictures.length, 'picture')}</h2>
+        <a href={urls}>All URLs as text</a>
+        <button type="button" hidden data-copy-from={urls}>
+          Copy URLs
+        </button>
+      </div>
       <TimeLine pictures={pictures} />
       <Sheet pictures={pictures.slice(from, from + MOST_FRAMES)} from={from} count={pictures.length} />
       <Pager
@@ -124,17 +164,19 @@ function Pictures({ record, from }: { record: CompletedRecord; from: number }) {
 }
 
 function Json({ record }: { record: SnapshotRecord }) {
+  const path = `${taskPath(record.task_id)}/json`
   const text = JSON.stringify(record, null, 2)
   const shown = text.slice(0, SHOWN_JSON_LENGTH).toWellFormed()
   return (
     <details>
       <summary class="button">Show JSON</summary>
       <pre tabindex={0}>{shown}</pre>
-      {shown.length < text.length && (
-        <small>
-          The rest is at <code>GET /v1/snapshots/{encodeURIComponent(record.task_id.toWellFormed())}</code>.
-        </small>
-      )}
+      <div class="tools">
+        <a href={path}>{shown.length < text.length ? `All of its ${plural(text.length, 'character')}` : 'As a file'}</a>
+        <button type="button" hidden data-copy-from={path}>
+          Copy JSON
+        </button>
+      </div>
     </details>
   )
 }

@@ -2,7 +2,7 @@
 import { getContext } from 'hono/context-storage'
 import { createMiddleware } from 'hono/factory'
 import { log, messageOf } from '../log.ts'
-import { type Env, faultsOf, isFault, readSettings, type Settings } from '../settings.ts'
+import { type Env, faultsOf, readSettings, type Settings } from '../settings.ts'
 import { type Badge, badgeOf } from './badge.ts'
 
 export type Visit = {
@@ -37,9 +37,4 @@ export async function badgeFor(db: D1Database, settings: Settings, now: number):
     log('warn', 'dashboard.unjudged', { why: messageOf(error) })
     return undefined
   }
-}
-
-/** Whether ZEGOCLOUD is asked about the tasks of an app. */
-export function isAsked({ serverSecrets }: Settings, appid: string): boolean {
-  return !isFault(serverSecrets) && serverSecrets.has(appid)
 }

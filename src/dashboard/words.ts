@@ -30,6 +30,11 @@ function largest(ms: number): string {
   return `${Math.floor(seconds / size)} ${unit}`
 }
 
+/** "2026-11-22 10:00:00 UTC" */
+export function utc(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+}
+
 /** "8 pictures". */
 export function plural(count: number, one: string): string {
   return `${count.toLocaleString('en')} ${one}${count === 1 ? '' : 's'}`

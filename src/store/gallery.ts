@@ -125,9 +125,16 @@ export type StoredTask = {
   kv_refused: string | null
   /** When ZEGOCLOUD is asked about it. */
   ask_due: number | null
+  /** Entries of the quarantine that name the task; one more than `MOST_COUNTED` at most. */
+  in_quarantine: number
 }
 
-const FIND = 'SELECT record, kv_due, event_due, kv_refused, ask_due FROM snapshots WHERE task_id = ?1'
+export const MOST_COUNTED = 20
+
+const FIND = `
+  SELECT record, kv_due, event_due, kv_refused, ask_due,
+    (SELECT count(*) FROM (SELECT 1 FROM quarantine WHERE task_id = ?1 LIMIT ${MOST_COUNTED + 1})) AS in_quarantine
+  FROM snapshots WHERE task_id = ?1`
 
 /** `undefined` if the task is not known. Throws when D1 cannot answer. */
 export async function findTask(db: D1Database, taskId: string): Promise<StoredTask | undefined> {

@@ -181,6 +181,8 @@ describe('every page', () => {
       expect(headers.get('referrer-policy')).toBe('same-origin')
       expect(headers.get('x-content-type-options')).toBe('nosniff')
       expect(headers.get('x-frame-options')).toBe('DENY')
+      expect(headers.get('cross-origin-embedder-policy')).toBe('credentialless')
+      expect(headers.get('strict-transport-security')).toBe('max-age=31536000')
       expect(headers.get('cache-control')).toBe('no-store')
     }
   })
@@ -188,6 +190,7 @@ describe('every page', () => {
   it('may show pictures over http only where it is itself', async () => {
     const { headers } = await visitor({}, 'http://127.0.0.1:8787').open('/')
     expect(headers.get('content-security-policy')).toContain("img-src 'self' https: http:;")
+    expect(headers.get('strict-transport-security')).toBeNull()
   })
 
   it('has one style and one script, both small, which may be kept', async () => {

@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, recordInKv, rows } from '../worker.ts'
+import { finished, ON, playZegocloud, refusal, tencent } from '../zego/zegocloud.ts'
 import { linkOf, pageOf, signedIn } from './visitor.ts'
 
 describe('the task page', () => {
@@ -20,7 +21,7 @@ describe('the task page', () => {
       expect(text).toContain(words)
     }
     expect(text).toContain('alt="Screenshot 2 of 2 at 0:02.5"')
-    expect(text).toMatch(/<circle cx="39\.99%"/)
+    expect(text).toMatch(/<line class="mark" x1="40%" x2="40%"/)
     expect(text).toContain('Show JSON')
   })
 
@@ -54,6 +55,61 @@ describe('the task page', () => {
     expect([answer.status, answer.headers.get('location')]).toEqual([303, '/tasks/task?flash=sent'])
     expect(await recordInKv('task')).toMatchObject({ task_id: 'task' })
     expect((await someone.submit('/tasks/unknown/send')).headers.get('location')).toBe('/tasks/unknown?flash=unsent')
+  })
+
+  it('deletes a task from D1 and from KV', async () => {
+    await deliver(signedCallback({ task_id: 'a/b' }))
+    const someone = await signedIn()
+    expect((await pageOf(await someone.open('/tasks/a%2Fb'))).text).toContain('action="/tasks/a%2Fb/delete"')
+    const answer = await someone.submit('/tasks/a%2Fb/delete')
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/?flash=deleted'])
+    expect([await recordInKv('a/b'), await rows('SELECT task_id FROM snapshots')]).toEqual([null, []])
+  })
+
+  it('gives the URLs as a text of lines, and the record as a file, whole', async () => {
+    await deliver(signedCallback({ task_id: 'task' }))
+    const someone = await signedIn()
+    const urls = await someone.open('/tasks/task/urls')
+    expect(urls.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+    expect(await urls.text()).toBe('http://abc.com/1.jpg?sign=a%2Bb%3D%3D&t=1\nhttp://abc.com/2.jpg\n')
+    const json = await someone.open('/tasks/task/json')
+    expect([json.headers.get('cache-control'), await json.json()]).toEqual(['no-store', await recordInKv('task')])
+    expect((await someone.open('/tasks/unknown/urls')).status).toBe(404)
+  })
+
+  it('says that callbacks for the task are in quarantine, and leads to them', async () => {
+    await deliver(signedCallback({ task_id: 'task', field_id: 'first' }))
+    const someone = await signedIn()
+    expect((await pageOf(await someone.open('/tasks/task'))).text).not.toContain('in quarantine.')
+    for (const field_id of ['second', 'third']) await deliver(signedCallback({ task_id: 'task', field_id }))
+    const { text } = await pageOf(await someone.open('/tasks/task'))
+    expect(text).toContain('2 callbacks for this task in quarantine. <a href="/quarantine?task_id=task">')
+  })
+
+  it.each([
+    [finished('http://abc.com/1.jpg?sign=a%2Bb%3D%3D&t=1', 'http://abc.com/2.jpg'), 'ZEGOCLOUD confirms it.'],
+    [finished('http://abc.com/<other>.jpg'), 'ZEGOCLOUD does not confirm it: it names 1 other picture.'],
+    [tencent('NO_TASK'), 'ZEGOCLOUD does not confirm it: it names no picture of this task.'],
+    [tencent('PROCESSING'), 'ZEGOCLOUD has not finished this task'],
+    [refusal(100000005, 'signature invalid'), 'ZEGOCLOUD answered 100000005: signature invalid.'],
+  ])('asks ZEGOCLOUD to confirm it: %j', async (answer, words) => {
+    await deliver(signedCallback({ task_id: 'task' }))
+    playZegocloud(() => answer)
+    const someone = await signedIn(ON)
+    expect((await pageOf(await someone.open('/tasks/task'))).text).toContain('Ask ZEGOCLOUD to confirm')
+    const { status, text } = await pageOf(await someone.submit('/tasks/task/confirmation'))
+    expect([status, text]).toEqual([200, expect.stringContaining(words)])
+    expect(text).not.toContain('<other>')
+    expect((await pageOf(await (await signedIn()).open('/tasks/task'))).text).not.toContain('to confirm')
+  })
+
+  it('marks a time line in even steps, and only as finely as can be seen', async () => {
+    const list = Array.from({ length: 1500 }, (_, n) => ({ url: `https://abc.com/${n}.jpg`, offset: n * 200 }))
+    await deliver(signedCallback({ task_id: 'long', snapshot_pic_list: JSON.stringify(list) }))
+    const { text } = await pageOf(await (await signedIn()).open('/tasks/long'))
+    const ticks = Array.from(text.matchAll(/<text [^>]*>([^<]*)</g), ([, words]) => words)
+    expect(ticks).toEqual(['0:00', '1:00', '2:00', '3:00', '4:00'])
+    expect(text.match(/class="mark"/g)!.length).toBe(401)
   })
 
   it('turns the pages of a long list of pictures', async () => {

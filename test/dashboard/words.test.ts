@@ -52,8 +52,8 @@ describe('a picture', () => {
   it.each(['http://abc.com/1.jpg?a=%2B', 'https://abc.com/1.jpg', 'HTTP://abc.com/'])(
     'with a host is shown: %s',
     (url) => {
-      const plain = shownPicture(url, false)
-      const secure = shownPicture(url, true)
+      const plain = shownPicture(url, 'http://receiver.test/')
+      const secure = shownPicture(url, 'https://receiver.test/')
       expect(plain).toMatchObject({ host: 'abc.com', source: new URL(url).href })
       expect(secure).toMatchObject({
         original: new URL(url).href,
@@ -69,9 +69,41 @@ describe('a picture', () => {
     ['javascript:alert(1)', 'javascript:alert(1)'],
     ['\u0001javascript:alert(1)', '\u0001javascript:alert(1)'],
     ['data:image/svg+xml,<svg/>', 'data:image/svg+xml,<svg/>'],
-    ['', ''],
+    ['', 'No picture'],
   ])('without one is its name: %j', (url, name) => {
-    for (const isHttps of [true, false]) expect(shownPicture(url, isHttps)).toEqual({ name })
+    for (const page of ['http://receiver.test/', 'https://receiver.test/'])
+      expect(shownPicture(url, page)).toEqual({ name })
+  })
+})
+
+describe('a picture on an inner address', () => {
+  it.each([
+    'http://127.0.0.1:8787/1.jpg',
+    'http://0x7f.1/1.jpg',
+    'https://10.0.0.1/1.jpg',
+    'http://172.16.0.1/',
+    'http://192.168.1.1./',
+    'http://169.254.169.254/latest',
+    'http://[::1]/1.jpg',
+    'http://[::ffff:10.0.0.1]/1.jpg',
+    'http://[fd00::1]/1.jpg',
+    'http://localhost/1.jpg',
+    'http://printer/1.jpg',
+    'https://router.local/1.jpg',
+  ])('is no picture on a page from elsewhere: %s', (url) => {
+    for (const page of ['http://receiver.test/', 'https://receiver.test/']) {
+      expect(shownPicture(url, page)).toEqual({ name: new URL(url).host })
+    }
+    expect(shownPicture(url, 'http://127.0.0.1:8787/')).toHaveProperty('source')
+  })
+
+  it.each([
+    'http://172.32.0.1/1.jpg',
+    'http://11.0.0.1/1.jpg',
+    'https://localhost.test/1.jpg',
+    'http://[2001:db8::1]/',
+  ])('is another one than %s', (url) => {
+    expect(shownPicture(url, 'http://receiver.test/')).toHaveProperty('source')
   })
 })
 

@@ -255,17 +255,87 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.context().close()
   })
 
-  test('copies an id, shows the record, and sends it again', async () => {
-    await exhibition.deliverSample({ task_id: 'again', pictures: 1 })
+  test('copies an id, the URLs and the record, and sends a task again', async () => {
+    await exhibition.deliverSample({ task_id: 'again', pictures: 2 })
     const { page } = await signedIn(exhibition, { permissions: ['clipboard-read', 'clipboard-write'] })
     await page.getByRole('link', { name: 'again' }).click()
-    await page.getByRole('button', { name: 'Copy' }).click()
-    await page.getByText('Copied').waitFor()
-    expect(await page.evaluate(`navigator.clipboard.readText()`)).toBe('again')
+    const copied = async (name: string) => {
+      await page.getByRole('button', { name, exact: true }).click()
+      await page.getByRole('button', { name: 'Copied' }).waitFor()
+      await page.reload()
+      return page.evaluate<string>(`navigator.clipboard.readText()`)
+    }
+    expect(await copied('Copy')).toBe('again')
+    const urls = [0, 2500.5].map((at) => `${exhibition.picturesAt}/again/${at}.svg`)
+    expect(
+      (await copied('Copy URLs'))
+        .trim()
+        .split('\n')
+        .map((url) => url.split('?')[0]),
+    ).toEqual(urls)
+    const before = await page.getByRole('button', { name: 'Send again' }).boundingBox()
     await page.getByText('Show JSON').click()
     expect(await page.locator('pre').innerText()).toContain('"task_id": "again"')
+    expect(await page.getByRole('button', { name: 'Send again' }).boundingBox()).toEqual(before)
+    await page.reload()
+    await page.getByText('Show JSON').click()
+    await page.getByRole('button', { name: 'Copy JSON' }).click()
+    await page.getByRole('button', { name: 'Copied' }).waitFor()
+    expect(JSON.parse(await page.evaluate<string>(`navigator.clipboard.readText()`))).toMatchObject({
+      task_id: 'again',
+    })
     await page.getByRole('button', { name: 'Send again' }).click()
     await page.getByText('It is being sent again').waitFor()
+    await page.context().close()
+  })
+
+  test('tells times in UTC and in the time zone of the reader', async () => {
+    await exhibition.deliverSample({ task_id: 'when', pictures: 1 })
+    const { page } = await signedIn(exhibition, { timezoneId: 'Asia/Kolkata', locale: 'en-GB' })
+    const both = /\d\d \w+ \d{4}, \d\d:\d\d:\d\d (GMT\+5:30|IST).*\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/
+    expect(await page.locator('.tasks time').getAttribute('title')).toMatch(both)
+    await page.getByRole('link', { name: 'when' }).click()
+    expect(await page.locator('dd time').last().innerText()).toMatch(both)
+    await page.context().close()
+  })
+
+  test('keeps a time line of many pictures readable, wide or narrow', async () => {
+    const list = Array.from({ length: 120 }, (_, n) => ({
+      url: `${exhibition.picturesAt}/line/${n}.svg`,
+      offset: n * 2500,
+    }))
+    await exhibition.deliver(withPictures('line', list))
+    for (const width of [1200, 390]) {
+      const { page } = await signedIn(exhibition, { viewport: { width, height: 800 } })
+      await page.goto(`${exhibition.origin}/tasks/line`)
+      expect(await page.locator('.time text').allTextContents()).toEqual(['0:00', '1:00', '2:00', '3:00', '4:00'])
+      const boxes = await page
+        .locator('.time text')
+        .evaluateAll((all) => all.map((each) => each.getBoundingClientRect()))
+      for (const [n, { right }] of boxes.entries()) expect(right).toBeLessThan(boxes[n + 1]?.left ?? width)
+      const marks = await page
+        .locator('.mark')
+        .evaluateAll((all) => all.map((each) => each.getBoundingClientRect().left))
+      expect(new Set(marks).size).toBe(120)
+      await page.context().close()
+    }
+  })
+
+  test('asks ZEGOCLOUD to confirm a task, and deletes it once that was meant', async () => {
+    await exhibition.deliverSample({ task_id: 'asked', pictures: 1 })
+    const { page } = await signedIn(exhibition, { javaScriptEnabled: false })
+    await page.goto(`${exhibition.origin}/tasks/asked`)
+    await page.getByRole('button', { name: 'Ask ZEGOCLOUD to confirm' }).click()
+    await page.getByText('ZEGOCLOUD does not confirm it: it names no picture of this task.').waitFor()
+    exhibition.told.set('asked', ['https://other.test/1.jpg'])
+    await page.getByRole('button', { name: 'Ask ZEGOCLOUD to confirm' }).click()
+    await page.getByText('https://other.test/1.jpg').waitFor()
+    const confirm = page.getByRole('button', { name: 'Delete it from D1 and KV for good' })
+    expect(await confirm.isVisible()).toBe(false)
+    await page.getByText('Delete', { exact: true }).click()
+    await confirm.click()
+    await page.getByText('Deleted.').waitFor()
+    await page.getByRole('heading', { name: 'No callback yet' }).waitFor()
     await page.context().close()
   })
 

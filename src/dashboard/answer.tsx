@@ -1,0 +1,56 @@
+/** What ZEGOCLOUD says of a task, when somebody asks. */
+import type { SnapshotRecord } from '../event.ts'
+import { type Env, isFault, type Settings } from '../settings.ts'
+import { type ApiFailure, callerFor, isFailure } from '../zego/client.ts'
+import { type Confirmation, confirm } from '../zego/confirm.ts'
+import { zegoConfig } from '../zego/section.ts'
+import { vendorOf } from '../zego/vendor.ts'
+import { plural } from './words.ts'
+
+export type ZegoAnswer = Confirmation | ApiFailure
+
+type Asked = Pick<SnapshotRecord, 'appid' | 'vendor'>
+
+/** Whether ZEGOCLOUD can be asked about a task of that app and vendor. */
+export function canBeAsked({ serverSecrets }: Settings, { appid, vendor }: Asked): boolean {
+  return !isFault(serverSecrets) && serverSecrets.has(appid) && vendorOf(vendor) !== undefined
+}
+
+/** `undefined` where ZEGOCLOUD cannot be asked. Throws when D1 does not answer. */
+export async function askZego(env: Env, record: SnapshotRecord): Promise<ZegoAnswer | undefined> {
+  const config = zegoConfig(env)
+  const caller = isFault(config) ? undefined : callerFor(config, record.appid, env.DB)
+  const vendor = vendorOf(record.vendor)
+  return caller && vendor && confirm(caller, record, vendor)
+}
+
+export function Answer({ answer }: { answer: ZegoAnswer }) {
+  return (
+    <div class="flash" role="status">
+      <p>{answerWords(answer)}</p>
+      {!isFailure(answer) && answer.confirmed === false && answer.zegocloud.length > 0 && (
+        <pre tabindex={0}>{answer.zegocloud.join('\n').toWellFormed()}</pre>
+      )}
+    </div>
+  )
+}
+
+export function answerWords(answer: ZegoAnswer): string {
+  if (isFailure(answer)) return failureWords(answer)
+  if (answer.confirmed === null) return 'ZEGOCLOUD has not finished this task: there is nothing to compare yet.'
+  if (answer.confirmed) return 'ZEGOCLOUD confirms it.'
+  const { length } = answer.zegocloud
+  if (length === 0) return 'ZEGOCLOUD does not confirm it: it names no picture of this task.'
+  return `ZEGOCLOUD does not confirm it: it names ${plural(length, 'other picture')}.`
+}
+
+function failureWords(failure: ApiFailure): string {
+  switch (failure.code) {
+    case 'zego_error':
+      return `ZEGOCLOUD answered ${failure.zegoCode}: ${failure.message}. ${failure.advice}`
+    case 'too_frequent':
+      return `ZEGOCLOUD is asked too often for this app. Ask again in ${failure.retryAfterSeconds} s.`
+    case 'zego_unknown':
+      return `ZEGOCLOUD was asked, and ${failure.why}. Ask again.`
+  }
+}
