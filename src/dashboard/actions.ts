@@ -10,7 +10,7 @@ import { findEntry, removeEntries } from '../store/quarantine.ts'
 import { removeRecord, scheduleRepublish } from '../store/snapshots.ts'
 import { askZego } from './answer.tsx'
 import { formOf } from './auth.tsx'
-import { showHealth, showTask } from './pages.tsx'
+import { showEntry, showHealth, showTask } from './pages.tsx'
 import { sendTest } from './test-callback.ts'
 import type { Visit } from './visit.ts'
 import { entryPath, taskPath } from './words.ts'
@@ -64,6 +64,8 @@ actions.post('/quarantine/:id/retry', async (c) => {
   if (status === 'stored' || status === 'duplicate') return c.redirect(`/quarantine?flash=${status}`, 303)
   return c.redirect(`${entryPath(id)}?flash=still`, 303)
 })
+
+actions.post('/quarantine/:id/confirmation', (c) => showEntry(c, (record) => askZego(c.env, record)))
 
 actions.post('/health/test', async (c) => {
   const { secrets, toleranceSeconds } = c.get('settings')

@@ -11,12 +11,13 @@ import { findRecord } from '../store/snapshots.ts'
 import { asideState, overview } from '../store/state.ts'
 import type { ZegoAnswer } from './answer.tsx'
 import { callbackChecks, type Check, secretChecks, settingChecks, storeChecks } from './checks.ts'
-import { Entry } from './entry.tsx'
+import type { Column } from './compare.tsx'
+import { columnsOf, contestOf, Entry } from './entry.tsx'
 import { Found, Gallery, NoCallbackYet } from './gallery.tsx'
 import { Health } from './health.tsx'
 import { Fact } from './layout.tsx'
 import { BEGINNING_LENGTH, Quarantine } from './quarantine.tsx'
-import { grouped, recordOf, REMEDY } from './reasons.ts'
+import { grouped } from './reasons.ts'
 import { besides, filterOf, galleryPath, indexOf, soughtOf, startOf } from './sought.ts'
 import { Task } from './task.tsx'
 import { originOf, type Visit } from './visit.ts'
@@ -123,21 +124,26 @@ function cursorOf(given: string | undefined): QuarantineCursor | undefined {
   return received_at === undefined ? undefined : { received_at: Number(received_at), rowid: Number(rowid) }
 }
 
-pages.get('/quarantine/:id', async (c) => {
+pages.get('/quarantine/:id', (c) => showEntry(c))
+
+/** @param ask what is asked about each of the records that compete */
+export async function showEntry(
+  c: Context<Visit>,
+  ask?: (record: SnapshotRecord) => Promise<ZegoAnswer | undefined>,
+): Promise<Response> {
   const entry = await findEntry(c.env.DB, partOf(c.req.url, 2))
   if (entry === undefined) {
     const words = 'It may have been accepted, deleted, or dropped after 30 days.'
     return notFound(c, 'Nothing is in quarantine under this id', words)
   }
-  const isCompared = REMEDY[entry.reason] === 'compare'
-  const stored = isCompared && entry.task_id !== null ? await findRecord(c.env.DB, entry.task_id) : undefined
-  const page = {
-    entry,
-    record: isCompared ? await recordOf(entry) : undefined,
-    stored: stored && JSON.parse(stored.record),
+  const contest = await contestOf(entry, c.env)
+  const columns: Column[] = []
+  for (const column of contest ? columnsOf(contest) : []) {
+    columns.push({ ...column, answer: await ask?.(column.record) })
   }
-  return c.render(<Entry {...page} />, { title: 'In quarantine', section: 'Quarantine' })
-})
+  const page = <Entry entry={entry} contest={contest} columns={columns} />
+  return c.render(page, { title: 'In quarantine', section: 'Quarantine' })
+}
 
 pages.get('/health', async (c) => showHealth(c, undefined))
 

@@ -45,7 +45,8 @@ function nameOf(url: string): string {
 
 const useShown = (url: string) => shownPicture(url, useVisit().req.url)
 
-function Thumbnail({ shown, alt }: { shown: Shown; alt: string }) {
+export function Thumbnail({ url, alt }: { url: string; alt: string }) {
+  const shown = useShown(url)
   if ('name' in shown) return <code title={shown.name}>{shown.name}</code>
   return <img src={shown.source} alt={alt} data-host={shown.host} loading="lazy" decoding="async" />
 }
@@ -63,7 +64,7 @@ export function Strip({ first, count }: { first: readonly Picture[]; count: numb
     <div class="strip">
       {shown.map(({ url, offset }, n) => (
         <span class="frame">
-          <Thumbnail shown={useShown(url)} alt={altOf(n, count, offset)} />
+          <Thumbnail url={url} alt={altOf(n, count, offset)} />
         </span>
       ))}
       {isMore && <span class="frame">{`+${count - shown.length}`}</span>}
@@ -85,7 +86,7 @@ export function Sheet({ pictures, from, count }: { pictures: readonly Picture[];
 function Frame({ picture: { url, offset }, n, count }: { picture: Picture; n: number; count: number }) {
   const alt = altOf(n, count, offset)
   const shown = useShown(url)
-  const inside = <Thumbnail shown={shown} alt={alt} />
+  const inside = <Thumbnail url={url} alt={alt} />
   const index = [`${n + 1} of ${count}`, ...(offset === undefined ? [] : [minutes(offset)])].join(' · ')
   return (
     <li>

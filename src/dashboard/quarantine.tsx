@@ -26,13 +26,11 @@ export function Quarantine({ groups, beginnings, newest, older }: Quarantine) {
         <>
           <h1>In quarantine</h1>
           <small>Callbacks that are not stored as results, whole, for 30 days.</small>
-          <table>
-            <tbody>
-              {groups.map((group) => (
-                <Row group={group} beginnings={beginnings} />
-              ))}
-            </tbody>
-          </table>
+          <ul class="entries">
+            {groups.map((group) => (
+              <Row group={group} beginnings={beginnings} />
+            ))}
+          </ul>
         </>
       )}
       <Pager newer={newest} older={older} words={['Newest', 'Older']} />
@@ -44,8 +42,8 @@ function Row({ group, beginnings }: Pick<Quarantine, 'beginnings'> & { group: Gr
   const [last] = group
   const isAlone = group.length === 1
   return (
-    <tr>
-      <td>
+    <li>
+      <div>
         <Sentence entry={last} />
         <small>
           <code>{last.reason}</code>
@@ -65,20 +63,16 @@ function Row({ group, beginnings }: Pick<Quarantine, 'beginnings'> & { group: Gr
             <Body entry={entry} beginning={beginnings.get(entry.id) ?? ''} />
           ))}
         </details>
-      </td>
-      <td class="age">
-        <small>
-          {!isAlone && 'last '}
-          <Age at={last.received_at} />
-        </small>
-      </td>
-      <td>
-        <div class="acts">
-          {isAlone && <Remedy entry={last} />}
-          <Delete ids={group.map(({ id }) => id)} />
-        </div>
-      </td>
-    </tr>
+      </div>
+      <small>
+        {!isAlone && 'last '}
+        <Age at={last.received_at} />
+      </small>
+      <div class="acts">
+        {isAlone && <Remedy entry={last} />}
+        <Delete ids={group.map(({ id }) => id)} />
+      </div>
+    </li>
   )
 }
 
@@ -116,17 +110,20 @@ export function Accept({ id }: { id: string }) {
   )
 }
 
+type Delete = { ids: readonly string[]; words?: readonly [string, string] | undefined }
+
 /** Asks in place. */
-export function Delete({ ids }: { ids: readonly string[] }) {
-  const isOne = ids.length === 1
+export function Delete({ ids, words }: Delete) {
+  const [first, second] =
+    words ?? (ids.length === 1 ? ['Delete', 'Delete it for good'] : ['Delete all', `Delete all ${ids.length} for good`])
   return (
     <details>
-      <summary class="button">{isOne ? 'Delete' : 'Delete all'}</summary>
+      <summary class="button">{first}</summary>
       <form method="post" action="/quarantine/delete">
         {ids.map((id) => (
           <input type="hidden" name="id" value={id} />
         ))}
-        <button class="bad">{isOne ? 'Delete it for good' : `Delete all ${ids.length} for good`}</button>
+        <button class="bad">{second}</button>
       </form>
     </details>
   )

@@ -1,5 +1,6 @@
 /** Entries of the quarantine as people read them: what each is in a sentence, and repeats together. */
 import { readVerified } from '../callback/read.ts'
+import type { CompletedRecord } from '../event.ts'
 import { type ListedEntry, type QuarantineEntry, rawOf, type Reason } from '../store/quarantine.ts'
 import { duration } from './words.ts'
 
@@ -96,8 +97,8 @@ export function grouped(entries: readonly ListedEntry[]): Group[] {
 }
 
 /** The record that would be stored of it, if it is a snapshot that can be used. */
-export async function recordOf(entry: QuarantineEntry): Promise<unknown> {
-  if (entry.reason === 'replaced') return JSON.parse(entry.body)
+export async function recordOf(entry: QuarantineEntry): Promise<CompletedRecord | undefined> {
+  if (entry.reason === 'replaced') return JSON.parse(entry.body) as CompletedRecord
   const callback = await readVerified(rawOf(entry), entry.received_at)
   return 'snapshot' in callback && 'record' in callback.snapshot ? callback.snapshot.record : undefined
 }

@@ -141,3 +141,19 @@ export async function findTask(db: D1Database, taskId: string): Promise<StoredTa
   const row = await onDatabase(db, () => db.prepare(FIND).bind(taskId).first<StoredTask>())
   return row ?? undefined
 }
+
+/** What a signature was used for first: a record that is stored, as JSON, or an entry of the quarantine. */
+export type FirstUse = { record: string | null; entryId: string | null }
+
+const FIND_FIRST_USE = `
+  SELECT
+    (SELECT record FROM snapshots WHERE place BETWEEN seen_at * 1000 AND seen_at * 1000 + 999
+      AND content = ledger.content) AS record,
+    (SELECT id FROM quarantine WHERE signature = ?1 AND id = reason || ':' || ledger.content) AS entryId
+  FROM ledger WHERE signature = ?1`
+
+/** `undefined` if the ledger does not know it. Throws when D1 cannot answer. */
+export async function firstUseOf(db: D1Database, signature: string): Promise<FirstUse | undefined> {
+  const row = await onDatabase(db, () => db.prepare(FIND_FIRST_USE).bind(signature).first<FirstUse>())
+  return row ?? undefined
+}

@@ -229,17 +229,39 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.context().close()
   })
 
-  test('compares a conflict before it wins', async () => {
-    await exhibition.deliverSample({ task_id: 'twice', pictures: 1 })
-    await exhibition.deliverSample({ task_id: 'twice', pictures: 2 })
-    const { page } = await signedIn(exhibition)
+  test('compares a conflict, asks ZEGOCLOUD which is its own, and replaces what is stored', async () => {
+    const urls = (...names: string[]) => names.map((name) => ({ url: `${exhibition.picturesAt}/twice/${name}.svg` }))
+    await exhibition.deliver(withPictures('twice', urls('0', 'forged')))
+    await exhibition.deliver(withPictures('twice', urls('0', '1')))
+    const { page } = await signedIn(exhibition, { javaScriptEnabled: false })
     await page.goto(`${exhibition.origin}/quarantine`)
     await page.getByRole('link', { name: 'Compare' }).click()
-    await page.getByRole('heading', { name: 'What is stored' }).waitFor()
+    const cells = (name: string) => page.getByRole('row', { name: new RegExp(`^${name} `) }).getByRole('cell')
+    expect(await page.locator('thead th').allInnerTexts()).toEqual(['This one', 'Stored for its task'])
+    expect(await page.locator('.compare mark').count()).toBe(4)
+    expect(await cells('2').allInnerTexts()).toEqual([
+      expect.stringContaining('1.svg'),
+      expect.stringContaining('forged.svg'),
+    ])
+    const [left, right] = await Promise.all([0, 1].map((n) => cells('2').nth(n).locator('img').boundingBox()))
+    expect([left!.y, left!.width]).toEqual([right!.y, right!.width])
+    exhibition.told.set(
+      'twice',
+      urls('0', '1').map(({ url }) => url),
+    )
+    await page.getByRole('button', { name: 'Ask ZEGOCLOUD which is its own' }).click()
+    expect(await cells('ZEGOCLOUD').allInnerTexts()).toEqual([
+      'ZEGOCLOUD confirms it.',
+      'ZEGOCLOUD does not confirm it: it names 2 other pictures.',
+    ])
     await page.getByText('Replace the stored result').click()
     await page.getByRole('button', { name: 'Store this one' }).click()
     await page.getByText('Accepted and stored.').waitFor()
     await page.getByText('replaced').waitFor()
+    await page.getByRole('link', { name: 'Compare' }).click()
+    await page.getByText('Keep the stored result').click()
+    await page.getByRole('button', { name: 'Keep it, and delete this one for good' }).click()
+    await page.getByRole('heading', { name: 'Nothing is in quarantine' }).waitFor()
     await page.context().close()
   })
 
@@ -386,7 +408,7 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.goto(`${exhibition.origin}/quarantine`)
     for (const summary of await page.locator('summary').all()) await summary.click()
     await page.getByRole('link', { name: 'Compare' }).click()
-    await page.getByRole('heading', { name: 'What is stored' }).waitFor()
+    await page.getByRole('columnheader', { name: 'Stored for its task' }).waitFor()
     expect(complaints.filter((text) => !/404|Failed to load resource/.test(text))).toEqual([])
     const hosts = new Set(requested.map((url) => new URL(url).origin))
     expect([...hosts].toSorted()).toEqual([exhibition.origin, exhibition.picturesAt].toSorted())
