@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
 import type { IntakeMessage } from '../src/intake/buffer.ts'
 import worker from '../src/worker.ts'
+import { resultsOf, type Watch, watched } from '../tools/lab/stores.ts'
 
 /** What is not there was not used. */
 export type Bill = Partial<typeof NOTHING>
@@ -56,27 +57,40 @@ function calls(spies: readonly { mock: { calls: unknown[] } }[]): number {
 
 /** Messages to INTAKE, until `takeIntake`: the local queue would deliver them to a Worker without meters. */
 const held: IntakeMessage[] = []
+const INTAKE = {
+  async send(message: IntakeMessage) {
+    held.push(message)
+  },
+} as never
+
+const UNITS = {
+  get: 'kvReads',
+  put: 'kvWrites',
+  delete: 'kvDeletes',
+  list: 'kvLists',
+  send: 'messages',
+} satisfies Record<string, keyof typeof NOTHING>
+
+const count: Watch = async ({ store, method, statements }, work) => {
+  const unit = store === 'D1' ? 'd1Calls' : UNITS[method as keyof typeof UNITS]
+  if (unit === undefined) throw new Error(`${store}.${method} has no meter`)
+  meter[unit] += 1
+  const value = await work()
+  for (const [index, { meta }] of resultsOf(value).entries()) countRows(meta, statements[index]!.sql)
+  return value
+}
+
+function countRows({ rows_read, rows_written }: D1Meta, sql: string): void {
+  meter.statements += 1
+  meter.rowsRead += rows_read
+  meter.rowsWritten += rows_written
+  if (rows_written === 0) return
+  const [, verb, table] = /^\s*(INSERT|UPDATE|DELETE)(?: INTO| FROM)? (\w+)/.exec(sql)!
+  written[`${verb} ${table}`] = (written[`${verb} ${table}`] ?? 0) + rows_written
+}
 
 /** To be given as settings to whatever calls the Worker. */
-export const counted = {
-  DB: metered<D1Database>(env.DB, {
-    prepare: (sql) => meteredStatement(env.DB.prepare(sql), sql),
-    async batch<Row>(statements: D1PreparedStatement[]) {
-      meter.d1Calls += 1
-      const known = statements.map((statement) => bare.get(statement)!)
-      const results = await env.DB.batch<Row>(known.map(({ statement }) => statement))
-      results.forEach((result, n) => read(result, known[n]!.sql))
-      return results
-    },
-  }),
-  RESULTS: meteredNamespace(env.RESULTS),
-  ASIDE: meteredNamespace(env.ASIDE),
-  EVENTS: meteredQueue(env.EVENTS, async (message, options) => env.EVENTS.send(message as never, options)),
-  INTAKE: meteredQueue(env.INTAKE, async (message) => {
-    held.push(message as IntakeMessage)
-    return {} as QueueSendResponse
-  }),
-}
+export const counted = watched({ ...env, INTAKE }, count)
 
 /** Delivers what INTAKE holds, as one batch. */
 export async function takeIntake(): Promise<void> {
@@ -92,69 +106,4 @@ export async function takeIntake(): Promise<void> {
   }))
   const batch = { queue: 'zego-snapshots-intake', messages, metadata: {}, ackAll() {}, retryAll() {} }
   await worker.queue(batch as never, { ...env, ...counted })
-}
-
-/** A binding of which every method that is used has a meter: a way around it is an error. */
-function metered<Binding extends object>(binding: Binding, methods: Partial<Binding>): Binding {
-  return new Proxy(methods as Binding, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name)
-      if (value === undefined && name in binding) throw new Error(`${String(name)} has no meter`)
-      return value
-    },
-  })
-}
-
-type Asked = { statement: D1PreparedStatement; sql: string }
-const bare = new WeakMap<D1PreparedStatement, Asked>()
-
-function meteredStatement(statement: D1PreparedStatement, sql: string): D1PreparedStatement {
-  const ask = async <Row>() => {
-    meter.d1Calls += 1
-    return read(await statement.all<Row>(), sql)
-  }
-  const own = metered<D1PreparedStatement>(statement, {
-    bind: (...values) => meteredStatement(statement.bind(...values), sql),
-    all: ask,
-    run: ask,
-    first: async () => ((await ask()).results[0] ?? null) as never,
-  })
-  bare.set(own, { statement, sql })
-  return own
-}
-
-function read<Result extends D1Result>(result: Result, sql: string): Result {
-  const { rows_read, rows_written } = result.meta
-  meter.statements += 1
-  meter.rowsRead += rows_read
-  meter.rowsWritten += rows_written
-  if (rows_written > 0) {
-    const [, verb, table] = /^\s*(INSERT|UPDATE|DELETE)(?: INTO| FROM)? (\w+)/.exec(sql)!
-    written[`${verb} ${table}`] = (written[`${verb} ${table}`] ?? 0) + rows_written
-  }
-  return result
-}
-
-function meteredNamespace(namespace: KVNamespace): KVNamespace {
-  const counting =
-    (unit: keyof typeof NOTHING, method: 'get' | 'put' | 'delete' | 'list') =>
-    (...given: unknown[]) => {
-      meter[unit] += 1
-      return Reflect.apply(namespace[method], namespace, given) as Promise<never>
-    }
-  return metered<KVNamespace>(namespace, {
-    get: counting('kvReads', 'get') as KVNamespace['get'],
-    put: counting('kvWrites', 'put'),
-    delete: counting('kvDeletes', 'delete'),
-    list: counting('kvLists', 'list'),
-  })
-}
-
-function meteredQueue(queue: Queue<never>, send: Queue['send']): Queue {
-  return metered<Queue>(queue, {
-    async send(message, options) {
-      meter.messages += 1
-      return send(message, options)
-    },
-  })
 }

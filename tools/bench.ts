@@ -1,4 +1,4 @@
-/** `npm run bench`: the README's figures, as ratios to what they are held against, measured in turn in one run. */
+/** `npm run bench`: the figures of the README, as ratios to the least there can be, measured by turns in one run. */
 import { writeFileSync } from 'node:fs'
 import { Option } from '@commander-js/extra-typings'
 import { callbackFigures } from './bench/callback.ts'
@@ -6,11 +6,11 @@ import { cpuFigures } from './bench/cpu.ts'
 import { type Figure, missedBy } from './bench/figures.ts'
 import { growthFigures } from './bench/growth.ts'
 import { rateFigures } from './bench/rates.ts'
+import { receiverFigures } from './bench/receivers.ts'
 import { startupFigures } from './bench/startup.ts'
 import { table } from './bench/table.ts'
-import { urlFigures } from './bench/url.ts'
 import { command, httpUrl, whole } from './command.ts'
-import { keepStoresInMemory } from './memory.ts'
+import { keepStoresInMemory } from './lab/memory.ts'
 
 const sections = {
   callback: callbackFigures,
@@ -21,33 +21,39 @@ const sections = {
 }
 const names = Object.keys(sections) as (keyof typeof sections)[]
 
-const ROUNDS = 'how often each is measured; the table has the median, the least and the most'
-
-const options = command('bench', 'Measures the receiver against the least there can be.')
-  .addOption(new Option('--only <name>', 'which figures').choices(names))
-  .option('--rounds <number>', ROUNDS, whole(1), 5)
-  .option('--url <url>', 'measure whatever receives callbacks there instead', httpUrl)
-  .option('--secret <text>', 'its CallbackSecret', 'secret')
+const program = command('bench', 'Measures the receiver beside the least there can be.')
+  .addOption(new Option('--only <section>', 'which figures').choices(names))
+  .option(
+    '--rounds <number>',
+    'how often each is measured; the table has the median, the least and the most',
+    whole(1),
+    5,
+  )
+  .option('--url <url>', 'measure whatever receives callbacks there, instead', httpUrl)
+  .option('--against <url>', 'compare it with another receiver, by turns and with the same callbacks', httpUrl)
+  .option('--secret <text>', 'the CallbackSecret of both', 'secret')
   .option('--json <path>', 'also write the figures to this file')
   .parse()
-  .opts()
+
+const { only, rounds, url, against, secret, json } = program.opts()
+if (against !== undefined && url === undefined) program.error('error: --against needs --url')
 
 async function measured(): Promise<Figure[]> {
-  if (options.url !== undefined) return urlFigures(new URL(options.url), options.secret, options.rounds)
+  const urls = [url, against].filter((given) => given !== undefined).map((given) => new URL(given))
+  if (urls.length > 0) return receiverFigures(urls, secret, rounds)
   keepStoresInMemory()
   const figures: Figure[] = []
-  for (const name of names) {
-    if (options.only !== undefined && options.only !== name) continue
+  for (const name of only === undefined ? names : [only]) {
     process.stderr.write(`  ${name} …\n`)
-    figures.push(...(await sections[name](options.rounds)))
+    figures.push(...(await sections[name](rounds)))
   }
   return figures
 }
 
 const figures = await measured()
 console.log(`\n${table(figures)}\n`)
-if (options.json !== undefined) {
+if (json !== undefined) {
   const { version, arch, platform } = process
-  writeFileSync(options.json, `${JSON.stringify({ node: version, arch, platform, figures }, null, 2)}\n`)
+  writeFileSync(json, `${JSON.stringify({ node: version, arch, platform, figures }, null, 2)}\n`)
 }
 process.exitCode = figures.some((figure) => (missedBy(figure) ?? 0) !== 0) ? 1 : 0

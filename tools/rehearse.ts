@@ -2,26 +2,21 @@
  * `npm run rehearse`: the built Worker in workerd, with real local stores that fail in every way we can think of, while
  * ZEGOCLOUD sends. It ends with a table; what is lost is counted in the stores.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Option } from '@commander-js/extra-typings'
 import { command, positive, whole } from './command.ts'
-import { keepStoresInMemory } from './memory.ts'
-import { faults, type Fault } from './rehearsal/faults.ts'
-import { build } from './rehearsal/build.ts'
-import { startReceiver } from './rehearsal/receiver.ts'
-import { playRow, type Pace, type Played } from './rehearsal/row.ts'
-import { watchStandstill } from './rehearsal/standstill.ts'
-import { table } from './rehearsal/table.ts'
-import { violations } from './rehearsal/verdict.ts'
-
-const REAL_TIME = "at ZEGOCLOUD's own schedule and its ceiling of 20 tasks a second; each answer within 5 s"
-const SCALE = "on the schedule and on the Worker's own time, unless in real time"
+import { keepStoresInMemory } from './lab/memory.ts'
+import { type Fault, faults } from './rehearsal/faults.ts'
+import { build, startReceiver } from './rehearsal/receiver.ts'
+import { type Pace, type Played, playRow } from './rehearsal/row.ts'
+import { table, violations } from './rehearsal/verdict.ts'
 
 const options = command('rehearse', 'Lets every store fail while callbacks come in.')
-  .addOption(new Option('--fault <name>', 'only this one').choices(faults.map(({ name }) => name)))
+  .addOption(new Option('--fault <name>', 'only this fault').choices(faults.map(({ name }) => name)))
   .option('--list', 'say what each fault is')
-  .option('--real-time', REAL_TIME, false)
+  .option('--real-time', "at ZEGOCLOUD's own schedule and its ceiling of 20 tasks a second; each answer within 5 s")
   .option('--tasks <number>', 'how many tasks a fault, unless in real time', whole(10), 40)
-  .option('--time-scale <factor>', SCALE, positive, 0.1)
+  .option('--time-scale <factor>', "on the schedule and on the Worker's own time, unless in real time", positive, 0.1)
   .option('--parallel <number>', 'how many faults at a time', whole(1, 16), 3)
   .option('--verbose', 'show what the Worker logs')
   .parse()
@@ -33,6 +28,8 @@ const ANSWER_MS = 5_000
 const CEILING_PER_SECOND = 20
 /** A faster clock would leave what is signed here behind the Worker's tolerance. */
 const SMALLEST_SCALE = 0.05
+/** A longer event-loop lag is reported, in milliseconds. */
+const LAG_MS = 300
 
 if (options.list) {
   const width = Math.max(...faults.map(({ name }) => name.length)) + 2
@@ -40,13 +37,14 @@ if (options.list) {
   process.exit(0)
 }
 
-const scale = options.realTime ? 1 : Math.max(options.timeScale, SMALLEST_SCALE)
+const inRealTime = options.realTime ?? false
+const scale = inRealTime ? 1 : Math.max(options.timeScale, SMALLEST_SCALE)
 const chosen = faults.filter(({ name }) => options.fault === undefined || name === options.fault)
 
 /** A storm multiplies each task, so there are fewer of them. */
 function paceOf({ scenes }: Fault): Pace {
   const total = scenes.reduce((sum, { seconds }) => sum + seconds, 0)
-  const tasks = options.realTime ? total * CEILING_PER_SECOND : options.tasks
+  const tasks = inRealTime ? total * CEILING_PER_SECOND : options.tasks
   return {
     scale,
     tasksFor: (seconds, storm) => Math.max(1, Math.round((tasks * seconds) / total / (storm > 0 ? storm / 5 : 1))),
@@ -66,19 +64,19 @@ async function rehearse(fault: Fault): Promise<Played> {
   }
 }
 
-/** Longer than that is told, in milliseconds. */
-const STANDSTILL_MS = 300
-
-const standstill = watchStandstill()
-const rows: Played[] = []
+const lag = monitorEventLoopDelay({ resolution: 50 })
+lag.enable()
+const rows = new Map<Fault, Played>()
 /** What is not as promised. */
 const complaints: string[] = []
-const waiting = [...chosen]
+const waiting = chosen.values()
 
 async function work() {
-  for (let fault = waiting.shift(); fault; fault = waiting.shift()) {
+  for (const fault of waiting) {
     try {
-      rows.push(await rehearse(fault))
+      const played = await rehearse(fault)
+      rows.set(fault, played)
+      complaints.push(...violations(played, inRealTime).map((complaint) => `${fault.name}: ${complaint}`))
     } catch (error) {
       complaints.push(`${fault.name}: could not be rehearsed: ${String(error)}`)
     }
@@ -88,22 +86,18 @@ async function work() {
 
 await Promise.all(Array.from({ length: options.parallel }, work))
 
-const sorted = chosen.flatMap((fault) => rows.filter((row) => row.fault === fault))
-console.log(`\n${table(sorted)}\n`)
-if (scale !== 1) {
-  console.log(`  The worst answer is in seconds of the schedule: at ${scale} of it, what this machine takes itself counts
-  ${+(1 / scale).toFixed(1)} times. Measured as it is: --real-time.\n`)
-}
-if (standstill() > STANDSTILL_MS) {
-  console.log(
-    `  This machine itself stood still for ${(standstill() / 1000).toFixed(1)} s: answers took that much longer.\n`,
-  )
-}
-const deadlines = Object.values(sorted[0]?.state.deadlines ?? {}).reduce((sum, ms) => sum + ms, 0)
-for (const row of sorted) {
-  complaints.push(...violations(row, options.realTime).map((complaint) => `${row.fault.name}: ${complaint}`))
-}
+const played = chosen.flatMap((fault) => rows.get(fault) ?? [])
+const deadlines = (played[0]?.state.deadlines ?? []).reduce((sum, ms) => sum + ms, 0)
 if (deadlines === 0 || deadlines >= ANSWER_MS) complaints.push(`the deadlines of one answer add up to ${deadlines} ms`)
-for (const complaint of complaints) console.log(`  NOT AS PROMISED  ${complaint}`)
-if (complaints.length === 0) console.log('  All as promised.')
+
+console.log(`\n${table(played)}\n`)
+if (!inRealTime) {
+  console.log(`The worst answer is in seconds of the schedule: at ${scale} of it, what this machine takes itself counts
+${+(1 / scale).toFixed(1)} times. Measured as it is: --real-time.\n`)
+}
+if (lag.max / 1e6 > LAG_MS) {
+  console.log(`The event-loop lag was up to ${(lag.max / 1e9).toFixed(1)} s: answers took that much longer.\n`)
+}
+for (const complaint of complaints) console.log(`NOT AS PROMISED  ${complaint}`)
+if (complaints.length === 0) console.log('All as promised.')
 process.exitCode = complaints.length === 0 ? 0 : 1

@@ -1,5 +1,5 @@
 /** What came of a simulation: counted while it runs, shown as a table at its end. */
-import { percentile } from './bench/figures.ts'
+import { percentile } from './lab/stats.ts'
 import { membersIn, wordIn } from './members.ts'
 import type { Answer } from './zegocloud.ts'
 

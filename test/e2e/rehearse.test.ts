@@ -21,7 +21,7 @@ async function rehearse(...flags: string[]) {
 /** The numbers of the table by the name of the fault. */
 function rowsOf(out: string) {
   const lines = [
-    ...out.matchAll(/^\| (\S+) +\| +(\d+) \| +(\d+) \| +(\d+) \| +(\d+) \| +(\d+) \| +(\d+) \| +[\d.]+ s \|$/gm),
+    ...out.matchAll(/^\| (\S+) +\| +(\d+) +\| +(\d+) +\| +(\d+) +\| +(\d+) +\| +(\d+) +\| +(\d+) +\| +[\d.]+ s \|$/gm),
   ]
   return new Map(
     lines.map(([, name, ...numbers]) => {

@@ -1,4 +1,4 @@
-/** The smallest Hono app: what our size and our start are held against. */
+/** The smallest Hono app: our size and our start are compared with its. */
 import { Hono } from 'hono'
 
 const app = new Hono()

@@ -1,8 +1,9 @@
-/** One callback, whole and until its answer, against Workers that verify nothing. */
+/** One callback, whole and until its answer, beside Workers that verify nothing. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bundle } from '../bundle.ts'
-import { against, type Figure, inRounds, median } from './figures.ts'
-import { bodies, byTurns, flood, posting } from './load.ts'
+import { bundle } from '../lab/bundle.ts'
+import { bodies, byTurns, flood, posting } from '../lab/client.ts'
+import { median } from '../lab/stats.ts'
+import { compared, type Figure, inRounds, mediansOf } from './figures.ts'
 import { type Server, startServer } from './server.ts'
 
 const CALLBACKS_A_ROUND = 1_200
@@ -22,65 +23,54 @@ export async function callbackFigures(rounds: number): Promise<Figure[]> {
     const whole = await inRounds(rounds, async () => best(ours, floor))
     const paced = await inRounds(rounds, async () => {
       const urls = [ours.callbackUrl, ownBatch, plainBatch]
-      const [mine, own, plain] = await byTurns(
-        urls.map((url) => posting(url, PACED_A_ROUND)),
+      return byTurns(
+        urls.map((url) => posting(url, bodies(PACED_A_ROUND))),
         PACED_A_ROUND,
       )
-      return { ours: median(mine!), own: median(own!), plain: median(plain!) }
     })
+    const [own, plain] = [1, 2].map((index) => paced.map((taken) => mediansOf([taken[0]!, taken[index]!]))) as [
+      Pairs,
+      Pairs,
+    ]
     const one = 'answer time, 1 connection with pauses'
     return [
-      against('callbacks a second, whole, 16 connections : three writes', '/s', whole, { atLeast: 0.8 }),
-      against(
-        `${one} : the same batch`,
-        'ms',
-        paced.map(({ ours: mine, own }) => ({ ours: mine, reference: own })),
-        { atMost: 1.15 },
-      ),
-      against(
-        `${one} : a plain batch`,
-        'ms',
-        paced.map(({ ours: mine, plain }) => ({ ours: mine, reference: plain })),
-      ),
-      ...(await rushed(rounds, ours, { floor, ownBatch })),
+      compared('callbacks a second, whole, 16 connections : three writes', '/s', whole, { atLeast: 0.8 }),
+      compared(`${one} : the same batch`, 'ms', own, { atMost: 1.15 }),
+      compared(`${one} : a plain batch`, 'ms', plain),
+      ...(await rushed(rounds, ours, { 'the same batch': ownBatch, 'three writes': floor.callbackUrl })),
     ]
   } finally {
     await Promise.all([ours.stop(), floor.stop()])
   }
 }
 
+type Pairs = ReturnType<typeof mediansOf>[]
+
+const start = async (entry: string) => startServer(await bundle(entry))
+
 /** Answer times without a pause: what follows an answer falls into the next one's time. */
-async function rushed(
-  rounds: number,
-  ours: Server,
-  { floor, ownBatch }: { floor: Server; ownBatch: URL },
-): Promise<Figure[]> {
+async function rushed(rounds: number, ours: Server, others: Record<string, URL>): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const count of [1, 16, 64]) {
-    for (const [name, url] of Object.entries({ 'the same batch': ownBatch, 'three writes': floor.callbackUrl })) {
+    const rush = async (url: URL) => median(await flood(url, bodies(Math.max(60, count * 5)), count))
+    for (const [name, url] of Object.entries(others)) {
       const answers = await inRounds(rounds, async () => {
-        const mine = await flood(ours.callbackUrl, bodies(Math.max(60, count * 5)), count)
+        const mine = await rush(ours.callbackUrl)
         await settled(ours)
-        const theirs = await flood(url, bodies(Math.max(60, count * 5)), count)
-        return { ours: median(mine), reference: median(theirs) }
+        return { ours: mine, reference: await rush(url) }
       })
-      figures.push(against(`answer time, ${count} without pause : ${name}`, 'ms', answers))
+      figures.push(compared(`answer time, ${count} without pause : ${name}`, 'ms', answers))
     }
   }
   return figures
 }
 
-const start = async (entry: string) => startServer(await bundle(entry))
-
 /** The best rates of several, by turns: whatever interrupts only slows down. */
 async function best(ours: Server, floor: Server) {
-  const pairs = await inRounds(PAIRS_A_ROUND, async () => ({
-    ours: await rate(ours, true),
-    reference: await rate(floor, false),
-  }))
+  const pairs = await inRounds(PAIRS_A_ROUND, async () => [await rate(ours, true), await rate(floor, false)] as const)
   return {
-    ours: Math.max(...pairs.map((pair) => pair.ours)),
-    reference: Math.max(...pairs.map(({ reference }) => reference)),
+    ours: Math.max(...pairs.map(([mine]) => mine)),
+    reference: Math.max(...pairs.map(([, theirs]) => theirs)),
   }
 }
 

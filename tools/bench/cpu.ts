@@ -1,8 +1,8 @@
 /** What a callback costs before any store is asked: decoding, the signature, the checks, the hash. */
-import { bundle } from '../bundle.ts'
-import { against, alone, type Figure, inRounds } from './figures.ts'
-import type { Body } from '../encodings.ts'
-import { bodies, byTurns, connections, post } from './load.ts'
+import { bundle } from '../lab/bundle.ts'
+import { bodies, byTurns, connections, post } from '../lab/client.ts'
+import type { Body } from '../zegocloud.ts'
+import { alone, compared, type Figure, inRounds, type Pair } from './figures.ts'
 import { type Server, startServer } from './server.ts'
 
 /** A request holds enough callbacks for its own cost to vanish. */
@@ -21,9 +21,9 @@ export async function cpuFigures(rounds: number): Promise<Figure[]> {
     for (const { pictures, times } of SIZES) {
       const [body] = bodies(1, { pictures })
       const round = async () => microseconds(server, body!, times)
-      for (let warm = 0; warm < 3; warm += 1) await round()
+      await inRounds(3, round) // to be warm
       const measured = await inRounds(rounds, round)
-      figures.push(against(`CPU, ${pictures} pictures : parse and digest`, 'µs', measured, { atMost: 3 }))
+      figures.push(compared(`CPU, ${pictures} pictures : parse and digest`, 'µs', measured, { atMost: 3 }))
       if (pictures !== 5_000) continue
       const ms = measured.map(({ ours }) => ours / 1000)
       figures.push(alone('CPU, 5000 pictures', 'ms', ms, { atMost: MOST_MS_FOR_5000 }))
@@ -35,7 +35,7 @@ export async function cpuFigures(rounds: number): Promise<Figure[]> {
 }
 
 /** Of one callback, ours and the least: by turns, and the least of several, since whatever interrupts only adds. */
-async function microseconds({ url }: Server, body: Body, times: number) {
+async function microseconds({ url }: Server, body: Body, times: number): Promise<Pair> {
   const agent = connections(1)
   const posting = (path: string) => async () => post(new URL(path, url), body, agent)
   const operations = [`/ours?times=0`, `/ours?times=${times}`, `/least?times=${times}`].map(posting)

@@ -1,62 +1,51 @@
-/** What the bench tells: numbers of ours and of what they are held against, measured in turn within one run. */
-
-/** Over the rounds of one run. */
-export type Spread = { median: number; least: number; most: number }
+/** What the bench tells: numbers of ours beside those of something else, measured by turns within one run. */
+import { median, type Spread, spreadOf } from '../lab/stats.ts'
 
 export type Figure = {
   name: string
   unit: 'ms' | 'µs' | '/s' | 'rows' | 'KiB' | 'callbacks'
   ours: Spread
-  /** What `ours` is held against; a figure without it stands alone. */
+  /** What `ours` is compared with; a figure without it stands alone. */
   reference?: Spread
   /** Ours to the reference, round by round: what the machine does meanwhile happens to both. */
   ratio?: Spread
   /** What the ratio has to be, or ours where there is no reference. */
-  target?: Target
+  target?: Target | undefined
 }
 
 export type Target = { atMost: number } | { atLeast: number }
 
-export const median = (values: readonly number[]) => percentile(values, 0.5)
-
-/** @param part 0.5 for the median */
-export function percentile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? NaN
-}
-
-export function spreadOf(values: readonly number[]): Spread {
-  return { median: median(values), least: Math.min(...values), most: Math.max(...values) }
-}
+/** What one round has measured. */
+export type Pair = { ours: number; reference: number }
 
 /** @param rounds one number a round */
 export function alone(name: string, unit: Figure['unit'], rounds: readonly number[], target?: Target): Figure {
-  return { name, unit, ours: spreadOf(rounds), ...(target && { target }) }
+  return { name, unit, ours: spreadOf(rounds), target }
 }
 
-/** @param rounds ours and the reference's numbers, a pair a round */
-export function against(
-  name: string,
-  unit: Figure['unit'],
-  rounds: readonly { ours: number; reference: number }[],
-  target?: Target,
-): Figure {
+export function compared(name: string, unit: Figure['unit'], rounds: readonly Pair[], target?: Target): Figure {
   return {
     name,
     unit,
     ours: spreadOf(rounds.map(({ ours }) => ours)),
     reference: spreadOf(rounds.map(({ reference }) => reference)),
     ratio: spreadOf(rounds.map(({ ours, reference }) => ours / reference)),
-    ...(target && { target }),
+    target,
   }
 }
 
 /** One after another: two at once would measure each other. */
-export async function inRounds<Value>(rounds: number, round: () => Promise<Value>): Promise<Value[]> {
+export async function inRounds<Value>(rounds: number, round: (index: number) => Promise<Value>): Promise<Value[]> {
   const values: Value[] = []
-  for (let index = 0; index < rounds; index += 1) values.push(await round())
+  for (let index = 0; index < rounds; index += 1) values.push(await round(index))
   return values
 }
+
+/** The medians of each round, of what `byTurns` has timed. */
+export const mediansOf = ([ours, reference]: readonly number[][]): Pair => ({
+  ours: median(ours ?? []),
+  reference: median(reference ?? []),
+})
 
 /** By which part of it the target is missed, 0 if it is met; `undefined` without one. */
 export function missedBy({ ours, ratio, target }: Figure): number | undefined {

@@ -2,36 +2,17 @@
 import worker from '../../src/worker.ts'
 import type { IntakeMessage } from '../../src/intake/buffer.ts'
 import type { Env } from '../../src/settings.ts'
+import { resultsOf, type Watch, watched } from '../lab/stores.ts'
 
 let rows = 0
 
-const counted = <Result extends D1Result>(result: Result): Result => {
-  rows += result.meta.rows_read
-  return result
+const count: Watch = async (_call, work) => {
+  const value = await work()
+  for (const { meta } of resultsOf(value)) rows += meta.rows_read
+  return value
 }
 
-/** A batch wants the real statements. */
-const real = new WeakMap<D1PreparedStatement, D1PreparedStatement>()
-
-function statement(inner: D1PreparedStatement): D1PreparedStatement {
-  const outer = {
-    bind: (...values: unknown[]) => statement(inner.bind(...values)),
-    run: async () => counted(await inner.run()),
-    all: async () => counted(await inner.all()),
-    first: async () => counted(await inner.all()).results[0] ?? null,
-  } as D1PreparedStatement
-  real.set(outer, inner)
-  return outer
-}
-
-const metered = ({ DB, ...env }: Env): Env => ({
-  ...env,
-  DB: {
-    prepare: (sql: string) => statement(DB.prepare(sql)),
-    batch: async (statements: D1PreparedStatement[]) =>
-      (await DB.batch(statements.map((each) => real.get(each) ?? each))).map(counted),
-  } as D1Database,
-})
+const metered = (env: Env): Env => ({ ...env, ...watched(env, count) })
 
 export default {
   async fetch(request, env, ctx) {

@@ -1,8 +1,8 @@
 /** How fast what waited is worked off: what is unpublished, what INTAKE holds, what ASIDE holds. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bundle } from '../bundle.ts'
+import { bundle } from '../lab/bundle.ts'
+import { bodies, posting } from '../lab/client.ts'
 import { alone, type Figure, inRounds } from './figures.ts'
-import { bodies, posting } from './load.ts'
 import { type Server, startServer } from './server.ts'
 import { fill } from './stored.ts'
 
@@ -14,7 +14,7 @@ const TENTH_MINUTE = new Date(0)
 export async function rateFigures(rounds: number): Promise<Figure[]> {
   const server = await startServer(await bundle('src/worker.ts'))
   try {
-    await posting(server.callbackUrl, 1)() // it makes the schema
+    await posting(server.callbackUrl, bodies(1))() // it makes the schema
     const figure = async (name: string, round: () => Promise<number>) =>
       alone(name, '/s', await inRounds(rounds, round))
     return [

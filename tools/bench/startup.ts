@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
-import { bundle, type Module } from '../bundle.ts'
-import { against, type Figure, inRounds } from './figures.ts'
-import { compatibilityDate } from './server.ts'
+import { bundle, type Module } from '../lab/bundle.ts'
+import { compatibilityDate } from '../lab/world.ts'
+import { compared, type Figure, inRounds } from './figures.ts'
 
 const MOST_TO_BARE_HONO = 1.3
 const STARTS_A_ROUND = 5
@@ -26,8 +26,8 @@ export async function startupFigures(rounds: number): Promise<Figure[]> {
       reference: await start.hono(),
     }))
     return [
-      against('start to first answer : bare Hono', 'ms', measured, { atMost: MOST_TO_BARE_HONO }),
-      against('bundle, gzipped : bare Hono', 'KiB', [{ ours: sizeOf(ours), reference: sizeOf(hono) }]),
+      compared('start to first answer : bare Hono', 'ms', measured, { atMost: MOST_TO_BARE_HONO }),
+      compared('bundle, gzipped : bare Hono', 'KiB', [{ ours: sizeOf(ours), reference: sizeOf(hono) }]),
     ]
   } finally {
     rmSync(directory, { recursive: true, force: true })

@@ -1,12 +1,12 @@
-/** The figures as a table for the README: medians, with the least and the most of the rounds behind them. */
+/** The figures as a table: medians, with the least and the most of the rounds behind them. */
 import { markdownTable } from 'markdown-table'
-import { type Figure, missedBy, type Spread } from './figures.ts'
+import type { Spread } from '../lab/stats.ts'
+import { type Figure, missedBy } from './figures.ts'
 
-const HEAD = ['figure', 'ours', 'held against', 'ratio', 'target', '']
+const HEAD = ['figure', 'ours', 'compared with', 'ratio', 'target', '']
 
-export function table(figures: readonly Figure[]): string {
-  return markdownTable([HEAD, ...figures.map(cells)], { align: HEAD.map((_, column) => (column === 0 ? 'l' : 'r')) })
-}
+export const table = (figures: readonly Figure[]): string =>
+  markdownTable([HEAD, ...figures.map(cells)], { align: ['l', 'r', 'r', 'r', 'r', 'l'] })
 
 function cells(figure: Figure): string[] {
   const { name, unit, ours, reference, ratio, target } = figure
@@ -15,7 +15,7 @@ function cells(figure: Figure): string[] {
     name,
     `${spread(ours)} ${unit}`,
     reference ? `${spread(reference)} ${unit}` : '',
-    ratio ? spread(ratio) : '',
+    ratio && Number.isFinite(ratio.median) ? spread(ratio) : '',
     wanted ?? '',
     verdict(missedBy(figure)),
   ]

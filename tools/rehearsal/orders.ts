@@ -1,12 +1,9 @@
-/**
- * What the rehearsal tells the stage that the Worker stands on, and what it hears back. Plain data: it crosses HTTP.
- */
-export const stores = ['D1', 'INTAKE', 'EVENTS', 'RESULTS', 'ASIDE'] as const
-export type Store = (typeof stores)[number]
+/** What the rehearsal tells the stage that the Worker stands on, and what it hears back. Plain data: it crosses HTTP. */
+import type { Store } from '../lab/stores.ts'
 
 /**
  * How a store fails each call. What hangs is never answered; once the hanging ends, every other one of those calls is
- * carried out after all, as a store does that was only out of reach.
+ * carried out after all, as by a store that was only out of reach.
  */
 export type Failing = {
   way: 'throws' | 'hangs' | 'takes it, then throws' | 'is slow'
@@ -32,6 +29,17 @@ export type Orders = {
   redeliver: boolean
 }
 
+/** Nothing fails. */
+export const ALL_WELL = { failures: {}, callsAfterAnswer: null, callsOfCron: null } satisfies Partial<Orders>
+
+/** Before the first order. */
+export const AT_REST: Orders = {
+  ...ALL_WELL,
+  clock: { origin: 0, scale: 1, shift: 0 },
+  generation: 0,
+  redeliver: false,
+}
+
 /** How many copies of the Worker's modules there are. */
 export const GENERATIONS = 6
 
@@ -47,14 +55,14 @@ export type State = {
   inAside: number
   /** Calls that hung and are still to be carried out. */
   late: number
-  /** Each event once, by id. */
-  events: { id: string; subject: string; times: number }[]
+  /** The task of each event, by the event's id. */
+  events: Record<string, string>
   /** Messages of INTAKE or EVENTS that were out of retries. */
   dead: number
   /** Calls that failed by order. */
   failed: Record<Store, number>
   /** The deadlines that one answer may wait for, one after another. */
-  deadlines: Record<string, number>
+  deadlines: number[]
 }
 
 /** A row of D1, and what KV has under its key. */

@@ -1,119 +1,69 @@
-/** The built Worker on its stage, in workerd, with real local D1, KV and Queues of its own. */
-import { join } from 'node:path'
-import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare'
-import { unstable_readConfig } from 'wrangler'
-import type { Module } from '../bundle.ts'
-import { STAGE, type Orders, type State, type Stored } from './orders.ts'
+/** The built Worker on its stage, in workerd, with stores of its own. */
+import { bundle, type Module } from '../lab/bundle.ts'
+import { EVENTS, INTAKE, startWorld } from '../lab/world.ts'
+import { AT_REST, GENERATIONS, type Orders, STAGE, type State, type Stored } from './orders.ts'
 
-const root = join(import.meta.dirname, '../..')
-
-export const SECRET = 'secret'
-
-const INTAKE = 'zego-snapshots-intake'
-const EVENTS = 'zego-snapshots-events'
 const DEAD = 'rehearsal-dead'
+
+/** The stage, and beside it the Worker's own build, as often as it may be started again. */
+export async function build(): Promise<Module[]> {
+  const [stage, worker] = await Promise.all([bundle('tools/rehearsal/stage.ts'), bundle('src/worker.ts')])
+  const code = worker.filter(({ type }) => type === 'ESModule')
+  const copies = Array.from({ length: GENERATIONS }, (_, generation) =>
+    code.map((module) => ({ ...module, path: `receiver-${generation}.js` })),
+  )
+  const modules = [...stage, ...copies.flat(), ...worker.filter(({ type }) => type === 'Text')]
+  return [...new Map(modules.map((module) => [module.path, module])).values()]
+}
+
+export type Receiver = Awaited<ReturnType<typeof startReceiver>>
 
 /** @param scale of the Worker's time: 0.1 is ten times as fast */
 export async function startReceiver(modules: Module[], scale: number, onLog?: (line: string) => void) {
-  const { compatibility_date, queues } = unstable_readConfig({ config: join(root, 'wrangler.toml') })
-  const consumer = queues.consumers?.find(({ queue }: { queue: string }) => queue === INTAKE)
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      name: 'receiver',
-      modules,
-      compatibilityDate: compatibility_date ?? '',
-      bindings: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: 'rehearsal' },
-      d1Databases: ['DB'],
-      kvNamespaces: ['RESULTS', 'ASIDE'],
-      queueProducers: { INTAKE, EVENTS },
-      queueConsumers: {
-        [INTAKE]: {
-          maxBatchSize: consumer?.max_batch_size ?? 10,
-          maxBatchTimeout: (consumer?.max_batch_timeout ?? 1) * scale,
-          maxRetries: consumer?.max_retries ?? 3,
-          deadLetterQueue: DEAD,
-        },
-        [EVENTS]: { maxBatchSize: 100, maxBatchTimeout: scale, maxRetries: 10, deadLetterQueue: DEAD },
-        [DEAD]: { maxBatchTimeout: 0.05 },
-      },
-      // Past the proxy of Miniflare, which would be the slowest part.
-      unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
-      handleStructuredLogs: ({ message }) => onLog?.(message),
-      log: new NoOpLog(),
-    }),
-  )
-  await miniflare.ready
-  const url = await miniflare.unsafeGetDirectURL('receiver')
-  return new Receiver(miniflare, url, scale)
-}
+  const { url, callbackUrl, stop } = await startWorld(modules, {
+    scale,
+    onLog,
+    consumes: {
+      [INTAKE]: { deadLetterQueue: DEAD },
+      [EVENTS]: { maxBatchSize: 100, maxBatchTimeout: scale, maxRetries: 10, deadLetterQueue: DEAD },
+      [DEAD]: { maxBatchTimeout: 0.05 },
+    },
+  })
+  let orders: Orders = { ...AT_REST, clock: { origin: Date.now(), scale, shift: 0 } }
 
-export class Receiver {
-  readonly callbackUrl: URL
-  #orders: Orders
-  readonly #miniflare: Miniflare
-  readonly #url: URL
-
-  constructor(miniflare: Miniflare, url: URL, scale: number) {
-    this.#miniflare = miniflare
-    this.#url = url
-    this.callbackUrl = new URL('/zego/callback', url)
-    this.#orders = {
-      failures: {},
-      clock: { origin: Date.now(), scale, shift: 0 },
-      generation: 0,
-      callsAfterAnswer: null,
-      callsOfCron: null,
-      redeliver: false,
-    }
-  }
-
-  /** The Worker's time. */
-  now() {
-    const { origin, scale, shift } = this.#orders.clock
-    return origin + (Date.now() - origin) / scale + shift
-  }
-
-  async order(orders: Partial<Omit<Orders, 'clock'>>) {
-    this.#orders = { ...this.#orders, ...orders }
-    await this.#ask('orders', this.#orders)
-  }
-
-  async putClockForward(ms: number) {
-    const { clock } = this.#orders
-    this.#orders.clock = { ...clock, shift: clock.shift + ms }
-    await this.order({})
-  }
-
-  /** @param at the scheduled time; ends when the Worker's run has ended */
-  async cron(at: number) {
-    await this.#ask(`cron?at=${at}`, {})
-  }
-
-  async state(): Promise<State> {
-    return (await this.#ask('state', {})) as State
-  }
-
-  async stored(): Promise<Stored[]> {
-    const rows: Stored[] = []
-    for (;;) {
-      const page = (await this.#ask(`stored?after=${rows.at(-1)?.place ?? 0}`, {})) as Stored[]
-      if (page.length === 0) return rows
-      rows.push(...page)
-    }
-  }
-
-  async stop() {
-    await this.#miniflare.dispose()
-  }
-
-  async #ask(what: string, body: unknown): Promise<unknown> {
-    const response = await fetch(new URL(STAGE + what, this.#url), {
+  async function ask<Value>(what: string, body: unknown = {}): Promise<Value> {
+    const response = await fetch(new URL(STAGE + what, url), {
       method: 'POST',
       // A connection that was kept could be closed in the moment in which it is used again.
       headers: { connection: 'close' },
       body: JSON.stringify(body),
     })
     if (!response.ok) throw new Error(`${what}: ${response.status} ${await response.text()}`)
-    return response.json()
+    return (await response.json()) as Value
+  }
+
+  async function order(changed: Partial<Orders>) {
+    orders = { ...orders, ...changed }
+    await ask('orders', orders)
+  }
+
+  return {
+    callbackUrl,
+    order,
+    stop,
+    /** The Worker's time. */
+    now: () => orders.clock.origin + (Date.now() - orders.clock.origin) / scale + orders.clock.shift,
+    putClockForward: (ms: number) => order({ clock: { ...orders.clock, shift: orders.clock.shift + ms } }),
+    /** @param at the scheduled time; ends when the Worker's run has ended */
+    cron: (at: number) => ask(`cron?at=${at}`),
+    state: () => ask<State>('state'),
+    async stored(): Promise<Stored[]> {
+      const rows: Stored[] = []
+      for (;;) {
+        const page = await ask<Stored[]>(`stored?after=${rows.at(-1)?.place ?? 0}`)
+        if (page.length === 0) return rows
+        rows.push(...page)
+      }
+    },
   }
 }

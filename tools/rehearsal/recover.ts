@@ -9,7 +9,7 @@ const HOUR_MS = 60 * MINUTE_MS
 /** How far the Worker's clock is put forward before each run of cron: from the grace period to past a midnight. */
 const STEPS_MS = [2, 10, 10, 10, 60, 60, 60, 180, 360, 720, 60, 60].map((minutes) => minutes * MINUTE_MS)
 
-/** ASIDE is drained every tenth minute, what is parked in it every hour: a run at the full hour does everything. */
+/** A run at the full hour does everything: ASIDE is drained every tenth minute, poison in it is tried every hour. */
 export const fullHour = (ms: number) => Math.floor(ms / HOUR_MS) * HOUR_MS
 
 const POLL_MS = 150
@@ -21,7 +21,7 @@ const MOST_POLLS = 1_200
 /** @param expected how many rows D1 will hold at least */
 export async function recover(receiver: Receiver, expected: number) {
   const isDone = ({ rows, unpublished, inIntake, inAside, late, events }: State) =>
-    rows >= expected && late === 0 && unpublished === 0 && inIntake === 0 && inAside === 0 && events.length >= rows
+    rows >= expected && Object.keys(events).length >= rows && late + unpublished + inIntake + inAside === 0
 
   for (const step of STEPS_MS) {
     if (isDone(await quiet(receiver, isDone))) return
@@ -38,8 +38,9 @@ async function quiet(receiver: Receiver, isDone: (state: State) => boolean): Pro
   for (let poll = 0; poll < MOST_POLLS; poll += 1) {
     const state = await receiver.state()
     if (isDone(state)) return state
-    const shape = JSON.stringify([state.rows, state.unpublished, state.inAside, state.events.length])
-    unchanged = shape === last && state.inIntake === 0 && state.late === 0 ? unchanged + 1 : 0
+    const { rows, unpublished, inAside, events, inIntake, late } = state
+    const shape = JSON.stringify([rows, unpublished, inAside, Object.keys(events).length])
+    unchanged = shape === last && inIntake + late === 0 ? unchanged + 1 : 0
     last = shape
     if (unchanged >= QUIET_POLLS) return state
     await sleep(POLL_MS)

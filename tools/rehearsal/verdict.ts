@@ -1,25 +1,35 @@
 /** What is where when a row has been played, and what of it is not as promised. */
 import { isDeepStrictEqual } from 'node:util'
+import { markdownTable } from 'markdown-table'
 import { isSuccess, type Answer, type Callback } from '../zegocloud.ts'
 import type { Fault } from './faults.ts'
 import type { Played } from './row.ts'
 
-/** What is where: of everything that was sent, the tasks that have arrived at each place with their own content. */
-export function arrivals({ sent, state, stored }: Played) {
+const HEAD = ['fault', 'sent', 'acknowledged', 'in D1', 'in KV', 'events', 'lost', 'worst answer']
+
+/** One row for each fault. */
+export const table = (rows: readonly Played[]): string =>
+  markdownTable([HEAD, ...rows.map(cells)], { align: ['l', ...HEAD.slice(1).map(() => 'r')] })
+
+function cells(played: Played): string[] {
+  const { inD1, inKv, missing } = arrivals(played)
+  const { fault, sent, acknowledged, state, worstMs } = played
+  const counts = [sent.size, acknowledged.size, inD1, inKv, Object.keys(state.events).length, missing.length]
+  return [fault.name, ...counts.map(String), `${(worstMs / 1000).toFixed(2)} s`]
+}
+
+/** Of everything that was sent, how many tasks are at each place with their own content, and which are not at each. */
+function arrivals({ sent, state, stored }: Played) {
   const rows = new Map(stored.map((row) => [row.task_id, row]))
-  const d1 = [...sent.values()].filter((callback) => {
-    const row = rows.get(callback.task_id)
-    return row !== undefined && isRecordOf(callback, JSON.parse(row.record))
-  })
+  const d1 = [...sent.values()].filter((callback) => isRecordOf(callback, rows.get(callback.task_id)?.record))
   const kv = d1.filter(({ task_id }) => rows.get(task_id)?.kv === rows.get(task_id)?.record)
-  const subjects = new Set(state.events.map(({ subject }) => subject))
-  const whole = kv.filter(({ task_id }) => subjects.has(task_id))
-  const arrived = new Set(whole.map(({ task_id }) => task_id))
+  const subjects = new Set(Object.values(state.events))
+  const arrived = new Set(kv.map(({ task_id }) => task_id).filter((task_id) => subjects.has(task_id)))
   return { inD1: d1.length, inKv: kv.length, missing: [...sent.keys()].filter((task_id) => !arrived.has(task_id)) }
 }
 
-function isRecordOf({ appid, vendor, field_id, snapshot_pic_list }: Callback, record: unknown): boolean {
-  if (typeof record !== 'object' || record === null) return false
+function isRecordOf({ appid, vendor, field_id, snapshot_pic_list }: Callback, text: string | undefined): boolean {
+  const record = JSON.parse(text ?? '{}') as object
   return Object.entries({ appid, vendor, field_id, snapshot_pic_list }).every(([name, value]) =>
     isDeepStrictEqual(Reflect.get(record, name), value),
   )
@@ -36,7 +46,7 @@ export function violations(played: Played, inRealTime: boolean): string[] {
   const lostAfterAnswer = missing.filter((task_id) => acknowledged.has(task_id))
   const refused = answers.filter((answer) => !isSuccess(answer))
   const ids = new Set(stored.map(({ task_id }) => task_id))
-  const subjects = state.events.map(({ subject }) => subject)
+  const subjects = Object.values(state.events)
   const checks: [boolean, string][] = [
     [fault.mayLose || acknowledged.size === sent.size, `${sent.size - acknowledged.size} were never acknowledged`],
     [lostAfterAnswer.length === 0, `acknowledged and lost: ${lostAfterAnswer.slice(0, 3).join(' ')}`],
@@ -53,7 +63,7 @@ export function violations(played: Played, inRealTime: boolean): string[] {
     [[...ids, ...subjects].every((task_id) => sent.has(task_id)), 'something is stored that nobody sent'],
     [subjects.every((task_id) => ids.has(task_id)), 'an event tells of what D1 does not hold'],
     [state.unpublished === 0, `${state.unpublished} rows are unpublished`],
-    [state.inIntake === 0 && state.inAside === 0, `${state.inIntake} wait in INTAKE, ${state.inAside} in ASIDE`],
+    [state.inIntake + state.inAside === 0, `${state.inIntake} wait in INTAKE, ${state.inAside} in ASIDE`],
     [state.dead === 0, `${state.dead} messages ran out of retries`],
     ...unmet(played).map((store): [boolean, string] => [false, `the fault of ${store} met no call`]),
     [!inRealTime || worstMs < 5_000, `an answer took ${Math.round(worstMs)} ms`],

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-const root = join(import.meta.dirname, '..')
+const root = join(import.meta.dirname, '../..')
 const wrangler = createRequire(import.meta.url)
   .resolve('wrangler/package.json')
   .replace(/package\.json$/, 'bin/wrangler.js')

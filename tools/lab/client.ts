@@ -1,12 +1,11 @@
 /** Callbacks at a receiver, and how long each of its answers took. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { Agent, request } from 'node:http'
+import { Agent, request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Body } from '../encodings.ts'
-import { callbackFor, encode } from '../zegocloud.ts'
-import { SECRET } from './secret.ts'
+import { callbackFor, encode, type Body } from '../zegocloud.ts'
+import { SECRET } from './secrets.ts'
 
 type Kind = { secret?: string; pictures?: number }
 
@@ -24,23 +23,17 @@ export const connections = (count: number) => new Agent({ keepAlive: true, maxSo
 /** Milliseconds to the end of the answer. Throws unless it is 2XX. */
 export async function post(url: URL, { bytes, contentType }: Body, agent: Agent): Promise<number> {
   const headers = { 'content-length': bytes.length, ...(contentType !== null && { 'content-type': contentType }) }
-  return exchange(url, { method: 'POST', headers, agent }, bytes)
+  return timed(request(url.href, { method: 'POST', headers, agent }).end(bytes))
 }
 
-/** The same for a GET. */
-export async function get(url: URL, agent: Agent, headers: Record<string, string> = {}): Promise<number> {
-  return exchange(url, { method: 'GET', headers, agent })
-}
-
-async function exchange(url: URL, options: Parameters<typeof request>[1], bytes?: Uint8Array): Promise<number> {
+async function timed(sent: ReturnType<typeof request>): Promise<number> {
   const began = performance.now()
-  const sent = request(url.href, options)
-  sent.end(bytes)
-  const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
   const said = await text(response)
   const ms = performance.now() - began
   const { statusCode = 0 } = response
-  if (statusCode < 200 || statusCode > 299) throw new Error(`${url.href} answered ${statusCode}: ${said.slice(0, 300)}`)
+  if (statusCode < 200 || statusCode > 299)
+    throw new Error(`${sent.path} answered ${statusCode}: ${said.slice(0, 300)}`)
   return ms
 }
 
@@ -61,16 +54,16 @@ export async function flood(url: URL, callbacks: readonly Body[], count: number)
 export type Operation = () => Promise<number>
 
 /** Posts another callback each time. */
-export function posting(url: URL, count: number, kind: Kind = {}): Operation {
-  const callbacks = bodies(count, kind).values()
+export function posting(url: URL, callbacks: readonly Body[]): Operation {
+  const waiting = callbacks.values()
   const agent = connections(1)
-  return async () => post(url, callbacks.next().value!, agent)
+  return async () => post(url, waiting.next().value!, agent)
 }
 
 /** Gets the same each time. */
 export function getting(url: URL, headers: Record<string, string>): Operation {
   const agent = connections(1)
-  return async () => get(url, agent, headers)
+  return async () => timed(request(url.href, { headers, agent }).end())
 }
 
 /** Long enough for what follows an answer to end: it must not fall into the next one's time. */
@@ -83,9 +76,9 @@ export async function byTurns(
   pauseMs = PAUSE_MS,
 ): Promise<number[][]> {
   const taken = operations.map((): number[] => [])
-  for (let index = 0; index < count; index += 1) {
-    for (const [at, operation] of operations.entries()) {
-      taken[at]!.push(await operation())
+  for (let left = count; left > 0; left -= 1) {
+    for (const [index, operation] of operations.entries()) {
+      taken[index]!.push(await operation())
       await sleep(pauseMs)
     }
   }

@@ -1,2 +1,0 @@
-/** The CallbackSecret of every receiver that is measured here. */
-export const SECRET = 'secret'

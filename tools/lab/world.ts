@@ -1,0 +1,71 @@
+/** A built Worker in workerd, with real local D1, KV and Queues as wrangler.toml has them. */
+import { join } from 'node:path'
+import { convertV4MiniflareOptions, Miniflare, NoOpLog, type V4WorkerOptions } from 'miniflare'
+import { unstable_readConfig } from 'wrangler'
+import type { Module } from './bundle.ts'
+import { API_TOKEN, SECRET } from './secrets.ts'
+
+/** What we read of wrangler.toml. Wrangler's own type of it is in no package. */
+type Toml = {
+  compatibility_date: string
+  d1_databases: { binding: string }[]
+  kv_namespaces: { binding: string }[]
+  queues: {
+    producers: { binding: string; queue: string }[]
+    consumers: { queue: string; max_batch_size: number; max_batch_timeout: number; max_retries: number }[]
+  }
+}
+const config = join(import.meta.dirname, '../../wrangler.toml')
+const toml = unstable_readConfig({ config }) as Toml
+
+export const compatibilityDate = toml.compatibility_date
+export const EVENTS = 'zego-snapshots-events'
+export const INTAKE = 'zego-snapshots-intake'
+
+export type World = Awaited<ReturnType<typeof startWorld>>
+
+type Consumer = { maxBatchSize?: number; maxBatchTimeout?: number; maxRetries?: number; deadLetterQueue?: string }
+
+type Options = {
+  /** Other queues that the Worker consumes, and what is different with INTAKE. */
+  consumes?: Record<string, Consumer>
+  /** Other Workers, which may consume queues too. */
+  others?: V4WorkerOptions[]
+  /** Factor on the seconds of wrangler.toml. */
+  scale?: number
+  onLog?: ((line: string) => void) | undefined
+}
+
+export async function startWorld(modules: Module[], { consumes = {}, others = [], scale = 1, onLog }: Options = {}) {
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers: [
+        {
+          name: 'receiver',
+          modules,
+          compatibilityDate,
+          bindings: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN },
+          d1Databases: toml.d1_databases.map(({ binding }) => binding),
+          kvNamespaces: toml.kv_namespaces.map(({ binding }) => binding),
+          queueProducers: Object.fromEntries(toml.queues.producers.map(({ binding, queue }) => [binding, queue])),
+          queueConsumers: { ...consumes, [INTAKE]: { ...intakeConsumer(scale), ...consumes[INTAKE] } },
+          // Past the proxy of Miniflare, which would be the slowest part.
+          unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+        },
+        ...others,
+      ],
+      handleStructuredLogs: ({ message }) => onLog?.(message),
+      log: new NoOpLog(),
+    }),
+  )
+  await miniflare.ready
+  const url = await miniflare.unsafeGetDirectURL('receiver')
+  return { miniflare, url, callbackUrl: new URL('/zego/callback', url), stop: () => miniflare.dispose() }
+}
+
+function intakeConsumer(scale: number) {
+  const consumer = toml.queues.consumers.find(({ queue }) => queue === INTAKE)
+  if (consumer === undefined) throw new Error(`wrangler.toml has no consumer of ${INTAKE}`)
+  const { max_batch_size, max_batch_timeout, max_retries } = consumer
+  return { maxBatchSize: max_batch_size, maxBatchTimeout: max_batch_timeout * scale, maxRetries: max_retries }
+}

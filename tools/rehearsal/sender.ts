@@ -1,0 +1,71 @@
+/** ZEGOCLOUD in one row, and whoever has seen its callbacks go by. */
+import { forge, forgeries } from '../forgeries.ts'
+import { SECRET } from '../lab/secrets.ts'
+import {
+  ATTEMPT_TIMEOUT_SECONDS,
+  type Answer,
+  type Callback,
+  callbackFor,
+  deliver,
+  encode,
+  encodings,
+  post,
+  retryModes,
+  stamp,
+} from '../zegocloud.ts'
+
+/** What was sent, and what was answered. */
+export type Sent = {
+  sent: Map<string, Callback>
+  acknowledged: Set<string>
+  /** The answers to genuine callbacks. */
+  answers: Answer[]
+  /** In milliseconds of the Worker's time, whatever was asked. */
+  worstMs: number
+  forged: Set<string>
+}
+
+/** @param storm how many duplicates come together with each callback */
+export function senderTo(url: URL, scale: number, storm: number) {
+  const so: Sent = { sent: new Map(), acknowledged: new Set(), answers: [], worstMs: 0, forged: new Set() }
+  const timing = { timeScale: scale, timeoutSeconds: ATTEMPT_TIMEOUT_SECONDS * scale }
+  const timed = (answer: Answer) => (so.worstMs = Math.max(so.worstMs, answer.ms / scale))
+
+  async function play(callback: Callback, index: number) {
+    so.sent.set(callback.task_id, callback)
+    const { delivered, last } = await deliver(url, callback, {
+      ...timing,
+      secret: SECRET,
+      encoding: encodings[index % encodings.length]!,
+      retry: retryModes[index % retryModes.length]!,
+      onAnswer: (answer) => {
+        so.answers.push(answer)
+        timed(answer)
+      },
+    })
+    if (delivered) so.acknowledged.add(callback.task_id)
+    return last
+  }
+
+  /** A fourth comes once more after its acknowledgement, whatever answered it. */
+  async function playTask(index: number, stamped = stamp(SECRET)) {
+    const first = callbackFor({ secret: SECRET, vendor: index % 4 === 3 ? 'hw' : 'tencent', stamped })
+    const duplicates = Array.from({ length: storm }, (_, copy) =>
+      play(copy % 2 === 0 ? first : { ...first, ...stamp(SECRET) }, index + copy * (copy % 2)),
+    )
+    const [last] = await Promise.all([play(first, index), ...duplicates])
+    if (index % 4 === 0) await play({ ...last, ...stamp(SECRET) }, index + 1)
+    return last
+  }
+
+  async function playForgeries(captured: Callback) {
+    for (const kind of forgeries) {
+      const fields = forge(kind, captured, SECRET)
+      if (!fields) continue
+      so.forged.add(String(fields['task_id']))
+      timed(await post(url, encode(fields, 'json'), timing))
+    }
+  }
+
+  return { so, play, playTask, playForgeries }
+}
