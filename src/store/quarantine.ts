@@ -77,6 +77,7 @@ export type QuarantineEntry = ListedEntry & {
 
 export type QuarantineFilter = {
   reason?: Reason | undefined
+  task_id?: string | undefined
   /** Inclusive, in milliseconds. */
   since?: number | undefined
   /** Exclusive, in milliseconds. */
@@ -97,17 +98,15 @@ const LIST = (filter: string) => `
 /** A page, and what leads to the next one. Throws when D1 cannot answer. */
 export async function listEntries(
   db: D1Database,
-  { reason, since, until, limit, after }: QuarantineFilter,
+  { reason, task_id, since, until, limit, after }: QuarantineFilter,
 ): Promise<{ items: ListedEntry[]; next: QuarantineCursor | undefined }> {
   const end = { received_at: Math.min(until ?? Infinity, Number.MAX_SAFE_INTEGER), rowid: 0 }
   const below = after === undefined || after.received_at >= end.received_at ? end : after
   const bounds = [Math.max(since ?? 0, 0), below.received_at, below.rowid, limit + 1]
-  const { results } = await onDatabase(db, () =>
-    (reason === undefined
-      ? db.prepare(LIST('')).bind(...bounds)
-      : db.prepare(LIST('reason = ?5 AND')).bind(...bounds, reason)
-    ).all<ListedEntry & QuarantineCursor>(),
-  )
+  const filters = Object.entries({ reason, task_id }).filter(([, value]) => value !== undefined)
+  const sql = LIST(filters.map(([name], index) => `${name} = ?${5 + index} AND `).join(''))
+  const list = db.prepare(sql).bind(...bounds, ...filters.map(([, value]) => value))
+  const { results } = await onDatabase(db, () => list.all<ListedEntry & QuarantineCursor>())
   const page = results.slice(0, limit)
   const last = page.at(-1)
   const next = results.length > limit && last ? { received_at: last.received_at, rowid: last.rowid } : undefined
@@ -129,6 +128,34 @@ export async function findEntry(db: D1Database, id: string): Promise<QuarantineE
 /** Also when there is none. Throws when D1 does not take it. */
 export async function removeEntry(db: D1Database, id: string): Promise<void> {
   await onDatabase(db, () => db.prepare('DELETE FROM quarantine WHERE id = ?1').bind(id).run())
+}
+
+/** How many are removed at once. */
+const MOST_REMOVED = 1_000
+
+const REMOVE_OF_REASON = `
+  DELETE FROM quarantine WHERE rowid IN (
+    SELECT rowid FROM quarantine WHERE reason = ?1 AND received_at < ?2 ORDER BY received_at LIMIT ${MOST_REMOVED})
+  RETURNING rowid`
+
+const COUNT_OF_REASON = `
+  SELECT count(*) AS count FROM (
+    SELECT 1 FROM quarantine WHERE reason = ?1 AND received_at < ?2 LIMIT ${MOST_REMOVED + 1})`
+
+/**
+ * Removes what was received before a time, the oldest first, and counts what is left of it, up to one more than is
+ * removed at once. Throws when D1 does not take it.
+ * @param before in milliseconds
+ */
+export async function removeOfReason(
+  db: D1Database,
+  reason: Reason,
+  before: number = Number.MAX_SAFE_INTEGER,
+): Promise<{ deleted: number; left: number }> {
+  const [removed, left] = await onDatabase(db, () =>
+    db.batch<{ count: number }>([REMOVE_OF_REASON, COUNT_OF_REASON].map((sql) => db.prepare(sql).bind(reason, before))),
+  )
+  return { deleted: removed!.results.length, left: left!.results[0]!.count }
 }
 
 /** Also those that are gone already. Throws when D1 does not take it. */
