@@ -9,7 +9,7 @@ const fill = (reason: string, count: number) =>
   env.DB.prepare(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
     INSERT INTO quarantine (id, reason, detail, signature, task_id, received_at, body)
-    SELECT ?1 || ':' || i, ?1, '', i, 'task-' || i % 10, i, '{}' FROM n`,
+    SELECT ?1 || ':' || i, ?1, '', i, 'task-' || (i % 10), i, '{}' FROM n`,
   )
     .bind(reason, count)
     .run()
