@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
 import type { IntakeMessage } from '../src/intake/buffer.ts'
 import worker from '../src/worker.ts'
-import { resultsOf, type Watch, watched } from '../tools/lab/stores.ts'
+import { resultsOf, type Statement, type Watch, watched } from '../tools/lab/stores.ts'
 
 /** What is not there was not used. */
 export type Bill = Partial<typeof NOTHING>
@@ -29,6 +29,9 @@ const meter = { ...NOTHING }
 /** The rows written, by what wrote them, such as `INSERT snapshots`. */
 let written: Record<string, number> = {}
 
+/** What D1 was asked, in order. */
+let asked: Statement[] = []
+
 const HANDLERS = ['fetch', 'queue', 'scheduled'] as const
 const LEVELS = ['info', 'warn', 'error'] as const
 
@@ -36,6 +39,7 @@ const LEVELS = ['info', 'warn', 'error'] as const
 export async function billOf(work: () => Promise<unknown>): Promise<Bill> {
   Object.assign(meter, NOTHING)
   written = {}
+  asked = []
   const runs = HANDLERS.map((name) => vi.spyOn(worker, name))
   const lines = LEVELS.map((level) => vi.spyOn(console, level))
   await work()
@@ -49,6 +53,12 @@ export async function billOf(work: () => Promise<unknown>): Promise<Bill> {
 export async function rowsWrittenBy(work: () => Promise<unknown>): Promise<Record<string, number>> {
   await billOf(work)
   return written
+}
+
+/** The statements that the work asked D1 for, and the rows that D1 read for all of them. */
+export async function askedBy(work: () => Promise<unknown>): Promise<{ asked: Statement[]; rowsRead: number }> {
+  const { rowsRead = 0 } = await billOf(work)
+  return { asked, rowsRead }
 }
 
 function calls(spies: readonly { mock: { calls: unknown[] } }[]): number {
@@ -75,6 +85,7 @@ const count: Watch = async ({ store, method, statements }, work) => {
   const unit = store === 'D1' ? 'd1Calls' : UNITS[method as keyof typeof UNITS]
   if (unit === undefined) throw new Error(`${store}.${method} has no meter`)
   meter[unit] += 1
+  asked.push(...statements)
   const value = await work()
   for (const [index, { meta }] of resultsOf(value).entries()) countRows(meta, statements[index]!.sql)
   return value

@@ -6,10 +6,9 @@ import { expect, it, vi } from 'vitest'
 import type { SnapshotEvent } from '../src/event.ts'
 import type { IntakeMessage } from '../src/intake/buffer.ts'
 import worker from '../src/worker.ts'
+import { type Store, type Watch, watched } from '../tools/lab/stores.ts'
 import { type Fields, signedCallback } from './callbacks.ts'
 import { cron, deliver, rows } from './worker.ts'
-
-type Store = 'DB' | 'INTAKE' | 'ASIDE' | 'RESULTS' | 'EVENTS'
 
 /** How a store fails: before it does anything, or after it has taken the write. */
 type Fault = 'before' | 'after'
@@ -22,7 +21,7 @@ type Step =
   | { do: 'sweep' | 'consume' }
 
 /** D1 most of all: without it the others are not asked. */
-const anyStore = fc.constantFrom<Store[]>('DB', 'DB', 'DB', 'INTAKE', 'ASIDE', 'RESULTS', 'EVENTS')
+const anyStore = fc.constantFrom<Store[]>('D1', 'D1', 'D1', 'INTAKE', 'ASIDE', 'RESULTS', 'EVENTS')
 const task = fc.nat({ max: 4 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -51,46 +50,16 @@ function world() {
   const faults = new Map<Store, Fault>()
   const sent: SnapshotEvent[] = []
   const held: { body: IntakeMessage; attempts: number }[] = []
-  const guard =
-    <Args extends unknown[], Value>(store: Store, work: (...args: Args) => Promise<Value>) =>
-    async (...args: Args): Promise<Value> => {
-      const fault = faults.get(store)
-      if (fault === 'before') throw new Error(`${store} is down`)
-      const value = await work(...args)
-      if (fault === 'after') throw new Error('Network connection lost.')
-      return value
-    }
-  const real = { batch: env.DB.batch.bind(env.DB), prepare: env.DB.prepare.bind(env.DB) }
-  const bares = new WeakMap<object, D1PreparedStatement>()
-  const bare = (statement: D1PreparedStatement) => bares.get(statement) ?? statement
-  const guarded = (statement: D1PreparedStatement): D1PreparedStatement => {
-    const proxy = new Proxy(statement, {
-      get(target, name) {
-        const value = Reflect.get(target, name) as unknown
-        if (typeof value !== 'function') return value
-        const method = value.bind(target) as (...args: unknown[]) => Promise<unknown>
-        if (name === 'bind') return (...args: unknown[]) => guarded(method(...args) as unknown as D1PreparedStatement)
-        return guard('DB', method)
-      },
-    })
-    bares.set(proxy, statement)
-    return proxy
+  const EVENTS = { send: async (event: SnapshotEvent) => void sent.push(event) } as never
+  const INTAKE = { send: async (body: IntakeMessage) => void held.push({ body, attempts: 0 }) } as never
+  const breaking: Watch = async ({ store }, work) => {
+    const fault = faults.get(store)
+    if (fault === 'before') throw new Error(`${store} is down`)
+    const value = await work()
+    if (fault === 'after') throw new Error('Network connection lost.')
+    return value
   }
-  const kv = (store: 'RESULTS' | 'ASIDE') => {
-    const put = env[store].put.bind(env[store]) as (...args: unknown[]) => Promise<void>
-    vi.spyOn(env[store], 'put').mockImplementation(guard(store, put) as KVNamespace['put'])
-  }
-  vi.spyOn(env.DB, 'batch').mockImplementation(guard('DB', (statements) => real.batch(statements.map(bare))))
-  vi.spyOn(env.DB, 'prepare').mockImplementation((sql) => guarded(real.prepare(sql)))
-  kv('RESULTS')
-  kv('ASIDE')
-  const taken = {} as QueueSendResponse
-  vi.spyOn(env.EVENTS, 'send').mockImplementation(
-    guard('EVENTS', async (event: SnapshotEvent) => (sent.push(event), taken)),
-  )
-  vi.spyOn(env.INTAKE, 'send').mockImplementation(
-    guard('INTAKE', async (body: unknown) => (held.push({ body: body as IntakeMessage, attempts: 0 }), taken)),
-  )
+  const stores = watched({ ...env, EVENTS, INTAKE }, breaking)
 
   async function consume(): Promise<void> {
     const messages = held.splice(0).map((message, n) => ({
@@ -101,9 +70,12 @@ function world() {
       ack() {},
       retry: () => held.push(message),
     }))
-    await worker.queue({ queue: 'zego-snapshots-intake', messages, ackAll() {}, retryAll() {} } as never, env)
+    await worker.queue({ queue: 'zego-snapshots-intake', messages, ackAll() {}, retryAll() {} } as never, {
+      ...env,
+      ...stores,
+    })
   }
-  return { faults, sent, held, consume }
+  return { faults, sent, held, consume, stores }
 }
 
 it(
@@ -115,7 +87,7 @@ it(
         await reset()
         await cron()
         let minute = 1
-        const { faults, sent, held, consume } = world()
+        const { faults, sent, held, consume, stores } = world()
         vi.useFakeTimers({ now: Date.UTC(2026, 0, 1), toFake: ['Date'] })
 
         // The model: what was acknowledged is there in the end, with its own content; what was forged is not.
@@ -130,18 +102,18 @@ it(
             const callback = last && one.again === 'repeated' ? last : signedCallback({ task_id })
             if (callback !== last) settled.delete(one.task) // whoever settles its signature first wins, without asking ZEGOCLOUD
             genuine.set(one.task, callback)
-            const { status } = await deliver(callback)
+            const { status } = await deliver(callback, stores)
             expect([200, 202, 503]).toContain(status)
             if (status < 300) acknowledged.add(one.task)
             if (status === 200) settled.add(one.task)
           } else if (one.do === 'forge' && settled.has(one.task)) {
-            const { status } = await deliver({ ...genuine.get(one.task)!, task_id: `forged ${one.task}` })
+            const { status } = await deliver({ ...genuine.get(one.task)!, task_id: `forged ${one.task}` }, stores)
             expect([409, 202, 503]).toContain(status)
           } else if (one.do === 'conflict' && settled.has(one.task)) {
-            await deliver(signedCallback({ task_id: `task ${one.task}`, snapshot_pic_list: '[]' }))
+            await deliver(signedCallback({ task_id: `task ${one.task}`, snapshot_pic_list: '[]' }), stores)
           } else if (one.do === 'break') faults.set(one.store, one.fault)
           else if (one.do === 'mend') faults.delete(one.store)
-          else if (one.do === 'sweep') await cron((minute += 1))
+          else if (one.do === 'sweep') await cron((minute += 1), stores)
           else if (one.do === 'consume') await consume()
         }
 
@@ -149,9 +121,8 @@ it(
         for (let rounds = 0; rounds < 12; rounds += 1) {
           vi.setSystemTime(Date.now() + 3_600_000)
           if (held.length > 0) await consume()
-          await cron(rounds % 2 === 0 ? 10 : 60)
+          await cron(rounds % 2 === 0 ? 10 : 60, stores)
         }
-        vi.mocked(env.DB.prepare).mockRestore()
         const expected = Array.from(acknowledged, (n) => `task ${n}`).toSorted()
         const stored = await rows<{ task_id: string; record: string }>(
           'SELECT task_id, record FROM snapshots ORDER BY task_id',
@@ -164,7 +135,6 @@ it(
         expect([...new Set(sent.map(({ subject }) => subject))].toSorted()).toEqual(stored.map((row) => row.task_id))
         expect((await env.ASIDE.list()).keys).toEqual([])
         expect(held).toEqual([])
-        vi.restoreAllMocks()
         vi.useRealTimers()
       }),
       { numRuns: 15, endOnFailure: true },

@@ -2,6 +2,8 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { applyMigrations } from '../../src/store/schema.ts'
 import { everyMinute } from '../../src/jobs.ts'
+import type { Statement } from '../../tools/lab/stores.ts'
+import { askedBy, counted } from '../counted.ts'
 import { get, post } from '../http/api.ts'
 
 const STORED = 20_000
@@ -33,59 +35,8 @@ async function fill() {
   ])
 }
 
-type Asked = { sql: string; bound: unknown[] }
-
-/** Every statement that is prepared, and the rows that D1 read for all of them. */
-async function watched(work: () => Promise<unknown>): Promise<{ asked: Asked[]; rowsRead: number }> {
-  const asked: Asked[] = []
-  let rowsRead = 0
-  const count = (result: D1Result) => {
-    rowsRead += result.meta.rows_read
-    return result
-  }
-  const wrap = (statement: D1PreparedStatement, about: Asked): D1PreparedStatement =>
-    new Proxy(statement, {
-      get(target, name) {
-        if (name === 'bind') {
-          return (...bound: unknown[]) => {
-            about.bound = bound
-            return wrap(target.bind(...bound), about)
-          }
-        }
-        if (name === 'first') {
-          return async () => {
-            const result = count(await target.all())
-            return result.results[0] ?? null
-          }
-        }
-        if (name === 'all' || name === 'run') return async () => count(await target[name]())
-        if (name === 'bare') return target
-        return Reflect.get(target, name) as unknown
-      },
-    })
-  const bare = (statement: D1PreparedStatement) =>
-    (statement as unknown as { bare?: D1PreparedStatement }).bare ?? statement
-  const prepare = env.DB.prepare.bind(env.DB)
-  const batch = env.DB.batch.bind(env.DB)
-  const spies = [
-    vi.spyOn(env.DB, 'prepare').mockImplementation((sql) => {
-      const about = { sql, bound: [] }
-      asked.push(about)
-      return wrap(prepare(sql), about)
-    }),
-    vi.spyOn(env.DB, 'batch').mockImplementation(async (statements) => {
-      const results = await batch(statements.map(bare))
-      results.forEach(count)
-      return results
-    }),
-  ]
-  await work()
-  for (const spy of spies) spy.mockRestore()
-  return { asked, rowsRead }
-}
-
 /** The steps of a statement's plan that go through a table from end to end. */
-async function scansOf({ sql, bound }: Asked): Promise<string[]> {
+async function scansOf({ sql, bound }: Statement): Promise<string[]> {
   const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
     .bind(...bound)
     .all<{ detail: string }>()
@@ -118,7 +69,7 @@ describe(`with ${STORED} snapshots stored, and a backlog`, () => {
 
   it(`reads at most ${MOST_ROWS_READ} rows for each page, status and health, by an index`, async () => {
     for (const [what, path] of reads) {
-      const { asked, rowsRead } = await watched(() => get(path))
+      const { asked, rowsRead } = await askedBy(() => get(path, counted))
       expect({ what, enough: rowsRead <= MOST_ROWS_READ, rowsRead }).toEqual({ what, enough: true, rowsRead })
       expect(rowsRead).toBeGreaterThan(what.includes('unknown') ? -1 : 0)
       for (const one of asked) expect([what, await scansOf(one)]).toEqual([what, []])
@@ -126,9 +77,9 @@ describe(`with ${STORED} snapshots stored, and a backlog`, () => {
   })
 
   it('republishes, retries and deletes by an index', async () => {
-    const { asked, rowsRead } = await watched(async () => {
-      await post('/v1/snapshots/t5/republish')
-      await post('/v1/quarantine/stale:7/retry?replace=true')
+    const { asked, rowsRead } = await askedBy(async () => {
+      await post('/v1/snapshots/t5/republish', counted)
+      await post('/v1/quarantine/stale:7/retry?replace=true', counted)
     })
     expect(rowsRead).toBeLessThan(MOST_ROWS_READ)
     for (const one of asked) expect(await scansOf(one)).toEqual([])
@@ -136,7 +87,7 @@ describe(`with ${STORED} snapshots stored, and a backlog`, () => {
 
   it('purges by an index, in bounded reads', async () => {
     vi.useFakeTimers({ now: START + 5 * 86_400_000, toFake: ['Date'] })
-    const { asked, rowsRead } = await watched(() => everyMinute({ ...env, RETENTION_DAYS: 1 }, 60_000))
+    const { asked, rowsRead } = await askedBy(() => everyMinute({ ...env, ...counted, RETENTION_DAYS: 1 }, 60_000))
     expect(rowsRead).toBeLessThan(12_000)
     for (const one of asked.filter(({ sql }) => !/d1_migrations/.test(sql))) {
       expect([one.sql, await scansOf(one)]).toEqual([one.sql, []])
