@@ -5,7 +5,7 @@ import { publish } from '../../src/publish/publish.ts'
 import { takeDue } from '../../src/store/outbox.ts'
 import { settle } from '../../src/store/settle.ts'
 import { signedCallback } from '../callbacks.ts'
-import { delivery } from '../store/deliveries.ts'
+import { verified } from '../store/verified.ts'
 import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
 
 const START = Date.UTC(2026, 5, 1, 12)
@@ -38,13 +38,13 @@ describe('publishing', () => {
   })
 
   it('marks all that it was given, however many they are', async () => {
-    for (let n = 0; n < 40; n += 1) await settle(env.DB, delivery(`many ${n}`, `content ${n}`, `task ${n}`))
+    for (let n = 0; n < 40; n += 1) await settle(env.DB, verified(`many ${n}`, `content ${n}`, `task ${n}`))
     expect(await publish(await takeDue(env.DB, 'event', START + MINUTE, 40), env, 0, START + MINUTE)).toBe(true)
     expect(await outbox()).toEqual(Array.from({ length: 40 }, () => nothingOwed[0]))
   })
 
   it('is marked by a later request where the one that waited for others has ended', async () => {
-    for (const n of [1, 2, 3]) await settle(env.DB, delivery(`left ${n}`, `content ${n}`, `task ${n}`))
+    for (const n of [1, 2, 3]) await settle(env.DB, verified(`left ${n}`, `content ${n}`, `task ${n}`))
     const [first, second, third] = (await takeDue(env.DB, 'event', START + MINUTE, 3)).map((one) => [one])
     const wait = vi.spyOn(scheduler, 'wait').mockImplementationOnce(() => new Promise(() => {}))
     void publish(first!, env, 0, START)

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { applyMigrations } from '../../src/store/schema.ts'
 import type { VerifiedCallback } from '../../src/callback/read.ts'
 import { settle } from '../../src/store/settle.ts'
-import { delivery, record, unusable } from './deliveries.ts'
+import { verified, record, unusable } from './verified.ts'
 
 beforeEach(() => applyMigrations(env.DB))
 
@@ -27,36 +27,36 @@ async function settleAll(deliveries: VerifiedCallback[]): Promise<Record<string,
 
 const fifty = <Value>(make: (n: number) => Value) => Array.from({ length: 50 }, (_, n) => make(n))
 
-describe('one delivery after another', () => {
+describe('one callback after another', () => {
   const rows: [string, VerifiedCallback[], string[]][] = [
-    ['stores what is new', [delivery('a')], ['stored']],
-    ['knows the same delivery again', [delivery('a'), delivery('a')], ['stored', 'duplicate']],
-    ['knows the same content under a new signature', [delivery('a'), delivery('b')], ['stored', 'duplicate']],
+    ['stores what is new', [verified('a')], ['stored']],
+    ['knows the same callback again', [verified('a'), verified('a')], ['stored', 'duplicate']],
+    ['knows the same content under a new signature', [verified('a'), verified('b')], ['stored', 'duplicate']],
     [
       'refuses other content under a used signature',
-      [delivery('a'), delivery('a', 'other')],
+      [verified('a'), verified('a', 'other')],
       ['stored', 'signature_reused'],
     ],
     [
       'refuses another task under a used signature',
-      [delivery('a'), delivery('a', 'other', 'task 2')],
+      [verified('a'), verified('a', 'other', 'task 2')],
       ['stored', 'signature_reused'],
     ],
-    ['keeps the first content of a task', [delivery('a'), delivery('b', 'other')], ['stored', 'conflict']],
+    ['keeps the first content of a task', [verified('a'), verified('b', 'other')], ['stored', 'conflict']],
     [
       'says the same of a conflict that comes again, re-signed or not',
-      [delivery('a'), delivery('b', 'other'), delivery('b', 'other'), delivery('c', 'other')],
+      [verified('a'), verified('b', 'other'), verified('b', 'other'), verified('c', 'other')],
       ['stored', 'conflict', 'conflict', 'conflict'],
     ],
     ['keeps an unusable callback', [unusable('a'), unusable('a'), unusable('b')], Array(3).fill('unsupported_event')],
     [
       'refuses a snapshot under the signature of another event',
-      [unusable('a', 'compose'), delivery('a')],
+      [unusable('a', 'compose'), verified('a')],
       ['unsupported_event', 'signature_reused'],
     ],
     [
       'refuses another event under the signature of a snapshot',
-      [delivery('a'), unusable('a', 'compose')],
+      [verified('a'), unusable('a', 'compose')],
       ['stored', 'signature_reused'],
     ],
   ]
@@ -68,7 +68,7 @@ describe('one delivery after another', () => {
   })
 
   it('keeps what is not stored, once for each reason and content, as it was received', async () => {
-    for (const one of [delivery('a'), delivery('b', 'other'), delivery('c', 'other'), delivery('a', 'forged')]) {
+    for (const one of [verified('a'), verified('b', 'other'), verified('c', 'other'), verified('a', 'forged')]) {
       await settle(env.DB, one)
     }
     expect(await all('SELECT id, reason, task_id, body FROM quarantine ORDER BY id')).toEqual([
@@ -78,28 +78,28 @@ describe('one delivery after another', () => {
   })
 
   it('stops at sixteen bodies a signature', async () => {
-    await settle(env.DB, delivery('a'))
-    for (let n = 0; n < 20; n += 1) await settle(env.DB, delivery('a', `forged ${n}`))
+    await settle(env.DB, verified('a'))
+    for (let n = 0; n < 20; n += 1) await settle(env.DB, verified('a', `forged ${n}`))
     expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 16 }])
   })
 })
 
 describe('fifty deliveries at once', () => {
   it('stores one of fifty equal ones', async () => {
-    expect(await settleAll(fifty(() => delivery('a')))).toEqual({ stored: 1, duplicate: 49 })
+    expect(await settleAll(fifty(() => verified('a')))).toEqual({ stored: 1, duplicate: 49 })
   })
 
   it('stores one of fifty that were signed anew', async () => {
-    expect(await settleAll(fifty((n) => delivery(`signature ${n}`)))).toEqual({ stored: 1, duplicate: 49 })
+    expect(await settleAll(fifty((n) => verified(`signature ${n}`)))).toEqual({ stored: 1, duplicate: 49 })
   })
 
   it('takes one of fifty bodies under one signature, and keeps sixteen of the others', async () => {
-    expect(await settleAll(fifty((n) => delivery('a', `body ${n}`)))).toEqual({ stored: 1, signature_reused: 49 })
+    expect(await settleAll(fifty((n) => verified('a', `body ${n}`)))).toEqual({ stored: 1, signature_reused: 49 })
     expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 16 }])
   })
 
   it('stores one of fifty contents for one task, and keeps the others as conflicts', async () => {
-    expect(await settleAll(fifty((n) => delivery(`signature ${n}`, `content ${n}`)))).toEqual({
+    expect(await settleAll(fifty((n) => verified(`signature ${n}`, `content ${n}`)))).toEqual({
       stored: 1,
       conflict: 49,
     })
@@ -107,16 +107,16 @@ describe('fifty deliveries at once', () => {
   })
 
   it('stores fifty tasks that were received in the same millisecond, each in a place of its own', async () => {
-    expect(await settleAll(fifty((n) => delivery(`signature ${n}`, `content ${n}`, `task ${n}`)))).toEqual({
+    expect(await settleAll(fifty((n) => verified(`signature ${n}`, `content ${n}`, `task ${n}`)))).toEqual({
       stored: 50,
     })
     expect(await all('SELECT DISTINCT received_at FROM snapshots')).toEqual([{ received_at: 1_700_000_000_412 }])
   })
 
   it('finds the forgeries among genuine ones', async () => {
-    const genuine = fifty((n) => delivery(`signature ${n}`, `content ${n}`, `task ${n}`))
+    const genuine = fifty((n) => verified(`signature ${n}`, `content ${n}`, `task ${n}`))
     await settleAll(genuine)
-    const again = genuine.flatMap((one, n) => [one, delivery(`signature ${n}`, `forged ${n}`, `task ${n}`)])
+    const again = genuine.flatMap((one, n) => [one, verified(`signature ${n}`, `forged ${n}`, `task ${n}`)])
     expect(await settleAll(again)).toEqual({ duplicate: 50, signature_reused: 50 })
     expect(await all(`SELECT count(*) AS forged FROM snapshots WHERE content LIKE 'forged%'`)).toEqual([{ forged: 0 }])
   })
@@ -132,7 +132,7 @@ describe('what may be replaced', () => {
       .bind('task', status, status === 'pending' ? null : 'old', via, JSON.stringify(stored))
       .run()
   }
-  const callback = { ...delivery('a'), snapshot: { record: record('task', urls) } }
+  const callback = { ...verified('a'), snapshot: { record: record('task', urls) } }
 
   it.each(['pending', 'failed'])('a %s task by a callback', async (status) => {
     await given(status, null, { task_id: 'task', status })
@@ -168,7 +168,7 @@ describe('what may be replaced', () => {
 describe('when D1 fails', () => {
   it('tries once more after an error that D1 calls transient', async () => {
     vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1_ERROR: Network connection lost.'))
-    expect(await settled(delivery('a'))).toBe('stored')
+    expect(await settled(verified('a'))).toBe('stored')
   })
 
   it('still says "stored" when D1 took the write and then failed', async () => {
@@ -177,20 +177,20 @@ describe('when D1 fails', () => {
       await batch(statements)
       throw new Error('D1_ERROR: Network connection lost.')
     })
-    expect(await settled(delivery('a'))).toBe('stored')
+    expect(await settled(verified('a'))).toBe('stored')
   })
 
   it('does not try a third time, nor again after any other error', async () => {
     const batch = vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: Network connection lost.'))
-    await expect(settle(env.DB, delivery('a'))).rejects.toThrow('Network connection lost')
+    await expect(settle(env.DB, verified('a'))).rejects.toThrow('Network connection lost')
     expect(batch).toHaveBeenCalledTimes(2)
     batch.mockReset().mockRejectedValue(new Error('D1_ERROR: too big'))
-    await expect(settle(env.DB, delivery('a'))).rejects.toThrow('too big')
+    await expect(settle(env.DB, verified('a'))).rejects.toThrow('too big')
     expect(batch).toHaveBeenCalledTimes(1)
   })
 
   it('gives up on a D1 that hangs', async () => {
     vi.spyOn(env.DB, 'batch').mockImplementation(() => new Promise(() => {}))
-    await expect(settle(env.DB, delivery('a'))).rejects.toThrow('D1 took longer than')
+    await expect(settle(env.DB, verified('a'))).rejects.toThrow('D1 took longer than')
   })
 })

@@ -1,3 +1,4 @@
+/** Callbacks as they are when they have been verified, ready to be settled. */
 import type { CompletedRecord } from '../../src/event.ts'
 import type { VerifiedCallback } from '../../src/callback/read.ts'
 
@@ -14,8 +15,8 @@ export function record(task_id: string, urls: string[] = ['http://pictures.test/
   }
 }
 
-/** A delivery of `content` for `task_id`: the same words give the same delivery. */
-export function delivery(signature: string, content = 'content', task_id = 'task'): VerifiedCallback {
+/** A callback of `content` for `task_id`: the same words give the same one. */
+export function verified(signature: string, content = 'content', task_id = 'task'): VerifiedCallback {
   return {
     signature,
     content,
@@ -30,5 +31,5 @@ export function delivery(signature: string, content = 'content', task_id = 'task
 
 export function unusable(signature: string, content = 'content'): VerifiedCallback {
   const snapshot = { reason: 'unsupported_event', detail: 'The event is "compose".' } as const
-  return { ...delivery(signature, content), snapshot }
+  return { ...verified(signature, content), snapshot }
 }
