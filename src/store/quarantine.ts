@@ -52,8 +52,8 @@ const BODY_LIMIT_BYTES = 1_900_000
 
 function fitting({ bytes }: RawBody): string {
   const text = new TextDecoder().decode(bytes)
-  const fits = bytesOf(text).length <= BODY_LIMIT_BYTES
-  return fits ? text : new TextDecoder().decode(bytes.subarray(0, BODY_LIMIT_BYTES))
+  const encoded = bytesOf(text) // bytes that are no UTF-8 have become three each
+  return encoded.length <= BODY_LIMIT_BYTES ? text : new TextDecoder().decode(encoded.subarray(0, BODY_LIMIT_BYTES))
 }
 
 /** Idempotent. To be called within `onDatabase`. */
