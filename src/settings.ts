@@ -57,6 +57,21 @@ export function limitsOf({ plan }: Settings): (typeof LIMITS)['free' | 'paid'] {
   return LIMITS[isFault(plan) ? 'free' : plan]
 }
 
+/** What a callback is checked against, or the setting that is missing for it. */
+export function rulesOf<Asks>({ secrets, toleranceSeconds }: Settings, canAsk: Asks) {
+  if (isFault(secrets)) return secrets
+  return isFault(toleranceSeconds) ? toleranceSeconds : { secrets, toleranceSeconds, canAsk }
+}
+
+/** Without version metadata, as in some local modes, every isolate is a version of its own. */
+const isolate = { id: '' }
+
+/** Which version of the Worker runs: a deploy or a changed secret makes another one. */
+export function versionOf({ VERSION }: Env): string {
+  isolate.id ||= crypto.randomUUID()
+  return VERSION?.id || isolate.id
+}
+
 const DEFAULT_TOLERANCE_SECONDS = 600
 const MOST_SECONDS = 1e12 // beyond any timestamp
 const MOST_DAYS = 36_500

@@ -68,7 +68,7 @@ export function readSnapshot(
   size: number,
   signedAt: number | undefined,
   receivedAt: number,
-): { record: CompletedRecord } | Unusable {
+): { record: CompletedRecord; text: string } | Unusable {
   const { event, appid, task_id, vendor, field_id, snapshot_pic_list, extra } = content
   if (event !== 'snapshot') {
     return { reason: 'unsupported_event', detail: `The event is ${describe(event)}; only "snapshot" is stored.` }
@@ -100,11 +100,12 @@ export function readSnapshot(
     ...(signedAt !== undefined && { signed_at: new Date(signedAt).toISOString() }),
     received_at: new Date(receivedAt).toISOString(),
   }
+  const text = JSON.stringify(record)
   const isSmall = size + RECORD_EXTRA_BYTES <= RECORD_LIMIT_BYTES
-  if (!isSmall && !isWithin(RECORD_LIMIT_BYTES, JSON.stringify(record))) {
+  if (!isSmall && !isWithin(RECORD_LIMIT_BYTES, text)) {
     return { reason: 'invalid_snapshot', detail: `The record has more than ${RECORD_LIMIT_BYTES} bytes.` }
   }
-  return { record }
+  return { record, text }
 }
 
 /** A string, or a number's digits as they were written; anything else as it came, so never a string. */

@@ -23,14 +23,18 @@ export type VerifiedCallback = {
   latestClaim: number
   /** In milliseconds. */
   receivedAt: number
-  /** As far as it is known. */
+  /** The callback's own timestamp, in milliseconds, if it is one. */
+  signedAt: number | undefined
+  /** As far as they are known. */
   task_id: string | undefined
+  event: string | undefined
   raw: RawBody
-  snapshot: { record: CompletedRecord } | Unusable
+  /** `text` is the record's JSON. */
+  snapshot: { record: CompletedRecord; text: string } | Unusable
 }
 
-/** For people to find it by; a real one is shorter. */
-const SHOWN_TASK_ID_LENGTH = 512
+/** For people to find it by; real ones are shorter. */
+const SHOWN_LENGTH = 512
 
 const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
@@ -53,10 +57,16 @@ export async function readCallback({ raw, fields, envelope }: Decoded, receivedA
     content: await sha256(bytes),
     latestClaim: latestClaim(timestamp, nonce),
     receivedAt,
-    task_id: typeof content.task_id === 'string' ? content.task_id.slice(0, SHOWN_TASK_ID_LENGTH) : undefined,
+    signedAt: timeOf(timestamp),
+    task_id: shown(content.task_id),
+    event: shown(content.event),
     raw,
     snapshot: readSnapshot(content, bytes.length, timeOf(timestamp), receivedAt),
   }
+}
+
+function shown(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, SHOWN_LENGTH) : undefined
 }
 
 /** A body that was verified when it was received. */

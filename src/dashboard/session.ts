@@ -5,7 +5,7 @@
  * configured, so that a token's removal ends its sessions. It opens the dashboard's pages and nothing else.
  */
 import { bytesOf } from '../callback/bytes.ts'
-import { isToken } from '../http/token.ts'
+import { isToken } from '../token.ts'
 
 export const SESSION_SECONDS = 12 * 3600
 

@@ -3,7 +3,7 @@ import { createMiddleware } from 'hono/factory'
 import { answerOf } from '../callback/refusal.ts'
 import { type Env, isFault, readSettings } from '../settings.ts'
 import { problem } from './problem.ts'
-import { isToken } from './token.ts'
+import { isToken } from '../token.ts'
 
 export const bearer = createMiddleware<{ Bindings: Env }>(async (c, next) => {
   const { apiTokens } = readSettings(c.env)

@@ -12,7 +12,7 @@ import { readBody } from './body.ts'
 import { noteRefused, noteTaken } from './note.ts'
 import { decodePath } from './path.ts'
 import { notFound, problem } from './problem.ts'
-import { isToken } from './token.ts'
+import { isToken } from '../token.ts'
 
 /** Publishing, or a line of the log, in the same moment as the answer would slow the answer down. */
 const AFTER_ANSWER_MS = 5

@@ -85,17 +85,15 @@ export async function giveBack(db: D1Database, taskIds: readonly string[], due: 
   await onDatabase(db, () => give.run())
 }
 
-/** A verified body of the task was the first that came under its signature, and the task was not deleted since. */
-const IS_AUTHENTIC = `
-  SELECT EXISTS (
-    SELECT 1 FROM quarantine JOIN ledger USING (signature)
-    WHERE task_id = ?1 AND quarantine.id = quarantine.reason || ':' || ledger.content)
-  AND NOT EXISTS (SELECT 1 FROM removals WHERE removals.task_id = ?1) AS yes`
-
-/** Whether an answer about a task that nobody registered may be stored: whoever has a used signature can name any task. */
+/**
+ * Whether an answer about a task that nobody registered may be stored: only where a verified body of the task was the first
+ * under its signature. Whoever has a used signature can name any task.
+ */
 export async function mayStoreUnregistered(db: D1Database, taskId: string): Promise<boolean> {
-  const row = await onDatabase(db, () => db.prepare(IS_AUTHENTIC).bind(taskId).first<{ yes: number }>())
-  return row?.yes === 1
+  const find = `
+    SELECT 1 FROM quarantine JOIN ledger USING (signature)
+    WHERE task_id = ?1 AND quarantine.id = quarantine.reason || ':' || ledger.content LIMIT 1`
+  return (await onDatabase(db, () => db.prepare(find).bind(taskId).first())) !== null
 }
 
 /**

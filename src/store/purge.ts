@@ -60,7 +60,7 @@ const IS_OLD = `task_id IN (SELECT value FROM json_each(?1)) AND place < ?2 AND 
 const OWE_TO_KV = `
   INSERT INTO removals (task_id, content, removed_at, kv_due)
   SELECT task_id, '', ?3, ?3 FROM snapshots WHERE ${IS_OLD}
-  ON CONFLICT (content, task_id) DO UPDATE SET removed_at = excluded.removed_at, kv_due = excluded.kv_due`
+  ON CONFLICT (task_id, content) DO UPDATE SET removed_at = excluded.removed_at, kv_due = excluded.kv_due`
 
 /** In one transaction, so that KV is never forgotten: its deletes are worked off at their own pace. */
 export async function deleteOld(db: D1Database, old: readonly Old[], before: number, now: number): Promise<number> {

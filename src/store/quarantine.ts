@@ -225,7 +225,7 @@ export async function beginningsOf(
   ids: readonly string[],
   length: number,
 ): Promise<Map<string, string>> {
-  const sql = 'SELECT id, substr(body, 1, ?2) AS body FROM quarantine WHERE id IN (SELECT value FROM json_each(?1))'
+  const sql = `SELECT id, iif(typeof(body) = 'text', substr(body, 1, ?2), '') AS body FROM quarantine WHERE id IN (SELECT value FROM json_each(?1))`
   const find = db.prepare(sql).bind(JSON.stringify(ids), length)
   const { results } = await onDatabase(db, () => find.all<{ id: string; body: string }>())
   return new Map(results.map(({ id, body }) => [id, body]))

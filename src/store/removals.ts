@@ -11,7 +11,7 @@ const ONCE_MORE_MS = LEASE_MS
 const REMEMBER = `
   INSERT INTO removals (task_id, content, removed_at, kv_due)
   SELECT task_id, content, ?2, ?2 FROM snapshots WHERE task_id = ?1 AND content IS NOT NULL
-  ON CONFLICT (content, task_id) DO UPDATE SET removed_at = excluded.removed_at, kv_due = excluded.kv_due`
+  ON CONFLICT (task_id, content) DO UPDATE SET removed_at = excluded.removed_at, kv_due = excluded.kv_due`
 
 /** Deletes a result, and owes its removal to KV. Throws when D1 does not take it. */
 export async function removeRecord(db: D1Database, taskId: string, now: number): Promise<void> {
@@ -23,10 +23,16 @@ export async function removeRecord(db: D1Database, taskId: string, now: number):
   )
 }
 
+/** Whether an operator has deleted the task's result. */
+export async function wasDeleted(db: D1Database, taskId: string): Promise<boolean> {
+  const find = db.prepare(`SELECT 1 FROM removals WHERE task_id = ?1 AND content <> '' LIMIT 1`).bind(taskId)
+  return (await onDatabase(db, () => find.first())) !== null
+}
+
 /** Moves the due time, so that overlapping invocations never share one. */
 const TAKE_DUE = `
-  UPDATE removals SET kv_due = ?2 WHERE (content, task_id) IN (
-    SELECT content, task_id FROM removals WHERE kv_due <= ?1 ORDER BY kv_due LIMIT ?3)
+  UPDATE removals SET kv_due = ?2 WHERE (task_id, content) IN (
+    SELECT task_id, content FROM removals WHERE kv_due <= ?1 ORDER BY kv_due LIMIT ?3)
   RETURNING task_id`
 
 /** The tasks whose value has to leave KV now. */
@@ -57,7 +63,7 @@ export async function noteRemovedFromKv(db: D1Database, taskId: string, now: num
 
 const OWE = `
   INSERT INTO removals (task_id, content, removed_at, kv_due) VALUES (?1, '', ?2, ?3)
-  ON CONFLICT (content, task_id) DO UPDATE SET kv_due = excluded.kv_due`
+  ON CONFLICT (task_id, content) DO UPDATE SET kv_due = excluded.kv_due`
 
 /** KV did not let go of it: it is tried again at `due`, in milliseconds. Throws when D1 does not take it. */
 export async function oweRemoval(db: D1Database, taskId: string, now: number, due: number): Promise<void> {

@@ -49,7 +49,7 @@ const KEEP_LOSERS = `
 const OWE_OTHER_TASK_TO_KV = `
   INSERT INTO removals (task_id, content, removed_at, kv_due)
   SELECT task_id, '', ?4, ?4 FROM snapshots WHERE task_id <> ?3 AND place IN (${STORED_BY_SIGNATURE})
-  ON CONFLICT (content, task_id) DO UPDATE SET removed_at = excluded.removed_at, kv_due = excluded.kv_due`
+  ON CONFLICT (task_id, content) DO UPDATE SET removed_at = excluded.removed_at, kv_due = excluded.kv_due`
 
 const REMOVE_OTHER_TASK = `
   DELETE FROM snapshots WHERE task_id <> ?3 AND place IN (${STORED_BY_SIGNATURE}) RETURNING task_id`

@@ -48,6 +48,17 @@ export async function noteCallback(db: D1Database, withPathToken: boolean, now: 
   await onDatabase(db, () => db.prepare(NOTE_LAST).bind('callback', String(withPathToken), now).run())
 }
 
+const NOTE_ACCEPTED = `
+  INSERT INTO state (name, value, changed_at) VALUES ('accepted_again', json_object('version', ?1, 'count', ?2), ?3)
+  ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at, value = CASE
+    WHEN value ->> '$.version' = ?1 THEN json_set(value, '$.count', (value ->> '$.count') + ?2)
+    ELSE excluded.value END`
+
+/** How many callbacks of the quarantine this version of the Worker has accepted by itself. */
+export async function noteAccepted(db: D1Database, count: number, version: string, now: number): Promise<void> {
+  await onDatabase(db, () => db.prepare(NOTE_ACCEPTED).bind(version, count, now).run())
+}
+
 /** One row written. */
 export async function noteRefusal(db: D1Database, code: string, now: number): Promise<void> {
   await onDatabase(db, () => db.prepare(NOTE_LAST).bind(`refusal:${code}`, '', now).run())

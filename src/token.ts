@@ -1,4 +1,4 @@
-import { bytesOf } from '../callback/bytes.ts'
+import { bytesOf } from './callback/bytes.ts'
 
 /** Whether a given token is one of ours, in a time that tells nothing of how much of it was right. */
 export async function isToken(given: string, tokens: readonly string[]): Promise<boolean> {
