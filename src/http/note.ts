@@ -12,9 +12,13 @@ export async function noteTaken(db: D1Database, withPathToken: boolean, now: num
   await once(`taken ${withPathToken}`, now, () => noteCallback(db, withPathToken, now))
 }
 
-/** @param code why it was refused. Never throws. */
+/**
+ * The next one that is verified is noted again at once: health asks which of the two came last.
+ * @param code why it was refused. Never throws.
+ */
 export async function noteRefused(db: D1Database, code: string, now: number): Promise<void> {
   await once(`refused ${code}`, now, () => noteRefusal(db, code, now))
+  for (const withPathToken of [true, false]) noted.delete(`taken ${withPathToken}`)
 }
 
 async function once(what: string, now: number, note: () => Promise<void>): Promise<void> {
