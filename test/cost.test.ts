@@ -238,12 +238,12 @@ const reads: Line[] = [
   ],
   [
     'GET /v1/status',
-    { requests: 1, d1Calls: 2, statements: 14, rowsRead: 16 },
+    { requests: 1, d1Calls: 2, statements: 4, rowsRead: 14 },
     async () => (await stored(200), () => get('/v1/status', counted)),
   ],
   [
     'GET /healthz',
-    { requests: 1, d1Calls: 3, statements: 3, rowsRead: 3 },
+    { requests: 1, d1Calls: 1, statements: 3, rowsRead: 11 },
     async () => (await stored(200), () => request(HEALTH, {}, counted)),
   ],
   [
@@ -254,7 +254,7 @@ const reads: Line[] = [
   ['a request with a wrong API token', { requests: 1 }, () => () => request(`${HOST}/v1/snapshots`, {}, counted)],
   [
     "the dashboard's gallery",
-    { requests: 1, d1Calls: 3, statements: 3, rowsRead: 65 },
+    { requests: 1, d1Calls: 3, statements: 5, rowsRead: 72 },
     async () => {
       await stored(200)
       const someone = visitor(counted)
