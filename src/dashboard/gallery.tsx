@@ -1,10 +1,12 @@
 /** The contact sheet: one task a row, newest first. */
 import { MOST_LOOKED_AT, MOST_NEW, type Row } from '../store/gallery.ts'
 import { canBeAsked } from './answer.tsx'
+import type { lastRefusalOf } from './checks.ts'
+import { CallbackUrl } from './health.tsx'
 import { Age, Pager } from './layout.tsx'
 import { Strip } from './pictures.tsx'
 import { galleryPath, type Sought, soughtWords, STATUSES } from './sought.ts'
-import { originOf, useVisit } from './visit.ts'
+import { useVisit } from './visit.ts'
 import { plural, statusTitle, taskPath, vendorName, VENDORS, waitingWords } from './words.ts'
 
 type Gallery = {
@@ -167,18 +169,40 @@ function whyOf(row: Row): string {
   return waitingWords(canBeAsked(useVisit().get('settings'), row))
 }
 
-export function NoCallbackYet() {
+/** Instead of an empty gallery. */
+export function NoCallbackYet({ refusal }: { refusal: ReturnType<typeof lastRefusalOf> }) {
   return (
     <div class="empty">
-      <h1>No callback yet</h1>
-      <p>
-        Ask ZEGOCLOUD to send the callbacks of on-demand screenshots to this URL. Where a path token is set, it ends the
-        URL: <code>/zego/callback/&lt;CALLBACK_PATH_TOKEN&gt;</code>.
-      </p>
-      <pre>{`${originOf(useVisit().req.url)}/zego/callback`}</pre>
+      {refusal ? (
+        <LastRefusal {...refusal} />
+      ) : (
+        <>
+          <h1>No callback yet</h1>
+          <p>Ask ZEGOCLOUD to send the callbacks of on-demand screenshots to this URL.</p>
+          <CallbackUrl />
+        </>
+      )}
       <form method="post" action="/health/test">
         <button class="first">Send a test callback</button>
       </form>
     </div>
+  )
+}
+
+function LastRefusal({ code, at, kept, more, command }: NonNullable<ReturnType<typeof lastRefusalOf>>) {
+  return (
+    <>
+      <h1>Callbacks are refused</h1>
+      <p>
+        The last one was refused <Age at={at} />: <code>{code}</code>. {more}
+      </p>
+      {kept > 0 && (
+        <p>
+          <a href={`/quarantine?reason=${code}`}>{plural(kept, 'callback')} in quarantine</a>
+          {' for this reason.'}
+        </p>
+      )}
+      {command !== undefined && <pre tabindex={0}>{command}</pre>}
+    </>
   )
 }

@@ -4,13 +4,12 @@ import { Hono } from 'hono/tiny'
 import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/request.ts'
 import { log, messageOf } from '../log.ts'
-import { isFault } from '../settings.ts'
+import { type Counts, countAll } from '../store/facts.ts'
 import { countNewer, findTask, MOST_NEW, pageOf, type Start, tasksBeginningWith } from '../store/gallery.ts'
 import { beginningsOf, findEntry, listEntries, type QuarantineCursor } from '../store/quarantine.ts'
 import { findRecord } from '../store/snapshots.ts'
-import { asideState, overview } from '../store/state.ts'
 import type { ZegoAnswer } from './answer.tsx'
-import { callbackChecks, type Check, secretChecks, settingChecks, storeChecks } from './checks.ts'
+import { callbackChecks, type Check, lastRefusalOf, secretChecks, settingChecks, storeChecks } from './checks.ts'
 import type { Column } from './compare.tsx'
 import { columnsOf, contestOf, Entry } from './entry.tsx'
 import { Found, Gallery, NoCallbackYet } from './gallery.tsx'
@@ -39,10 +38,16 @@ pages.get('/', async (c) => {
   // The top is reached: it is shown whole.
   if (start?.to === 'newer' && page.next === undefined) return c.redirect(galleryPath(sought), 303)
   if (page.rows.length === 0 && start === undefined && Object.keys(sought).length === 0) {
-    return c.render(<NoCallbackYet />, { title: 'No callback yet', section: 'Gallery' })
+    return showNoCallback(c)
   }
   return c.render(<Gallery rows={page.rows} sought={sought} {...besides(sought, start, page)} />, GALLERY)
 })
+
+async function showNoCallback(c: Context<Visit>): Promise<Response> {
+  const { facts } = await c.get('health')!
+  const page = <NoCallbackYet refusal={facts && lastRefusalOf(facts)} />
+  return c.render(page, { title: 'No callback yet', section: 'Gallery' })
+}
 
 const GALLERY = { title: 'Gallery', section: 'Gallery' } as const
 
@@ -149,25 +154,23 @@ pages.get('/health', async (c) => showHealth(c, undefined))
 
 /** @param test the steps of a test callback that was just sent */
 export async function showHealth(c: Context<Visit>, test: readonly Check[] | undefined): Promise<Response> {
-  const settings = c.get('settings')
-  const { pathTokens } = settings
-  const health = {
-    checks: [...(await storeChecksOf(c)), ...secretChecks(settings), ...settingChecks(settings)],
-    test,
-    hasPathToken: isFault(pathTokens) || pathTokens.length > 0,
-  }
-  return c.render(<Health {...health} />, { title: 'Health', section: 'Health' })
+  const [settings, now] = [c.get('settings'), c.get('now')]
+  const [health, counts] = await Promise.all([c.get('health')!, countAllOrNothing(c.env.DB)])
+  const checks = [
+    ...callbackChecks(health, originOf(c.req.url), now),
+    ...storeChecks(health, counts, now),
+    ...secretChecks(settings),
+    ...settingChecks(settings),
+  ]
+  return c.render(<Health checks={checks} test={test} />, { title: 'Health', section: 'Health' })
 }
 
-async function storeChecksOf(c: Context<Visit>): Promise<Check[]> {
-  const { DB } = c.env
-  const now = c.get('now')
+/** `undefined` while D1 does not answer. */
+async function countAllOrNothing(db: D1Database): Promise<Counts | undefined> {
   try {
-    const [aside, state] = await Promise.all([asideState(DB), overview(DB)])
-    return [...callbackChecks(state, originOf(c.req.url), now), ...storeChecks(state, aside, now)]
+    return await countAll(db)
   } catch (error) {
     log('error', 'health.failed', { store: 'd1', why: messageOf(error) })
-    const more = 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:'
-    return [{ shape: 'bad', words: 'D1 does not answer', more, command: 'https://www.cloudflarestatus.com/' }]
+    return undefined
   }
 }

@@ -2,7 +2,7 @@
 import { getContext } from 'hono/context-storage'
 import { createMiddleware } from 'hono/factory'
 import { type Env, readSettings, type Settings } from '../settings.ts'
-import { type Badge, badgeOf, judge } from '../store/health.ts'
+import type { Health } from '../store/health.ts'
 
 export type Visit = {
   Bindings: Env
@@ -10,8 +10,8 @@ export type Visit = {
     settings: Settings
     /** In milliseconds. */
     now: number
-    /** Of a visitor who is signed in. */
-    badge?: Promise<Badge>
+    /** For a visitor who is signed in; it never fails. */
+    health?: Promise<Health>
   }
 }
 
@@ -26,8 +26,3 @@ export const useVisit = () => getContext<Visit>()
 
 export const originOf = (url: string) => new URL(url).origin
 export const isHttps = (url: string) => new URL(url).protocol === 'https:'
-
-/** Never throws: that D1 does not answer is a verdict too. */
-export async function badgeFor(db: D1Database, settings: Settings, now: number): Promise<Badge> {
-  return badgeOf(await judge(db, settings, now))
-}
