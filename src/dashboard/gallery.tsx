@@ -1,4 +1,5 @@
 /** The contact sheet: one task a row, newest first. */
+import type { Facts } from '../store/facts.ts'
 import { MOST_LOOKED_AT, MOST_NEW, type Row } from '../store/gallery.ts'
 import { canBeAsked } from './answer.tsx'
 import type { lastRefusalOf } from './checks.ts'
@@ -15,13 +16,15 @@ type Gallery = {
   /** Paths of the pages beside this one. */
   older: string | undefined
   newer: string | undefined
+  acceptedAgain: Facts['acceptedAgain']
 }
 
-export function Gallery({ rows, sought, older, newer }: Gallery) {
+export function Gallery({ rows, sought, older, newer, acceptedAgain }: Gallery) {
   const [first] = rows
   return (
     <>
       <h1 class="unseen">Gallery</h1>
+      {acceptedAgain && <AcceptedAgain {...acceptedAgain} />}
       <div class="tools">
         <Search beginning="" />
         <Filter sought={sought} />
@@ -37,6 +40,19 @@ export function Gallery({ rows, sought, older, newer }: Gallery) {
       <Rows rows={rows} />
       <Pager older={older} newer={newer} />
     </>
+  )
+}
+
+const NEWS_MS = 3_600_000
+
+/** After a wrong setting was set right. */
+function AcceptedAgain({ count, at }: NonNullable<Facts['acceptedAgain']>) {
+  if (count === 0 || useVisit().get('now') - at > NEWS_MS) return <></>
+  return (
+    <p class="flash" role="status">
+      {`${plural(count, 'callback')} of the quarantine ${count === 1 ? 'was' : 'were'} accepted, `}
+      <Age at={at} />.
+    </p>
   )
 }
 

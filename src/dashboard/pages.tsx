@@ -16,6 +16,7 @@ import { Found, Gallery, NoCallbackYet } from './gallery.tsx'
 import { Health } from './health.tsx'
 import { Fact } from './layout.tsx'
 import { BEGINNING_LENGTH, Quarantine } from './quarantine.tsx'
+import { quarantinePath, soughtOf as soughtInQuarantine } from './quarantine-filter.tsx'
 import { grouped } from './reasons.ts'
 import { besides, filterOf, galleryPath, indexOf, soughtOf, startOf } from './sought.ts'
 import { Task } from './task.tsx'
@@ -40,7 +41,9 @@ pages.get('/', async (c) => {
   if (page.rows.length === 0 && start === undefined && Object.keys(sought).length === 0) {
     return showNoCallback(c)
   }
-  return c.render(<Gallery rows={page.rows} sought={sought} {...besides(sought, start, page)} />, GALLERY)
+  const { facts } = await c.get('health')!
+  const gallery = { rows: page.rows, sought, ...besides(sought, start, page), acceptedAgain: facts?.acceptedAgain }
+  return c.render(<Gallery {...gallery} />, GALLERY)
 })
 
 async function showNoCallback(c: Context<Visit>): Promise<Response> {
@@ -112,14 +115,17 @@ function notFound(c: Context<Visit>, title: string, words: string) {
 }
 
 pages.get('/quarantine', async (c) => {
+  const sought = soughtInQuarantine(c.req.query())
   const after = cursorOf(c.req.query('below'))
-  const { items, next } = await listEntries(c.env.DB, { limit: QUARANTINE_ROWS, after })
+  const { items, next } = await listEntries(c.env.DB, { ...sought, limit: QUARANTINE_ROWS, after })
   const ids = items.map(({ id }) => id)
   const quarantine = {
     groups: grouped(items),
     beginnings: await beginningsOf(c.env.DB, ids, BEGINNING_LENGTH),
-    newest: after === undefined ? undefined : '/quarantine',
-    older: next === undefined ? undefined : `/quarantine?below=${next.received_at}-${next.rowid}`,
+    counts: (await c.get('health')!).facts?.quarantined,
+    sought,
+    newest: after && quarantinePath(sought),
+    older: next && quarantinePath(sought, { below: `${next.received_at}-${next.rowid}` }),
   }
   return c.render(<Quarantine {...quarantine} />, { title: 'Quarantine', section: 'Quarantine' })
 })
