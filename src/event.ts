@@ -1,7 +1,7 @@
 /**
  * What readers and consumers rely on: the record of a screenshot task, and the event that tells of it.
  *
- * This file imports zod alone, so that a consumer can import it (`zego-snapshots/event`) or copy it.
+ * This file imports zod alone, so that a consumer can copy it. It needs zod 4.
  * Field names are ZEGOCLOUD's own. Fields may be added later; none is renamed or removed.
  */
 import * as z from 'zod/mini'

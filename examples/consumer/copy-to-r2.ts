@@ -1,11 +1,14 @@
 /**
- * Copies the pictures of each finished task to R2, as `<task_id>/<n>.jpg`; n is the place in the list, from 0.
+ * Copies the pictures of each finished task to R2, as `<task_id>/<n>.jpg`, `.png` or `.webp`; n is the index in the list.
  *
  * ZEGOCLOUD's URLs are the vendor's and expire: a picture that was not copied in time is lost. And ZEGOCLOUD does not sign
  * them: only hosts that you name are fetched from.
  */
-import type { SnapshotEvent } from 'zego-snapshots/event'
 import { Dead } from './dead.ts'
+import type { SnapshotEvent } from './event.ts'
+import { failureOf } from './http.ts'
+import { fetchFrom } from './picture-hosts.ts'
+import { HEAD_BYTES, KINDS, suffixOf } from './picture-kind.ts'
 import { recordOf, type Settings as RecordSettings } from './record.ts'
 
 export type Settings = RecordSettings & {
@@ -19,13 +22,11 @@ export type Settings = RecordSettings & {
 }
 
 /** A picture as it is to be: `source` tells its URL apart from others, without keeping what the URL is signed with. */
-type Copy = { n: number; url: string; key: string; source: string; there: R2Object | undefined }
+type Copy = { n: number; url: string; stem: string; source: string; there: R2Object | undefined }
 
-const TYPE = 'image/jpeg'
 const LARGEST_PICTURE_BYTES = 10 * 1024 * 1024
 /** Of a picture that does not announce its length: R2 wants to know it, so the picture is held in memory. */
 const LARGEST_BUFFERED_BYTES = 2 * 1024 * 1024
-const MOST_REDIRECTS = 3
 const AT_ONCE = 4
 const PICTURE_TIMEOUT_MS = 20_000
 /** Less than the claim in worker.ts lasts. What is copied by then stays, and the rest comes with the next attempt. */
@@ -43,12 +44,12 @@ export async function handle(event: SnapshotEvent, settings: Settings) {
   const { task_id, snapshot_pic_list } = await recordOf(event, settings, signal)
   const folder = await folderOf(task_id)
   const copied = await objectsIn(`${folder}/`, PICTURES)
-  const copies = await Promise.all(
-    snapshot_pic_list.map(async ({ url }, n) => {
-      const key = `${folder}/${n}.jpg`
-      return { n, url, key, source: await sha256(url), there: copied.get(key) }
-    }),
-  )
+  const all = snapshot_pic_list.map(async ({ url }, n): Promise<Copy> => {
+    const stem = `${folder}/${n}`
+    return { n, url, stem, source: await sha256(url), there: copied.get(stem) }
+  })
+  // Without a URL the picture failed at the vendor: there is nothing to copy.
+  const copies = (await Promise.all(all)).filter(({ url }) => url !== '')
   // The same URL is the same picture: it is not even asked for, and may have expired.
   const missing = copies.filter(({ source, there }) => there?.customMetadata?.['source'] !== source)
   const failures = await eachOf(missing.slice(0, PICTURES_AN_ATTEMPT), (copy) =>
@@ -67,59 +68,30 @@ async function folderOf(task_id: string) {
   return encoded.length <= LONGEST_FOLDER_BYTES ? encoded : `sha256=${await sha256(task_id)}`
 }
 
-/** The address to fetch a picture from. */
-export function addressOf(url: string, hosts: string, base?: URL) {
-  const address = URL.parse(url, base?.href)
-  if (!address) throw new Dead('its URL is not absolute')
-  if (!/^https?:$/.test(address.protocol) || address.username || address.password) {
-    throw new Dead('its URL is not a plain https or http one')
-  }
-  const named = hosts
-    .toLowerCase()
-    .split(/[\s,]+/)
-    .filter((entry) => isNamed(address.host, entry.replace(/^http:\/\//, '')))
-  if (named.length === 0) throw new Dead(`its host ${address.host} is not in PICTURE_HOSTS`)
-  if (!named.some((entry) => entry.startsWith('http://'))) address.protocol = 'https:'
-  return address
-}
-
-const isNamed = (host: string, name: string) => (name.startsWith('*.') ? host.endsWith(name.slice(1)) : host === name)
-
-async function copyPicture({ url, key, source, there }: Copy, bucket: R2Bucket, hosts: string, event: AbortSignal) {
+async function copyPicture({ url, stem, source, there }: Copy, bucket: R2Bucket, hosts: string, event: AbortSignal) {
   const signal = AbortSignal.any([event, AbortSignal.timeout(PICTURE_TIMEOUT_MS)])
   const known = there?.customMetadata?.['etag']
-  const response = await get(url, hosts, known ? { 'if-none-match': known } : {}, signal)
+  const response = await fetchFrom(hosts, url, known ? { 'if-none-match': known } : {}, signal)
   try {
     if (response.status === 304) return
-    if (!response.ok) throw new Error(`its host answered ${response.status}; the URL may have expired`)
-    const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
-    if (type !== TYPE) throw new Dead(`it is ${type}, not ${TYPE}`)
+    if (!response.ok) throw new Error(`its host ${await failureOf(response, url)}; the URL may have expired`)
     const etag = response.headers.get('etag')
     const length = lengthOf(response)
     if (there && etag && etag === known && length === there.size) return
-    await bucket.put(key, await bodyOf(response, length), {
-      // Ours, not the host's: whoever serves it from here serves a picture.
-      httpMetadata: { contentType: TYPE },
-      customMetadata: { source, ...(etag && { etag }) },
-    })
+    const { head, body, flow } = await opened(response, length)
+    const suffix = suffixOf(head)
+    if (!suffix) throw new Dead(`it is no JPEG, PNG or WebP, but ${response.headers.get('content-type')}`)
+    const key = `${stem}.${suffix}`
+    // The type is ours, not the host's: whoever serves it from here serves a picture.
+    const httpMetadata = { contentType: KINDS[suffix].type }
+    await Promise.all([
+      bucket.put(key, body, { httpMetadata, customMetadata: { source, ...(etag && { etag }) } }),
+      flow(),
+    ])
+    if (there && there.key !== key) await bucket.delete(there.key)
   } finally {
-    if (!response.bodyUsed) await response.body?.cancel()
+    if (response.body?.locked === false) await response.body.cancel()
   }
-}
-
-/** Redirects lead to hosts that are named, too, or nowhere. */
-async function get(url: string, hosts: string, headers: Record<string, string>, signal: AbortSignal) {
-  let address = addressOf(url, hosts)
-  for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
-    // Compressed, a picture would have no length that is known.
-    const init = { headers: { ...headers, 'accept-encoding': 'identity' }, redirect: 'manual', signal } as const
-    const response = await fetch(address, init)
-    const location = response.headers.get('location')
-    if (location === null || response.status < 300 || response.status > 399) return response
-    await response.body?.cancel()
-    address = addressOf(location, hosts, address)
-  }
-  throw new Error('its host redirects too often')
 }
 
 /** Null when it is not announced. */
@@ -128,32 +100,46 @@ function lengthOf({ headers }: Response) {
   return length === null || headers.has('content-encoding') ? null : Number(length)
 }
 
-/** What R2 takes: a stream of known length, or bytes. */
-async function bodyOf(response: Response, length: number | null) {
+/** The first bytes, and all of them as R2 takes them: bytes, or a stream of known length, which `flow` fills. */
+async function opened({ body }: Response, length: number | null) {
   if (length !== null && length > LARGEST_PICTURE_BYTES) throw new Dead(`it has ${length} bytes`)
-  const body = length === null ? await bytesOf(response) : response.body
   if (!body || length === 0) throw new Error('it is empty')
-  return body
+  if (length === null) {
+    const bytes = await bytesOf(body)
+    return { head: bytes, body: bytes, flow: async () => {} }
+  }
+  const reader = body.getReader({ mode: 'byob' })
+  const { value: head = new Uint8Array() } = await reader.readAtLeast(HEAD_BYTES, new Uint8Array(HEAD_BYTES))
+  reader.releaseLock()
+  const { readable, writable } = new FixedLengthStream(length)
+  async function flow() {
+    const writer = writable.getWriter()
+    await writer.write(head)
+    writer.releaseLock()
+    await body?.pipeTo(writable)
+  }
+  return { head, body: readable, flow }
 }
 
-async function bytesOf(response: Response) {
+async function bytesOf(body: ReadableStream<Uint8Array>) {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of body) {
     length += chunk.byteLength
     if (length > LARGEST_BUFFERED_BYTES) throw new Dead(`it has more than ${LARGEST_BUFFERED_BYTES} bytes`)
     chunks.push(chunk)
   }
-  return length > 0 ? new Blob(chunks).arrayBuffer() : null
+  if (length === 0) throw new Error('it is empty')
+  return new Blob(chunks).bytes()
 }
 
-/** One listing for a thousand pictures: asking for each would use up an invocation's subrequests. */
+/** One listing for a thousand pictures, by key without suffix: asking for each would use up an invocation's subrequests. */
 async function objectsIn(prefix: string, bucket: R2Bucket) {
   const objects = new Map<string, R2Object>()
   let cursor: string | undefined
   do {
     const page = await bucket.list({ prefix, include: ['customMetadata'], ...(cursor && { cursor }) })
-    for (const object of page.objects) objects.set(object.key, object)
+    for (const object of page.objects) objects.set(object.key.replace(/\.\w+$/, ''), object)
     cursor = page.truncated ? page.cursor : undefined
   } while (cursor)
   return objects

@@ -1,6 +1,7 @@
 /** Sends each event on by HTTP, signed as https://www.standardwebhooks.com has it, so that any of its libraries verifies it. */
-import type { SnapshotEvent } from 'zego-snapshots/event'
+import type { SnapshotEvent } from './event.ts'
 import { Dead } from './dead.ts'
+import { failureOf, USER_AGENT } from './http.ts'
 
 export type Settings = {
   TARGET_URL?: string
@@ -22,6 +23,7 @@ export async function handle(event: SnapshotEvent, { TARGET_URL, TARGET_SECRET }
     method: 'POST',
     headers: {
       'content-type': 'application/cloudevents+json; charset=utf-8',
+      'user-agent': USER_AGENT,
       // The same at every attempt: the other side drops repeats by it.
       'webhook-id': event.id,
       'webhook-timestamp': timestamp,
@@ -32,9 +34,10 @@ export async function handle(event: SnapshotEvent, { TARGET_URL, TARGET_SECRET }
     redirect: 'manual',
     signal: AbortSignal.timeout(TIMEOUT_MS),
   })
-  await response.body?.cancel()
-  if (response.status === 410) throw new Dead('TARGET_URL answered 410: it wants no more events')
-  if (!response.ok) throw new Error(`TARGET_URL answered ${response.status}`)
+  if (response.ok) return response.body?.cancel()
+  const failure = `TARGET_URL ${await failureOf(response, TARGET_URL)}`
+  // 410 says that it wants no more events.
+  throw response.status === 410 ? new Dead(failure) : new Error(failure)
 }
 
 async function sign(text: string, secret: string) {

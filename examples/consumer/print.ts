@@ -1,5 +1,5 @@
 /** Prints a line for each event. */
-import type { SnapshotEvent } from 'zego-snapshots/event'
+import type { SnapshotEvent } from './event.ts'
 
 /** The bindings and settings that this `handle` needs: none. */
 export type Settings = object

@@ -1,6 +1,7 @@
 /** The whole record of an event, also where the event was too large for a queue message. */
-import { completedRecord, type CompletedRecord, type SnapshotEvent } from 'zego-snapshots/event'
+import { completedRecord, type CompletedRecord, type SnapshotEvent } from './event.ts'
 import { Dead } from './dead.ts'
+import { failureOf, USER_AGENT } from './http.ts'
 
 export type CompletedEvent = Extract<SnapshotEvent, { type: 'com.zegocloud.snapshot.completed' }>
 
@@ -19,14 +20,14 @@ export async function recordOf(
   if (event.dataref === undefined) return event.data
   const { RECEIVER_URL, API_TOKEN } = settings
   if (!RECEIVER_URL || !API_TOKEN) throw new Error('RECEIVER_URL and API_TOKEN are not both set')
-  const response = await fetch(new URL(event.dataref, RECEIVER_URL), {
-    headers: { authorization: `Bearer ${API_TOKEN}` },
+  const url = new URL(event.dataref, RECEIVER_URL)
+  const response = await fetch(url, {
+    headers: { authorization: `Bearer ${API_TOKEN}`, 'user-agent': USER_AGENT },
     // The token is for the receiver alone.
     redirect: 'manual',
     signal,
   })
   if (response.ok) return completedRecord.parse(await response.json())
-  await response.body?.cancel()
-  if (response.status === 404) throw new Dead('the receiver has the record no more')
-  throw new Error(`the receiver answered ${response.status}`)
+  const failure = `the receiver ${await failureOf(response, url)}`
+  throw response.status === 404 ? new Dead(failure) : new Error(failure)
 }

@@ -7,7 +7,7 @@
  * runs out. A mark made only before the work loses the event when the work fails; one made only after it lets both
  * deliveries work. KV can do neither: it has no "write if absent", and an edge may answer "absent" for a minute.
  */
-import { snapshotEvent, type SnapshotEvent } from 'zego-snapshots/event'
+import { snapshotEvent, type SnapshotEvent } from './event.ts'
 import { Dead } from './dead.ts'
 // What becomes of an event: './print.ts', './post.ts', './copy-to-r2.ts', or a file of your own.
 import { handle, type Settings } from './print.ts'

@@ -1,13 +1,15 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createTestHarness, type TestHarness } from 'wrangler'
-import { addressOf, handle as copyToR2 } from '../../examples/consumer/copy-to-r2.ts'
+import { handle as copyToR2 } from '../../examples/consumer/copy-to-r2.ts'
+import { addressOf } from '../../examples/consumer/picture-hosts.ts'
 import { handle as post } from '../../examples/consumer/post.ts'
 import type { CompletedRecord, SnapshotEvent } from '../../src/event.ts'
 import { projectCopy } from './project-copy.ts'
@@ -18,14 +20,14 @@ vi.stubGlobal('fetch', (url: string, request: RequestInit) => fetch(new Request(
 
 const soon = { timeout: 20_000, interval: 50 }
 
-type Request = { method: string; url: string; headers: IncomingMessage['headers']; body: string; at: number }
+type Request = { method: string; url: string; headers: IncomingMessage['headers']; body: string }
 
 /** Whatever the consumer talks to over HTTP, and what it was asked. */
 async function serve(answer: (request: Request, response: ServerResponse) => void) {
   const requests: Request[] = []
   const take = async (incoming: IncomingMessage, response: ServerResponse) => {
     const { method = '', url = '', headers } = incoming
-    const request = { method, url, headers, body: await text(incoming), at: Date.now() / 1000 }
+    const request = { method, url, headers, body: await text(incoming) }
     requests.push(request)
     answer(request, response)
   }
@@ -191,15 +193,17 @@ describe('post.ts', () => {
       const [request, ...again] = sentOf(event.subject)
       // On a busy machine the first answer may come too late, and the event is sent again: as the same one.
       for (const { headers } of again) expect(headers['webhook-id']).toBe(event.id)
-      const { headers, body, at, method, url } = request!
+      const { headers, body, method, url } = request!
       expect({ method, url, event: JSON.parse(body) as unknown }).toEqual({ method: 'POST', url: '/hook', event })
       expect(headers['content-type']).toBe('application/cloudevents+json; charset=utf-8')
       expect(headers['webhook-id']).toBe(event.id)
-      expect(headers['webhook-timestamp']).toMatch(/^\d+$/)
-      expect(Math.abs(Number(headers['webhook-timestamp']) - at)).toBeLessThan(5)
-      const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`
-      const expected = keys.map((key) => `v1,${createHmac('sha256', key).update(signed).digest('base64')}`)
-      expect(headers['webhook-signature']).toBe(expected.join(' '))
+      expect(headers['user-agent']).toBe('zego-snapshots-consumer')
+      // Whoever has one of the secrets can verify it, and nobody else.
+      for (const secret of secrets) {
+        expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toEqual(event)
+      }
+      const stranger = new Webhook(randomBytes(32).toString('base64'))
+      expect(() => stranger.verify(body, headers as Record<string, string>)).toThrow('No matching signature')
     }
   })
 
@@ -214,6 +218,7 @@ describe('post.ts', () => {
     expect(sentOf(what).map(({ headers }) => headers['webhook-id'])).toEqual([completed(what).id, completed(what).id])
     expect(target.asked('/elsewhere')).toEqual([])
     expect(await consumer.dead()).not.toContain(what)
+    if (status !== 0) expect(consumer.said(`TARGET_URL answered ${status}: so be it`)).toHaveLength(1)
   })
 
   test('makes the event a dead letter at once after 410, and sends it when it is published again', async () => {
@@ -221,7 +226,7 @@ describe('post.ts', () => {
     await consumer.send(completed('unwanted'))
     await vi.waitFor(async () => expect(await consumer.dead()).toEqual(['unwanted']), soon)
     expect(sentOf('unwanted')).toHaveLength(1)
-    expect(consumer.said('unwanted is given up')).toHaveLength(1)
+    expect(consumer.said('unwanted is given up: TARGET_URL answered 410: so be it')).toHaveLength(1)
     await consumer.send(completed('unwanted'))
     await consumer.handled(completed('unwanted'))
     expect(sentOf('unwanted')).toHaveLength(2)
@@ -249,6 +254,9 @@ describe('copy-to-r2.ts', () => {
   const records = new Map<string, CompletedRecord>()
   let asked: (path: string) => Request[]
   const at = (path: string) => `${host.origin}${path}`
+  /** Pictures of other kinds, and under other types, by path. */
+  const others = new Map<string, { bytes: Buffer; type?: string }>()
+  const SVG = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>')
   /** Statuses with which paths answer before they are well. */
   const unwell = new Map<string, number[]>()
 
@@ -257,7 +265,13 @@ describe('copy-to-r2.ts', () => {
       const [path = ''] = url.split('?')
       const name = path.slice(1)
       const trouble = unwell.get(path)?.shift()
-      if (trouble !== undefined) return void response.writeHead(trouble).end()
+      if (trouble !== undefined) return void response.writeHead(trouble).end(`Sorry,\n ${url} has expired`)
+      const other = others.get(path)
+      if (other) {
+        const { bytes, type } = other
+        const typed = type === undefined ? {} : { 'content-type': type }
+        return void response.writeHead(200, { ...typed, 'content-length': bytes.length }).end(bytes)
+      }
       if (path.startsWith('/hanging')) return
       if (path.startsWith('/to/')) return void response.writeHead(302, { location: path.slice(3) }).end()
       if (path === '/round') return void response.writeHead(302, { location: '/round' }).end()
@@ -267,7 +281,7 @@ describe('copy-to-r2.ts', () => {
       }
       if (path.startsWith('/same') && headers['if-none-match'] === etag) return void response.writeHead(304).end()
       const bytes = jpeg(name, path.startsWith('/large') ? 9000 : 2000)
-      const type = path.startsWith('/page') ? 'text/html; charset=utf-8' : 'image/jpeg'
+      const type = 'image/jpeg'
       const tag = /^\/(same|deaf)/.test(path) ? { etag } : {}
       if (path.includes('chunked')) {
         response.writeHead(200, { 'content-type': type })
@@ -280,10 +294,13 @@ describe('copy-to-r2.ts', () => {
       response.end(length === 0 ? undefined : bytes)
     })
     asked = host.asked
+    others.set('/page', { bytes: Buffer.from('<!doctype html><title>No</title>'), type: 'image/jpeg' })
+    others.set('/drawing', { bytes: SVG, type: 'image/svg+xml' })
+    others.set('/short', { bytes: Buffer.from('GIF8'), type: 'image/gif' })
     receiver = await serve(({ url, headers }, response) => {
       const record = records.get(url)
       if (headers.authorization !== 'Bearer the-token') response.writeHead(401).end()
-      else if (!record) response.writeHead(404).end()
+      else if (!record) response.writeHead(404).end('no such task')
       else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(record))
     })
     consumer = await consumerWith(
@@ -347,7 +364,7 @@ describe('copy-to-r2.ts', () => {
     await consumer.handled(event)
     expect(await stored('mended/1.jpg')).toEqual(picture('late'))
     expect(['/early', '/late', '/early-too'].map((path) => asked(path).length)).toEqual([1, 2, 1])
-    expect(consumer.said('picture 1: its host answered 503')).toHaveLength(1)
+    expect(consumer.said('picture 1: its host answered 503: Sorry, /late has expired')).toHaveLength(1)
   })
 
   test('takes more pictures than one attempt may in several attempts', async () => {
@@ -377,6 +394,44 @@ describe('copy-to-r2.ts', () => {
     expect(asked('/deaf?t=2')).toHaveLength(1)
   })
 
+  test.each(['application/octet-stream', 'binary/octet-stream', 'image/jpg', 'text/html', undefined])(
+    'takes a JPEG that comes under the type %s',
+    async (type) => {
+      const path = `/under-${String(type)}`
+      others.set(path, { bytes: jpeg('under'), ...(type !== undefined && { type }) })
+      const event = completed(path.replaceAll('/', '-'), [at(path)])
+      await consumer.send(event)
+      await consumer.handled(event)
+      expect(await stored(`${event.subject}/0.jpg`)).toEqual(picture('under'))
+    },
+  )
+
+  test('keeps a PNG and a WebP under their own types and suffixes', async () => {
+    const png = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(2000, 'p')])
+    const webp = Buffer.concat([Buffer.from('RIFF\x01\x02\x03\nWEBPVP8 ', 'latin1'), Buffer.alloc(2000, 'w')])
+    others.set('/png', { bytes: png, type: 'image/jpeg' })
+    others.set('/webp', { bytes: webp })
+    const event = completed('kinds', [at('/png'), at('/webp')])
+    await consumer.send(event)
+    await consumer.handled(event)
+    expect(await stored('kinds/0.png')).toEqual({ type: 'image/png', bytes: png })
+    expect(await stored('kinds/1.webp')).toEqual({ type: 'image/webp', bytes: webp })
+    // The same task again, of which one picture is a JPEG now.
+    const next = completed('kinds', [at('/now-a-jpeg'), at('/webp')], 2)
+    await consumer.send(next)
+    await consumer.handled(next)
+    expect(await keys('kinds/')).toEqual(['kinds/0.jpg', 'kinds/1.webp'])
+    expect(asked('/webp')).toHaveLength(1)
+  })
+
+  test('has nothing to copy where a picture has no URL, and copies the others', async () => {
+    const event = completed('gaps', ['', at('/beside-a-gap'), ''])
+    await consumer.send(event)
+    await consumer.handled(event)
+    expect(await keys('gaps/')).toEqual(['gaps/1.jpg'])
+    expect(asked('/beside-a-gap').map(({ headers }) => headers['user-agent'])).toEqual(['zego-snapshots-consumer'])
+  })
+
   test('replaces a picture that another content of the task has in its place', async () => {
     await consumer.send(completed('replaced', [at('/old')]))
     await consumer.handled(completed('replaced'))
@@ -387,7 +442,9 @@ describe('copy-to-r2.ts', () => {
   })
 
   test.each([
-    ['a type that is no picture', '/page', /it is text\/html, not image\/jpeg/],
+    ['a page that says it is a picture', '/page', /it is no JPEG, PNG or WebP, but image\/jpeg/],
+    ['a drawing', '/drawing', /it is no JPEG, PNG or WebP, but image\/svg\+xml/],
+    ['a few bytes of something', '/short', /it is no JPEG, PNG or WebP, but image\/gif/],
     ['too many bytes', '/large', /it has 9003 bytes/],
     ['too many bytes, unannounced', '/large-chunked', /it has more than 4000 bytes/],
     ['a redirect to a host that is not named', '/out', /its host localhost:\d+ is not in PICTURE_HOSTS/],
@@ -410,7 +467,7 @@ describe('copy-to-r2.ts', () => {
   })
 
   test.each([
-    ['an expired URL', '/expired', /answered 403; the URL may have expired/],
+    ['an expired URL', '/expired?sign=a%2Bb%3D%3D', /answered 403: Sorry, \/expired\?… has expired; the URL may have/],
     ['a host that hangs', '/hanging', /timeout/i],
     ['a redirect without end', '/round', /redirects too often/],
     ['an empty picture', '/empty', /it is empty/],
@@ -443,6 +500,7 @@ describe('copy-to-r2.ts', () => {
     expect(await stored('large%2Ftask/0.jpg')).toEqual(picture('of-large'))
     await isDead('deleted')
     expect(receiver.asked('/v1/snapshots/deleted')).toHaveLength(1)
+    expect(consumer.said('deleted is given up: the receiver answered 404: no such task')).toHaveLength(1)
   })
 
   test('has nothing to copy for a failed task or an empty list', async () => {

@@ -1,6 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { createTestHarness, type TestHarness } from 'wrangler'
 import type { CompletedRecord, SnapshotEvent } from '../../src/event.ts'
 import { projectCopy } from './project-copy.ts'
@@ -99,6 +101,17 @@ const said = (task_id: string) =>
     .filter((message) => message.includes(task_id))
 
 const soon = { timeout: 20_000, interval: 100 }
+
+test("can be copied with the receiver's event.ts alone", () => {
+  const elsewhere = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
+  onTestFinished(() => rmSync(elsewhere, { recursive: true }))
+  cpSync(consumerDirectory, elsewhere, { recursive: true })
+  cpSync(join(copy.directory, 'src/event.ts'), join(elsewhere, 'event.ts'))
+  symlinkSync(join(copy.directory, 'node_modules'), join(elsewhere, 'node_modules'), 'junction')
+  const tsc = join(copy.directory, 'node_modules/typescript/bin/tsc')
+  const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: elsewhere, encoding: 'utf8' })
+  expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
+})
 
 test('handles an event once, however often it comes, even at the same time', async () => {
   await send(...Array.from({ length: 5 }, () => completed('repeated')), completed('single'))
