@@ -3,7 +3,6 @@ import { Hono } from 'hono/tiny'
 import { dashboard } from './dashboard/app.tsx'
 import { answerError, enter } from './http/api.ts'
 import { callback } from './http/callback.ts'
-import { health } from './http/health.ts'
 import { openapi } from './http/openapi.ts'
 import { methodNotAllowed, notFound, problem } from './http/problem.ts'
 import { quarantine } from './http/quarantine.ts'
@@ -15,7 +14,6 @@ import type { Env } from './settings.ts'
 export const app = new Hono<{ Bindings: Env }>()
 
 app.route('/', callback)
-app.route('/', health)
 app.route('/', openapi)
 app.use('/v1/*', enter)
 app.route('/', tasks)

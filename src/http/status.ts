@@ -1,35 +1,91 @@
-/** `GET /v1/status`: how all is going, for operators. Counts stop early: a large backlog costs no more than a small one. */
+/** `GET /v1/status`, for operators, and `GET /healthz`, open, for monitors: one judgement of how all is. */
 import { Hono } from 'hono/tiny'
-import { asideState, overview } from '../store/state.ts'
+import { readSettings } from '../settings.ts'
+import { countAll, type Facts } from '../store/facts.ts'
+import { judge, lookOrNothing, type Verdict, verdictOf } from '../store/health.ts'
 import type { Api } from './api.ts'
+import { unavailable } from './problem.ts'
 import { noQuery, readQuery } from './query.ts'
 
 export const status = new Hono<Api>()
 
 status.get('/v1/status', async (c) => {
   readQuery(c.req.url, noQuery)
-  const [aside, state] = await Promise.all([asideState(c.env.DB), overview(c.env.DB)])
-  const { unsent, notInKv, pending, quarantined, lastCallback, lastRefusals } = state
+  const { DB } = c.env
+  const [{ facts, ...verdict }, counts] = await Promise.all([judge(DB, c.get('settings'), Date.now()), countAll(DB)])
+  if (facts === undefined) throw unavailable('D1 cannot answer now. Ask again in a moment.')
+  const { oldestEvent, oldestForKv, aside, lastCallback } = facts
+  const { unsent, notInKv, refusedByKv, pending } = counts
   return c.json({
+    ...shown(verdict),
+    since: timeOf(earliest(verdict.findings.map(({ since }) => since))),
     unpublished: {
       count: unsent.count + notInKv.count,
       exact: unsent.exact && notInKv.exact,
-      oldest_at: timeOf(earlier(unsent.oldest, notInKv.oldest)),
-      without_event: { count: unsent.count, exact: unsent.exact, oldest_at: timeOf(unsent.oldest) },
-      without_kv_only: { count: notInKv.count, exact: notInKv.exact, oldest_at: timeOf(notInKv.oldest) },
+      oldest_at: timeOf(earliest([oldestEvent, oldestForKv])),
+      without_event: { ...unsent, oldest_at: timeOf(oldestEvent) },
+      without_kv_only: { ...notInKv, oldest_at: timeOf(oldestForKv) },
     },
-    aside,
+    refused_by_kv: refusedByKv,
+    aside: { waiting: aside.waiting, parked: aside.parked },
     pending,
-    quarantined,
+    quarantined: mapValues(facts.quarantined, ({ fullSince, ...count }) => ({
+      ...count,
+      ...(fullSince !== null && { full_since: timeOf(fullSince) }),
+    })),
     last_callback: lastCallback
       ? { received_at: timeOf(lastCallback.at), with_path_token: lastCallback.withPathToken }
       : null,
-    last_refusals: Object.fromEntries(Object.entries(lastRefusals).map(([code, at]) => [code, timeOf(at)])),
+    last_refusals: mapValues(facts.lastRefusals, timeOf),
   })
 })
 
-function earlier(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? (a ?? b) : Math.min(a, b)
+status.get('/healthz', async (c) => {
+  const verdict = verdictOf(await recentFacts(c.env.DB), readSettings(c.env), Date.now())
+  return c.json(shown(verdict), verdict.status === 'unhealthy' ? 503 : 200)
+})
+
+/** `parts` only where something is not well. */
+function shown({ status: word, findings }: Verdict) {
+  return findings.length === 0 ? { status: word } : { status: word, parts: findings.map(({ part }) => part) }
+}
+
+/** So that a monitor, or a crowd, costs one look at D1 in ten seconds. */
+const GOOD_FOR_MS = 10_000
+/** A look takes less, since D1 has a deadline. After that another request looks: the first may have been cancelled. */
+const LOOK_MS = 2_500
+const PAUSE_MS = 25
+
+/** `facts` are `undefined` where D1 did not answer. Plain data: a request cannot wait for another's promise. */
+let last: { facts: Facts | undefined; at: number } | undefined
+let lookingUntil = 0
+
+/** What was last seen. Where nothing was, and another request is looking, that is waited for. */
+async function recentFacts(db: D1Database): Promise<Facts | undefined> {
+  for (;;) {
+    const now = Date.now()
+    const isLooking = now < lookingUntil && lookingUntil <= now + LOOK_MS
+    if (last && (isLooking || Math.abs(now - last.at) < GOOD_FOR_MS)) return last.facts
+    if (!isLooking) return lookNow(db, now)
+    await scheduler.wait(PAUSE_MS)
+  }
+}
+
+async function lookNow(db: D1Database, now: number): Promise<Facts | undefined> {
+  lookingUntil = now + LOOK_MS
+  const facts = await lookOrNothing(db)
+  last = { facts, at: now }
+  lookingUntil = 0
+  return facts
+}
+
+function mapValues<Value, Mapped>(given: Record<string, Value>, map: (value: Value) => Mapped): Record<string, Mapped> {
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, map(value)]))
+}
+
+function earliest(times: readonly (number | null | undefined)[]): number | null {
+  const known = times.filter((time) => typeof time === 'number')
+  return known.length === 0 ? null : Math.min(...known)
 }
 
 /** @param at in milliseconds */

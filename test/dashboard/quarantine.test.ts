@@ -12,7 +12,7 @@ describe('the quarantine', () => {
     expect(text).toMatch(/Its time is \d+ d( \d+ h)? old\. Is a clock wrong, or was it replayed\?/)
     expect(text).toContain('Another kind of callback: <code>compose</code>.')
     expect(text).toContain('3 of them here')
-    expect(text).toContain('4 kept aside')
+    expect(text).toContain('4 in quarantine')
     expect(text.match(/Delete all 3 for good/g)).toHaveLength(1)
   })
 

@@ -216,7 +216,7 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await exhibition.deliverSample({ task_id: 'old', stamped: stamp(SECRET, 1_700_000_000) })
     for (let n = 0; n < 3; n += 1) await exhibition.deliverSample({ event: 'compose' })
     const { page } = await signedIn(exhibition)
-    await page.getByText('4 kept aside').waitFor()
+    await page.getByText('4 in quarantine').waitFor()
     await page.getByRole('link', { name: 'Quarantine' }).click()
     await page.getByRole('button', { name: 'Accept' }).click()
     await page.getByText('Accepted and stored.').waitFor()

@@ -6,7 +6,7 @@ import { deliver, request, rows } from '../worker.ts'
 /** The verdict is kept for 10 s: each test looks at another time. */
 let clock = Date.now()
 beforeEach(() => {
-  clock += 60_000
+  clock += 2 * 86_400_000
   vi.useFakeTimers({ now: clock, toFake: ['Date'] })
 })
 
@@ -18,6 +18,14 @@ async function health(settings = {}): Promise<[number, unknown]> {
 const wait = (minutes: number) => vi.setSystemTime(clock + minutes * 60_000)
 
 describe('GET /healthz', () => {
+  it('costs one look for any number of monitors at once, at the very first too', async () => {
+    await deliver(signedCallback())
+    const batch = vi.spyOn(env.DB, 'batch')
+    const many = await Promise.all(Array.from({ length: 50 }, () => health()))
+    expect(many).toEqual(many.map(() => [200, { status: 'ok' }]))
+    expect(batch).toHaveBeenCalledTimes(1)
+  })
+
   it('is ok while nothing waits', async () => {
     await deliver(signedCallback())
     expect(await health()).toEqual([200, { status: 'ok' }])
@@ -53,17 +61,85 @@ describe('GET /healthz', () => {
     expect(await health()).toEqual([503, { status: 'unhealthy', parts: ['publishing'] }])
   })
 
-  it('is degraded while KV is late, which mends itself', async () => {
+  it('is degraded while KV is late, which recovers by itself', async () => {
     vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('KV PUT failed: 429 Too Many Requests'))
     await deliver(signedCallback())
     wait(16)
     expect(await health()).toEqual([200, { status: 'degraded', parts: ['kv'] }])
   })
 
+  it('is degraded once KV has refused a result for good', async () => {
+    await deliver(signedCallback())
+    await env.DB.prepare(`UPDATE snapshots SET kv_refused = 'KV PUT failed: 413 Value too large'`).run()
+    expect(await health()).toEqual([200, { status: 'degraded', parts: ['kv'] }])
+  })
+
+  it('finds the oldest event behind any number of newer ones that are due before it', async () => {
+    await deliver(signedCallback())
+    const insert = `INSERT INTO snapshots (place, task_id, status, record, event_due, unpublished_since)`
+    await env.DB.batch([
+      env.DB.prepare(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+        ${insert} SELECT i, 't' || i, 'completed', '{}', ?1 + i, ?1 FROM n`,
+      ).bind(clock),
+      env.DB.prepare(`${insert} VALUES (501, 'oldest', 'completed', '{}', ?1 + 3600000, ?1 - 3600000)`).bind(clock),
+    ])
+    expect(await health()).toEqual([503, { status: 'unhealthy', parts: ['publishing'] }])
+  })
+
   it('is degraded while callbacks wait in ASIDE', async () => {
     await deliver(signedCallback())
     await env.DB.prepare(`INSERT INTO state VALUES ('aside', '{"waiting":1,"parked":0}', 0)`).run()
     expect(await health()).toEqual([200, { status: 'degraded', parts: ['aside'] }])
+  })
+
+  describe('while callbacks are refused', () => {
+    const refused = { status: 'degraded', parts: ['callbacks'] }
+    const note = (code: string, minutes: number) =>
+      env.DB.prepare('INSERT INTO state VALUES (?1, ?2, ?3)')
+        .bind(`refusal:${code}`, '', clock + minutes * 60_000)
+        .run()
+
+    it.each(['bad_signature', 'not_configured', 'wrong_path', 'unknown_app', 'invalid_timestamp', 'stale'])(
+      'is degraded: %s',
+      async (code) => {
+        await deliver(signedCallback())
+        await note(code, 1)
+        wait(2)
+        expect(await health()).toEqual([200, refused])
+      },
+    )
+
+    it.each(['undecodable', 'signature_reused', 'body_too_large'])('does not mind %s', async (code) => {
+      await deliver(signedCallback())
+      await note(code, 1)
+      wait(2)
+      expect(await health()).toEqual([200, { status: 'ok' }])
+    })
+
+    it('is well again once one is accepted', async () => {
+      await deliver(signedCallback({ task_id: 'a' }))
+      await note('stale', 1)
+      wait(2)
+      await deliver(signedCallback({ task_id: 'b' }))
+      expect(await health()).toEqual([200, { status: 'ok' }])
+    })
+
+    it('is well again after 24 hours', async () => {
+      await deliver(signedCallback())
+      await note('stale', 1)
+      wait(24 * 60)
+      expect(await health()).toEqual([200, refused])
+      wait(24 * 60 + 1)
+      expect(await health()).toEqual([200, { status: 'ok' }])
+    })
+
+    it('needs none that was accepted before', async () => {
+      await health()
+      await note('bad_signature', 1)
+      wait(2)
+      expect(await health()).toEqual([200, refused])
+    })
   })
 
   it('keeps its verdict for 10 s, and leaves KV alone', async () => {
@@ -79,5 +155,26 @@ describe('GET /healthz', () => {
     expect(prepare).toHaveBeenCalled()
     for (const method of kv) expect(method).not.toHaveBeenCalled()
     expect(await rows('SELECT count(*) AS stored FROM snapshots')).toEqual([{ stored: 1 }])
+  })
+  it('gives the last verdict while another request looks', async () => {
+    await deliver(signedCallback())
+    await health()
+    wait(1)
+    const { promise, resolve } = Promise.withResolvers<never>()
+    const batch = vi.spyOn(env.DB, 'batch').mockReturnValue(promise)
+    const looking = health()
+    await scheduler.wait(20)
+    expect(await health()).toEqual([200, { status: 'ok' }])
+    expect(batch).toHaveBeenCalledTimes(1)
+    resolve([] as never)
+    await looking
+  })
+
+  it('ends within its deadline while D1 hangs, for each of fifty', async () => {
+    await deliver(signedCallback())
+    const batch = vi.spyOn(env.DB, 'batch').mockReturnValue(new Promise<never>(() => {}))
+    const many = await Promise.all(Array.from({ length: 50 }, () => health()))
+    expect(many).toEqual(many.map(() => [503, { status: 'unhealthy', parts: ['d1'] }]))
+    expect(batch).toHaveBeenCalledTimes(1)
   })
 })

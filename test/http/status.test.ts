@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { REASONS } from '../../src/store/quarantine.ts'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, request, rows } from '../worker.ts'
 import { get, said } from './api.ts'
@@ -24,26 +25,25 @@ async function status(settings = {}): Promise<Record<string, unknown>> {
 describe('GET /v1/status', () => {
   it('tells of nothing at first', async () => {
     expect(await status()).toEqual({
+      status: 'ok',
+      since: null,
       unpublished: { ...nothingWaits, without_event: nothingWaits, without_kv_only: nothingWaits },
+      refused_by_kv: none,
       aside: { waiting: 0, parked: 0 },
       pending: none,
-      quarantined: {
-        invalid_snapshot: none,
-        unsupported_event: none,
-        conflict: none,
-        signature_reused: none,
-        unknown_app: none,
-        invalid_timestamp: none,
-        stale: none,
-        replaced: none,
-        bad_signature: none,
-        not_configured: none,
-        wrong_path: none,
-        undecodable: none,
-      },
+      quarantined: Object.fromEntries(REASONS.map((reason) => [reason, none])),
       last_callback: null,
       last_refusals: {},
     })
+  })
+
+  it('tells the verdict of /healthz, and since when', async () => {
+    vi.spyOn(env.EVENTS, 'send').mockRejectedValueOnce(new Error('down'))
+    await deliver(signedCallback())
+    vi.setSystemTime(clock + 20 * 60_000)
+    const { status: word, parts, since } = await status()
+    expect({ word, parts, since }).toEqual({ word: 'unhealthy', parts: ['publishing'], since: timeAt(0) })
+    expect(await (await request('https://receiver.test/healthz')).json()).toEqual({ status: word, parts })
   })
 
   it('counts what is not published, and tells since when the oldest has waited', async () => {
@@ -62,12 +62,38 @@ describe('GET /v1/status', () => {
     })
   })
 
-  it('counts the quarantine by reason, and stops early', async () => {
+  it('counts the quarantine by reason, exactly up to 1,000, and tells since when a reason is full', async () => {
     await deliver(signedCallback({ task_id: '' }))
-    for (let n = 0; n < 12; n += 1) await deliver(signedCallback({ event: `event ${n}` }))
+    for (const [reason, count] of [
+      ['stale', 999],
+      ['conflict', 1001],
+      ['bad_signature', 1000],
+    ] as const) {
+      await env.DB.prepare(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+        INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
+        SELECT ?1 || ':' || i, ?1, '', i, 0, '' FROM n`,
+      )
+        .bind(reason, count)
+        .run()
+      await env.DB.prepare('INSERT INTO state VALUES (?1, ?2, ?3)').bind(`full:${reason}`, '', clock).run()
+    }
     expect((await status()).quarantined).toMatchObject({
       invalid_snapshot: { count: 1, exact: true },
-      unsupported_event: { count: 9, exact: false },
+      stale: { count: 999, exact: true },
+      bad_signature: { count: 1000, exact: true, full_since: timeAt(0) },
+      conflict: { count: 1000, exact: false },
+    })
+    expect((await status()).quarantined).not.toHaveProperty('stale.full_since')
+  })
+
+  it('counts what KV refused for good', async () => {
+    await deliver(signedCallback())
+    await env.DB.prepare(`UPDATE snapshots SET kv_refused = 'KV PUT failed: 413 Value too large'`).run()
+    expect(await status()).toMatchObject({
+      status: 'degraded',
+      parts: ['kv'],
+      refused_by_kv: { count: 1, exact: true },
     })
   })
 

@@ -1,6 +1,7 @@
 /** What the routes answer with, as schemas: the documentation is made of them, and the tests hold answers against them. */
 import * as z from 'zod/mini'
 import { snapshotRecord } from '../../src/event.ts'
+import { PARTS } from '../../src/store/health.ts'
 import { REASONS } from '../../src/store/quarantine.ts'
 
 const isoTime = z.iso.datetime({ precision: 3 })
@@ -34,6 +35,11 @@ const settled = z.union([
   z.object({ status: z.literal('accepted'), task_id: z.optional(z.string()) }),
 ])
 
+const verdict = {
+  status: z.enum(['ok', 'degraded', 'unhealthy']),
+  parts: z.optional(z.array(z.enum(PARTS))),
+}
+
 export const schemas = {
   Problem: problem,
   Snapshot: snapshotRecord,
@@ -42,17 +48,17 @@ export const schemas = {
   EntryPage: z.object({ items: z.array(z.object(kept)), ...page }),
   Settled: settled,
   Status: z.object({
+    ...verdict,
+    since: z.nullable(isoTime),
     unpublished: z.object({ ...waiting.shape, without_event: waiting, without_kv_only: waiting }),
+    refused_by_kv: z.object(counted),
     aside: z.object({ waiting: count, parked: count }),
     pending: z.object(counted),
-    quarantined: z.record(z.enum(REASONS), z.object(counted)),
+    quarantined: z.record(z.enum(REASONS), z.object({ ...counted, full_since: z.optional(isoTime) })),
     last_callback: z.nullable(z.object({ received_at: isoTime, with_path_token: z.nullable(z.boolean()) })),
     last_refusals: z.record(z.string(), isoTime),
   }),
-  Health: z.object({
-    status: z.enum(['ok', 'degraded', 'unhealthy']),
-    parts: z.optional(z.array(z.string())),
-  }),
+  Health: z.object(verdict),
   Confirmation: z.object({
     confirmed: z.nullable(z.boolean()),
     stored: z.optional(z.array(z.string())),

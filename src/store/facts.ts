@@ -1,0 +1,119 @@
+/** What is known of how all is. Counting reads what it counts: the judgement needs few rows, however much waits. */
+import { onDatabase } from './database.ts'
+import { REASONS, type Reason } from './quarantine.ts'
+
+/** Up to `MOST_COUNTED` it is exact; beyond, there are more. */
+export type Count = { count: number; exact: boolean }
+
+/** Times in milliseconds; `null` where there is none. */
+export type Facts = {
+  /** Since when the oldest event has waited for the queue, and the oldest record that only KV lacks. */
+  oldestEvent: number | null
+  oldestForKv: number | null
+  /** Whether KV has refused a record for good. */
+  isAnyRefusedByKv: boolean
+  /** Callbacks in ASIDE when it was last listed: those that wait for D1, and those that D1 itself refuses. */
+  aside: { waiting: number; parked: number; since: number }
+  quarantined: Record<Reason, Count & { fullSince: number | null }>
+  /** `withPathToken` is unknown of a callback that only its record tells of. */
+  lastCallback: { at: number; withPathToken: boolean | null } | undefined
+  /** By code, when a callback was last refused. */
+  lastRefusals: Record<string, number>
+}
+
+const LOOKED_AT = 30
+
+/**
+ * Since when the oldest waits, of those due first and of those due last: what fails again and again is due later each
+ * time, so the oldest is among these.
+ */
+const OLDEST = (eventSent: 0 | 1) => {
+  const some = (order: 'ASC' | 'DESC') => `
+    SELECT * FROM (SELECT unpublished_since FROM snapshots WHERE publish_at IS NOT NULL AND event_sent = ${eventSent}
+    ORDER BY publish_at ${order} LIMIT ${LOOKED_AT})`
+  return `(SELECT min(unpublished_since) FROM (${some('ASC')} UNION ALL ${some('DESC')}))`
+}
+
+/** Where the newest rows are all pending, the last callback is not looked for any further. */
+const LAST_STORED = `
+  (SELECT received_at FROM (SELECT received_at, via FROM snapshots WHERE place < ${Number.MAX_SAFE_INTEGER}
+    ORDER BY place DESC LIMIT 10)
+   WHERE via = 'callback' LIMIT 1)`
+
+const REFUSED = `SELECT 1 FROM snapshots WHERE kv_refused IS NOT NULL AND place > 0`
+
+const LOOK = `
+  SELECT ${OLDEST(0)} AS oldestEvent, ${OLDEST(1)} AS oldestForKv, EXISTS (${REFUSED}) AS refused, ${LAST_STORED} AS stored`
+
+type Looked = { oldestEvent: number | null; oldestForKv: number | null; refused: number; stored: number | null }
+type Noted = { name: string; value: string; changed_at: number }
+
+/** One call of D1, of some 20 rows while nothing waits. Throws when D1 cannot answer. */
+export async function look(db: D1Database): Promise<Facts> {
+  const [looked, noted, quarantined] = await onDatabase(db, async () => {
+    const results = await db.batch([
+      db.prepare(LOOK),
+      db.prepare('SELECT name, value, changed_at FROM state'),
+      db.prepare('SELECT reason, count FROM quarantine_counts'),
+    ])
+    return results.map((result) => result.results) as [[Looked], Noted[], { reason: Reason; count: number }[]]
+  })
+  const { oldestEvent, oldestForKv, refused, stored } = looked[0]
+  const notes = new Map(noted.map((note) => [note.name, note]))
+  const sinceFull = (reason: Reason) => notes.get(`full:${reason}`)?.changed_at ?? null
+  return {
+    oldestEvent,
+    oldestForKv,
+    isAnyRefusedByKv: refused === 1,
+    aside: asideOf(notes.get('aside')),
+    quarantined: countsOf(new Map(quarantined.map(({ reason, count }) => [reason, count])), sinceFull),
+    lastCallback: lastCallbackOf(notes.get('callback'), stored),
+    lastRefusals: Object.fromEntries(
+      noted
+        .filter(({ name }) => name.startsWith('refusal:'))
+        .map(({ name, changed_at }) => [name.slice('refusal:'.length), changed_at]),
+    ),
+  }
+}
+
+function asideOf(note: Noted | undefined): Facts['aside'] {
+  const { waiting, parked } = JSON.parse(note?.value ?? '{"waiting":0,"parked":0}') as Facts['aside']
+  return { waiting, parked, since: note?.changed_at ?? 0 }
+}
+
+function lastCallbackOf(note: Noted | undefined, stored: number | null): Facts['lastCallback'] {
+  const at = Math.max(note?.changed_at ?? 0, stored ?? 0)
+  return at === 0 ? undefined : { at, withPathToken: note ? note.value === 'true' : null }
+}
+
+function countsOf(counts: Map<Reason, number>, sinceFull: (reason: Reason) => number | null): Facts['quarantined'] {
+  return Object.fromEntries(
+    REASONS.map((reason) => {
+      const count = counts.get(reason) ?? 0
+      return [reason, { ...counted(count), fullSince: count < MOST_COUNTED ? null : sinceFull(reason) }]
+    }),
+  ) as Facts['quarantined']
+}
+
+/** Also as many as the quarantine has of one reason, of what was not answered 202. */
+const MOST_COUNTED = 1_000
+
+function counted(count: number): Count {
+  return { count: Math.min(count, MOST_COUNTED), exact: count <= MOST_COUNTED }
+}
+
+/** What only a page and `/v1/status` show. */
+export type Counts = { unsent: Count; notInKv: Count; refusedByKv: Count; pending: Count }
+
+const COUNT = (rows: string) => `(SELECT count(*) FROM (${rows} LIMIT ${MOST_COUNTED + 1}))`
+const UNPUBLISHED = (eventSent: 0 | 1) =>
+  COUNT(`SELECT 1 FROM snapshots WHERE publish_at IS NOT NULL AND event_sent = ${eventSent}`)
+const COUNT_ALL = `
+  SELECT ${UNPUBLISHED(0)} AS unsent, ${UNPUBLISHED(1)} AS notInKv, ${COUNT(REFUSED)} AS refusedByKv,
+    ${COUNT(`SELECT 1 FROM snapshots WHERE status <> 'completed' AND status = 'pending'`)} AS pending`
+
+/** Reads what it counts, by an index. Throws when D1 cannot answer. */
+export async function countAll(db: D1Database): Promise<Counts> {
+  const row = await onDatabase(db, () => db.prepare(COUNT_ALL).first<Record<keyof Counts, number>>())
+  return Object.fromEntries(Object.entries(row!).map(([name, count]) => [name, counted(count)])) as Counts
+}
