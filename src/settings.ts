@@ -19,7 +19,7 @@ export type Env = {
 }
 
 /** A setting that is missing or cannot be read. Never holds its value. */
-export type SettingFault = { setting: string; why: string }
+export type SettingFault = { setting: string; why: string; isMissing?: true }
 
 export type Settings = {
   secrets: Secrets | SettingFault
@@ -65,7 +65,7 @@ const OPTIONAL = new Set(['API_TOKEN', 'ZEGO_SERVER_SECRET'])
 export function faultsOf(settings: Settings): SettingFault[] {
   return Object.values(settings)
     .filter(isFault)
-    .filter(({ setting, why }) => !OPTIONAL.has(setting) || why !== MISSING)
+    .filter(({ setting, isMissing }) => !OPTIONAL.has(setting) || !isMissing)
 }
 
 /** A setting that cannot be read removes nothing. */
@@ -81,8 +81,8 @@ function read<Value>(setting: keyof Env, env: Env, parse: (value: unknown) => Va
   try {
     return parse(valueOf(env[setting]))
   } catch (error) {
-    if (error instanceof Unreadable) return { setting, why: error.message }
-    throw error
+    if (!(error instanceof Unreadable)) throw error
+    return { setting, why: error.message, ...(error.message === MISSING && { isMissing: true }) }
   }
 }
 

@@ -6,11 +6,12 @@ import { partOf, requestId } from '../http/request.ts'
 import { log } from '../log.ts'
 import { retry } from '../retry.ts'
 import { isFault, retentionDaysOf } from '../settings.ts'
-import { findEntry, removeEntries } from '../store/quarantine.ts'
+import { findEntry, REASONS, removeEntries, removeOfReason } from '../store/quarantine.ts'
 import { removeRecord, scheduleRepublish } from '../store/snapshots.ts'
 import { askZego } from './answer.tsx'
 import { formOf } from './auth.tsx'
 import { showEntry, showHealth, showTask } from './pages.tsx'
+import { quarantinePath } from './quarantine-filter.tsx'
 import { sendTest } from './test-callback.ts'
 import type { Visit } from './visit.ts'
 import { entryPath, taskPath } from './words.ts'
@@ -46,6 +47,16 @@ actions.post('/quarantine/delete', async (c) => {
   await removeEntries(c.env.DB, ids)
   log('info', 'quarantine.deleted', { ids, request_id: requestId(c) })
   return c.redirect('/quarantine?flash=deleted', 303)
+})
+
+actions.post('/quarantine/delete-all', async (c) => {
+  const given = (await formOf(c)).get('reason')
+  const reason = REASONS.find((each) => each === given)
+  if (reason === undefined) return c.redirect('/quarantine', 303)
+  const { deleted, left } = await removeOfReason(c.env.DB, reason)
+  log('info', 'quarantine.deleted', { reason, deleted, request_id: requestId(c) })
+  const path = left === 0 ? quarantinePath({}, { flash: 'deleted' }) : quarantinePath({ reason }, { flash: 'left' })
+  return c.redirect(path, 303)
 })
 
 actions.post('/quarantine/:id/retry', async (c) => {

@@ -1,6 +1,7 @@
 /** The checklist of the health page: a fact a line and, where it is unwell, the one command that fixes it. */
 import { isFault, type SettingFault, type Settings } from '../settings.ts'
-import type { AsideState, Count, Overview } from '../store/state.ts'
+import type { Count, Counts, Facts } from '../store/facts.ts'
+import { type Health, type Part, totalOf } from '../store/health.ts'
 import { duration, plural } from './words.ts'
 
 export type Check = {
@@ -12,7 +13,7 @@ export type Check = {
   command?: string
 }
 
-const LATE_MS = 15 * 60_000
+/** A refusal is shown for so long. */
 const RECENT_MS = 24 * 3_600_000
 
 const put = (setting: string) => `npx wrangler secret put ${setting}`
@@ -64,81 +65,129 @@ function toleranceChecks(seconds: Settings['toleranceSeconds']): Check[] {
 function serverSecretCheck(secrets: Settings['serverSecrets']): Check {
   if (!isFault(secrets))
     return { shape: 'well', words: `ZEGOCLOUD is asked about pending tasks of ${plural(secrets.size, 'app')}` }
-  const isMissing = secrets.why === 'it is not set'
-  if (isMissing)
+  if (secrets.isMissing)
     return { shape: 'well', words: 'ZEGOCLOUD is not asked about pending tasks: ZEGO_SERVER_SECRET is not set' }
   return faultCheck(secrets)
 }
 
-export function storeChecks(overview: Overview, aside: AsideState, now: number): Check[] {
-  const { unsent, notInKv, pending, quarantined } = overview
-  const kept = Object.values(quarantined).reduce((sum, { count }) => sum + count, 0)
-  const isExact = Object.values(quarantined).every(({ exact }) => exact)
+/** What store/health.ts finds, line by line, and what is well. */
+export function storeChecks({ facts, findings }: Health, counts: Counts | undefined, now: number): Check[] {
+  if (facts === undefined || counts === undefined) {
+    const more = 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:'
+    return [{ shape: 'bad', words: 'D1 does not answer', more, command: 'https://www.cloudflarestatus.com/' }]
+  }
+  const isFound = (part: Part) => findings.some((finding) => finding.part === part)
   return [
     { shape: 'well', words: 'D1 answers' },
-    unsentCheck(unsent, now),
-    notInKvCheck(notInKv, now),
-    asideCheck(aside),
-    kept === 0
-      ? { shape: 'well', words: 'Nothing is in quarantine' }
-      : {
-          shape: 'waiting',
-          words: `${isExact ? '' : 'Over '}${plural(kept, 'callback')} in quarantine`,
-          more: 'See Quarantine.',
-        },
-    { shape: 'well', words: pending.count === 0 ? 'No task is pending' : `${counted(pending, 'task')} pending` },
+    eventCheck(counts.unsent, facts.oldestEvent, isFound('publishing'), now),
+    kvCheck(counts.notInKv, facts.oldestForKv, isFound('kv'), now),
+    ...refusedByKvChecks(counts.refusedByKv),
+    asideCheck(facts.aside),
+    quarantineCheck(facts.quarantined),
+    ...fullChecks(facts.quarantined),
+    { shape: 'well', words: `${counted(counts.pending, 'task')} pending` },
   ]
 }
 
 const TAIL = 'npx wrangler tail zego-snapshots --search publish.failed'
 
-function unsentCheck({ oldest, ...count }: Overview['unsent'], now: number): Check {
-  if (count.count === 0) return { shape: 'well', words: 'Every event has reached the queue' }
-  const isLate = oldest !== null && now - oldest > LATE_MS
-  const words = `${counted(count, 'event')} to be sent, the oldest for ${duration(now - (oldest ?? now))}`
-  return isLate
-    ? { shape: 'bad', words, more: 'It is tried again by itself. This tells why:', command: TAIL }
-    : { shape: 'well', words }
+function eventCheck(unsent: Count, oldest: number | null, isLate: boolean, now: number): Check {
+  if (unsent.count === 0) return { shape: 'well', words: 'Every event has reached the queue' }
+  const words = `${counted(unsent, 'event')} to be sent${forHow(oldest, now)}`
+  if (!isLate) return { shape: 'well', words }
+  return { shape: 'bad', words, more: 'It is tried again by itself. The log says why it failed:', command: TAIL }
 }
 
-function notInKvCheck({ oldest, ...count }: Overview['notInKv'], now: number): Check {
-  if (count.count === 0) return { shape: 'well', words: 'KV has every result that was published' }
-  const words = `${counted(count, 'result')} still to reach KV, the oldest for ${duration(now - (oldest ?? now))}`
-  if (oldest === null || now - oldest < LATE_MS) return { shape: 'well', words }
-  const more = 'It is tried again by itself; after the free plan’s 1,000 writes a day, from 00:00 UTC. This tells why:'
+function kvCheck(missing: Count, oldest: number | null, isLate: boolean, now: number): Check {
+  if (missing.count === 0) return { shape: 'well', words: 'KV has every result that was published' }
+  const words = `${counted(missing, 'result')} still to reach KV${forHow(oldest, now)}`
+  if (!isLate) return { shape: 'well', words }
+  const more =
+    'It is tried again by itself; after the free plan’s 1,000 writes a day, from 00:00 UTC. The log says why:'
   return { shape: 'waiting', words, more, command: TAIL }
 }
 
-function asideCheck({ waiting, parked }: AsideState): Check {
+function forHow(oldest: number | null, now: number): string {
+  return oldest === null ? '' : `, the oldest for ${duration(now - oldest)}`
+}
+
+function refusedByKvChecks(refused: Count): Check[] {
+  if (refused.count === 0) return []
+  const more = 'KV will never accept them as they are. D1 and GET /v1/snapshots have them; Send again tries once more.'
+  return [{ shape: 'waiting', words: `${counted(refused, 'result')} refused by KV`, more }]
+}
+
+function asideCheck({ waiting, parked }: Facts['aside']): Check {
   if (waiting + parked === 0) return { shape: 'well', words: 'No callback is waiting for D1' }
   const words = `${plural(waiting, 'callback')} waiting for D1${parked > 0 ? `, and ${parked} that it refused` : ''}`
   return { shape: 'waiting', words, more: 'They reach D1 by themselves, every tenth minute.' }
 }
 
-export function callbackChecks({ lastCallback, lastRefusals }: Overview, origin: string, now: number): Check[] {
-  const doctor = `npm run doctor -- ${origin}`
+function quarantineCheck(quarantined: Facts['quarantined']): Check {
+  const total = totalOf(quarantined)
+  if (total.count === 0) return { shape: 'well', words: 'Nothing is in quarantine' }
+  return { shape: 'waiting', words: `${counted(total, 'callback')} in quarantine`, more: 'See Quarantine.' }
+}
+
+function fullChecks(quarantined: Facts['quarantined']): Check[] {
+  return Object.entries(quarantined).flatMap(([reason, { fullSince }]) => {
+    if (fullSince === null) return []
+    const more = 'Look at those that are kept, and delete all of this reason to keep others.'
+    return [{ shape: 'waiting', words: `No more callbacks are kept as ${reason} since`, at: fullSince, more }]
+  })
+}
+
+export function callbackChecks({ facts }: Health, origin: string, now: number): Check[] {
+  if (facts === undefined) return []
+  const { lastCallback, lastRefusals } = facts
   const last: Check = lastCallback
     ? { shape: 'well', words: `The last callback came${pathWords(lastCallback.withPathToken)}`, at: lastCallback.at }
     : {
         shape: 'waiting',
-        words: 'No callback has come yet',
+        words: 'No callback has been accepted yet',
         more: 'This tells why callbacks do not arrive:',
-        command: doctor,
+        command: `npm run doctor -- ${origin}`,
       }
-  const refusals = Object.entries(lastRefusals)
-    .filter(([, at]) => now - at < RECENT_MS)
-    .map(([code, at]): Check => ({ shape: 'waiting', words: `A callback was refused: ${code}`, at, ...REFUSALS[code] }))
+  const recent = Object.entries(lastRefusals).filter(([, at]) => now - at < RECENT_MS)
+  const refusals = recent.map(([code, at]): Check => {
+    return { shape: 'waiting', words: `A callback was refused: ${code}`, at, ...REFUSALS[code] }
+  })
   return [last, ...refusals]
 }
 
-const REFUSALS: Record<string, Pick<Check, 'more' | 'command'>> = {
-  bad_signature: { more: 'If ZEGOCLOUD sent it, ZEGO_CALLBACK_SECRET is wrong.', command: put('ZEGO_CALLBACK_SECRET') },
-  not_found: {
-    more: 'Another path, or another path token than the one that is set.',
+/** The last callback that was refused, and how many of its kind are in quarantine. */
+export function lastRefusalOf({ lastRefusals, quarantined }: Facts) {
+  const [last] = Object.entries(lastRefusals).toSorted(([, a], [, b]) => b - a)
+  if (last === undefined) return undefined
+  const [code, at] = last
+  const kept = Object.entries(quarantined).find(([reason]) => reason === code)?.[1].count ?? 0
+  return { code, at, kept, ...REFUSALS[code] }
+}
+
+const BY_ITSELF = 'What is in quarantine is then accepted by itself.'
+
+const REFUSALS: Record<string, { more: string; command?: string }> = {
+  bad_signature: {
+    more: `It is forged, or ZEGO_CALLBACK_SECRET is wrong: set it to the CallbackSecret of ZEGOCLOUD’s console. ${BY_ITSELF}`,
+    command: put('ZEGO_CALLBACK_SECRET'),
+  },
+  not_configured: { more: `A setting is missing or broken: Health says which. ${BY_ITSELF}` },
+  wrong_path: {
+    more: `Its URL has another path, or another path token than the one that is set. ${BY_ITSELF}`,
     command: put('CALLBACK_PATH_TOKEN'),
   },
-  body_too_large: { more: 'Ask ZEGOCLOUD for fewer screenshots a task: it was lost.' },
-  unknown_app: { more: 'Add its appid to the secret.', command: put('ZEGO_CALLBACK_SECRET') },
+  not_found: {
+    more: 'Its URL has another path, or another path token than the one that is set.',
+    command: put('CALLBACK_PATH_TOKEN'),
+  },
+  unknown_app: {
+    more: 'It is signed with the secret of another app than its own. If that app is yours, add its appid.',
+    command: put('ZEGO_CALLBACK_SECRET'),
+  },
+  undecodable: { more: 'No callback can be read from its bytes. They are in quarantine.' },
+  invalid_timestamp: { more: 'Its timestamp is not a Unix time in seconds or milliseconds. It is in quarantine.' },
+  stale: { more: 'Its timestamp is too far from now: a clock is wrong, or it was replayed. It is in quarantine.' },
+  body_too_large: { more: 'Ask ZEGOCLOUD for fewer screenshots a task: this one was lost.' },
 }
 
 function pathWords(withPathToken: boolean | null): string {

@@ -1,10 +1,13 @@
 /** The contact sheet: one task a row, newest first. */
+import type { Facts } from '../store/facts.ts'
 import { MOST_LOOKED_AT, MOST_NEW, type Row } from '../store/gallery.ts'
 import { canBeAsked } from './answer.tsx'
+import type { lastRefusalOf } from './checks.ts'
+import { CallbackUrl } from './health.tsx'
 import { Age, Pager } from './layout.tsx'
 import { Strip } from './pictures.tsx'
 import { galleryPath, type Sought, soughtWords, STATUSES } from './sought.ts'
-import { originOf, useVisit } from './visit.ts'
+import { useVisit } from './visit.ts'
 import { plural, statusTitle, taskPath, vendorName, VENDORS, waitingWords } from './words.ts'
 
 type Gallery = {
@@ -13,13 +16,15 @@ type Gallery = {
   /** Paths of the pages beside this one. */
   older: string | undefined
   newer: string | undefined
+  acceptedAgain: Facts['acceptedAgain']
 }
 
-export function Gallery({ rows, sought, older, newer }: Gallery) {
+export function Gallery({ rows, sought, older, newer, acceptedAgain }: Gallery) {
   const [first] = rows
   return (
     <>
       <h1 class="unseen">Gallery</h1>
+      {acceptedAgain && <AcceptedAgain {...acceptedAgain} />}
       <div class="tools">
         <Search beginning="" />
         <Filter sought={sought} />
@@ -35,6 +40,19 @@ export function Gallery({ rows, sought, older, newer }: Gallery) {
       <Rows rows={rows} />
       <Pager older={older} newer={newer} />
     </>
+  )
+}
+
+const NEWS_MS = 3_600_000
+
+/** After a wrong setting was set right. */
+function AcceptedAgain({ count, at }: NonNullable<Facts['acceptedAgain']>) {
+  if (count === 0 || useVisit().get('now') - at > NEWS_MS) return <></>
+  return (
+    <p class="flash" role="status">
+      {`${plural(count, 'callback')} of the quarantine ${count === 1 ? 'was' : 'were'} accepted, `}
+      <Age at={at} />.
+    </p>
   )
 }
 
@@ -167,18 +185,40 @@ function whyOf(row: Row): string {
   return waitingWords(canBeAsked(useVisit().get('settings'), row))
 }
 
-export function NoCallbackYet() {
+/** Instead of an empty gallery. */
+export function NoCallbackYet({ refusal }: { refusal: ReturnType<typeof lastRefusalOf> }) {
   return (
     <div class="empty">
-      <h1>No callback yet</h1>
-      <p>
-        Ask ZEGOCLOUD to send the callbacks of on-demand screenshots to this URL. Where a path token is set, it ends the
-        URL: <code>/zego/callback/&lt;CALLBACK_PATH_TOKEN&gt;</code>.
-      </p>
-      <pre>{`${originOf(useVisit().req.url)}/zego/callback`}</pre>
+      {refusal ? (
+        <LastRefusal {...refusal} />
+      ) : (
+        <>
+          <h1>No callback yet</h1>
+          <p>Ask ZEGOCLOUD to send the callbacks of on-demand screenshots to this URL.</p>
+          <CallbackUrl />
+        </>
+      )}
       <form method="post" action="/health/test">
         <button class="first">Send a test callback</button>
       </form>
     </div>
+  )
+}
+
+function LastRefusal({ code, at, kept, more, command }: NonNullable<ReturnType<typeof lastRefusalOf>>) {
+  return (
+    <>
+      <h1>Callbacks are refused</h1>
+      <p>
+        The last one was refused <Age at={at} />: <code>{code}</code>. {more}
+      </p>
+      {kept > 0 && (
+        <p>
+          <a href={`/quarantine?reason=${code}`}>{plural(kept, 'callback')} in quarantine</a>
+          {' for this reason.'}
+        </p>
+      )}
+      {command !== undefined && <pre tabindex={0}>{command}</pre>}
+    </>
   )
 }

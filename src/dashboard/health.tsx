@@ -1,4 +1,5 @@
 /** How all is: a checklist, and a callback to try it with. Without secrets it is what is still to be done. */
+import { isFault } from '../settings.ts'
 import { type Check, secretChecks } from './checks.ts'
 import { Age } from './layout.tsx'
 import { originOf, useVisit } from './visit.ts'
@@ -7,10 +8,9 @@ type Health = {
   checks: readonly Check[]
   /** The steps of a test callback that was just sent. */
   test: readonly Check[] | undefined
-  hasPathToken: boolean
 }
 
-export function Health({ checks, test, hasPathToken }: Health) {
+export function Health({ checks, test }: Health) {
   const isWell = checks.every(({ shape }) => shape === 'well')
   return (
     <>
@@ -29,7 +29,7 @@ export function Health({ checks, test, hasPathToken }: Health) {
       </div>
       <Checks checks={checks} />
       <h2>The URL for ZEGOCLOUD</h2>
-      <CallbackUrl hasPathToken={hasPathToken} />
+      <CallbackUrl />
     </>
   )
 }
@@ -45,16 +45,18 @@ export function SetUp() {
       </p>
       <Checks checks={secretChecks(useVisit().get('settings'))} />
       <h2>Then give this URL to ZEGOCLOUD</h2>
-      <p>For the callbacks of on-demand screenshots; the last part where you set CALLBACK_PATH_TOKEN.</p>
-      <CallbackUrl hasPathToken />
+      <p>For the callbacks of on-demand screenshots.</p>
+      <CallbackUrl />
     </div>
   )
 }
 
-/** The path token itself is never shown. */
-function CallbackUrl({ hasPathToken }: { hasPathToken: boolean }) {
-  const url = `${originOf(useVisit().req.url)}/zego/callback`
-  return <pre tabindex={0}>{hasPathToken ? `${url}/<CALLBACK_PATH_TOKEN>` : url}</pre>
+/** Where a path token is set, a placeholder stands for it: the token itself is never shown. */
+export function CallbackUrl() {
+  const c = useVisit()
+  const { pathTokens } = c.get('settings')
+  const end = isFault(pathTokens) || pathTokens.length > 0 ? '/<CALLBACK_PATH_TOKEN>' : ''
+  return <pre tabindex={0}>{`${originOf(c.req.url)}/zego/callback${end}`}</pre>
 }
 
 const UNSEEN: Record<Check['shape'], string> = { well: 'Well: ', waiting: 'Worth a look: ', bad: 'Unwell: ' }

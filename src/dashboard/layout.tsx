@@ -2,8 +2,9 @@
 import { createMiddleware } from 'hono/factory'
 import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
+import { badgeOf } from '../store/health.ts'
 import { assetPath } from './assets.ts'
-import { useVisit, type Visit } from './visit.ts'
+import { healthOf, useVisit, type Visit } from './visit.ts'
 import { ago, FLASHES, utc } from './words.ts'
 
 const SECTIONS = { Gallery: '/', Quarantine: '/quarantine', Health: '/health' }
@@ -51,7 +52,7 @@ const Frame = ({ title, section, children }: Head & { children?: Child }) => (
 
 /** For a visitor who is signed in. */
 function Navigation({ section }: { section: Head['section'] | undefined }) {
-  if (useVisit().get('badge') === undefined) return <></>
+  if (!useVisit().get('isSignedIn')) return <></>
   return (
     <>
       <nav aria-label="Pages">
@@ -70,8 +71,8 @@ function Navigation({ section }: { section: Head['section'] | undefined }) {
 }
 
 async function Badge() {
-  const badge = await useVisit().get('badge')
-  return badge ? <span class={`status ${badge.shape}`}>{badge.words}</span> : <></>
+  const { shape, words } = badgeOf(await healthOf(useVisit()))
+  return <span class={`status ${shape}`}>{words}</span>
 }
 
 /** The URL names it, out of a closed list. */

@@ -4,23 +4,23 @@ import { Hono } from 'hono/tiny'
 import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/request.ts'
 import { log, messageOf } from '../log.ts'
-import { isFault } from '../settings.ts'
+import { type Counts, countAll } from '../store/facts.ts'
 import { countNewer, findTask, MOST_NEW, pageOf, type Start, tasksBeginningWith } from '../store/gallery.ts'
 import { beginningsOf, findEntry, listEntries, type QuarantineCursor } from '../store/quarantine.ts'
 import { findRecord } from '../store/snapshots.ts'
-import { asideState, overview } from '../store/state.ts'
 import type { ZegoAnswer } from './answer.tsx'
-import { callbackChecks, type Check, secretChecks, settingChecks, storeChecks } from './checks.ts'
+import { callbackChecks, type Check, lastRefusalOf, secretChecks, settingChecks, storeChecks } from './checks.ts'
 import type { Column } from './compare.tsx'
 import { columnsOf, contestOf, Entry } from './entry.tsx'
 import { Found, Gallery, NoCallbackYet } from './gallery.tsx'
 import { Health } from './health.tsx'
 import { Fact } from './layout.tsx'
 import { BEGINNING_LENGTH, Quarantine } from './quarantine.tsx'
+import { quarantinePath, soughtOf as soughtInQuarantine } from './quarantine-filter.tsx'
 import { grouped } from './reasons.ts'
 import { besides, filterOf, galleryPath, indexOf, soughtOf, startOf } from './sought.ts'
 import { Task } from './task.tsx'
-import { originOf, type Visit } from './visit.ts'
+import { healthOf, originOf, type Visit } from './visit.ts'
 import { taskPath } from './words.ts'
 
 export const pages = new Hono<Visit>()
@@ -35,13 +35,15 @@ pages.get('/', async (c) => {
   if (beginning !== '') return showFound(c, beginning)
   const sought = soughtOf(query)
   const start = startOf(query)
-  const page = await pageOf(c.env.DB, filterOf(sought), start ?? NEWEST)
+  const [page, { facts }] = await Promise.all([pageOf(c.env.DB, filterOf(sought), start ?? NEWEST), healthOf(c)])
   // The top is reached: it is shown whole.
   if (start?.to === 'newer' && page.next === undefined) return c.redirect(galleryPath(sought), 303)
   if (page.rows.length === 0 && start === undefined && Object.keys(sought).length === 0) {
-    return c.render(<NoCallbackYet />, { title: 'No callback yet', section: 'Gallery' })
+    const empty = <NoCallbackYet refusal={facts && lastRefusalOf(facts)} />
+    return c.render(empty, { title: 'No callback yet', section: 'Gallery' })
   }
-  return c.render(<Gallery rows={page.rows} sought={sought} {...besides(sought, start, page)} />, GALLERY)
+  const gallery = { rows: page.rows, sought, ...besides(sought, start, page), acceptedAgain: facts?.acceptedAgain }
+  return c.render(<Gallery {...gallery} />, GALLERY)
 })
 
 const GALLERY = { title: 'Gallery', section: 'Gallery' } as const
@@ -107,14 +109,20 @@ function notFound(c: Context<Visit>, title: string, words: string) {
 }
 
 pages.get('/quarantine', async (c) => {
+  const sought = soughtInQuarantine(c.req.query())
   const after = cursorOf(c.req.query('below'))
-  const { items, next } = await listEntries(c.env.DB, { limit: QUARANTINE_ROWS, after })
+  const [{ items, next }, { facts }] = await Promise.all([
+    listEntries(c.env.DB, { ...sought, limit: QUARANTINE_ROWS, after }),
+    healthOf(c),
+  ])
   const ids = items.map(({ id }) => id)
   const quarantine = {
     groups: grouped(items),
     beginnings: await beginningsOf(c.env.DB, ids, BEGINNING_LENGTH),
-    newest: after === undefined ? undefined : '/quarantine',
-    older: next === undefined ? undefined : `/quarantine?below=${next.received_at}-${next.rowid}`,
+    counts: facts?.quarantined,
+    sought,
+    newest: after && quarantinePath(sought),
+    older: next && quarantinePath(sought, { below: `${next.received_at}-${next.rowid}` }),
   }
   return c.render(<Quarantine {...quarantine} />, { title: 'Quarantine', section: 'Quarantine' })
 })
@@ -149,25 +157,23 @@ pages.get('/health', async (c) => showHealth(c, undefined))
 
 /** @param test the steps of a test callback that was just sent */
 export async function showHealth(c: Context<Visit>, test: readonly Check[] | undefined): Promise<Response> {
-  const settings = c.get('settings')
-  const { pathTokens } = settings
-  const health = {
-    checks: [...(await storeChecksOf(c)), ...secretChecks(settings), ...settingChecks(settings)],
-    test,
-    hasPathToken: isFault(pathTokens) || pathTokens.length > 0,
-  }
-  return c.render(<Health {...health} />, { title: 'Health', section: 'Health' })
+  const [settings, now] = [c.get('settings'), c.get('now')]
+  const [health, counts] = await Promise.all([healthOf(c), countAllOrNothing(c.env.DB)])
+  const checks = [
+    ...callbackChecks(health, originOf(c.req.url), now),
+    ...storeChecks(health, counts, now),
+    ...secretChecks(settings),
+    ...settingChecks(settings),
+  ]
+  return c.render(<Health checks={checks} test={test} />, { title: 'Health', section: 'Health' })
 }
 
-async function storeChecksOf(c: Context<Visit>): Promise<Check[]> {
-  const { DB } = c.env
-  const now = c.get('now')
+/** `undefined` while D1 does not answer. */
+async function countAllOrNothing(db: D1Database): Promise<Counts | undefined> {
   try {
-    const [aside, state] = await Promise.all([asideState(DB), overview(DB)])
-    return [...callbackChecks(state, originOf(c.req.url), now), ...storeChecks(state, aside, now)]
+    return await countAll(db)
   } catch (error) {
     log('error', 'health.failed', { store: 'd1', why: messageOf(error) })
-    const more = 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:'
-    return [{ shape: 'bad', words: 'D1 does not answer', more, command: 'https://www.cloudflarestatus.com/' }]
+    return undefined
   }
 }

@@ -1,12 +1,17 @@
 /** What is in quarantine, in sentences, and what can be done about it. */
+import type { Facts } from '../store/facts.ts'
 import type { ListedEntry } from '../store/quarantine.ts'
 import { Age, Pager } from './layout.tsx'
+import { DeleteAll, Reasons, Search, type Sought, soughtWords } from './quarantine-filter.tsx'
 import { type Group, REMEDY, sentenceOf } from './reasons.ts'
 import { entryPath } from './words.ts'
 
 type Quarantine = {
   groups: readonly Group[]
   beginnings: ReadonlyMap<string, string>
+  /** How many there are of each reason; `undefined` while D1 does not tell. */
+  counts: Facts['quarantined'] | undefined
+  sought: Sought
   newest: string | undefined
   older: string | undefined
 }
@@ -14,27 +19,34 @@ type Quarantine = {
 /** As much of a body as a list shows. */
 export const BEGINNING_LENGTH = 2000
 
-export function Quarantine({ groups, beginnings, newest, older }: Quarantine) {
+export function Quarantine({ groups, beginnings, counts, sought, newest, older }: Quarantine) {
+  if (groups.length === 0 && newest === undefined && Object.keys(sought).length === 0) return <Nothing />
   return (
     <>
-      {groups.length === 0 ? (
-        <div class="empty">
-          <h1>Nothing is in quarantine</h1>
-          <p>What ZEGOCLOUD signed and cannot be stored as a result is kept here, whole, for 30 days.</p>
-        </div>
-      ) : (
-        <>
-          <h1>In quarantine</h1>
-          <small>Callbacks that are not stored as results, whole, for 30 days.</small>
-          <ul class="entries">
-            {groups.map((group) => (
-              <Row group={group} beginnings={beginnings} />
-            ))}
-          </ul>
-        </>
-      )}
+      <h1>In quarantine</h1>
+      <small>Callbacks that are not stored as results, whole, for 30 days.</small>
+      {counts && <Reasons counts={counts} sought={sought} />}
+      <div class="tools">
+        <Search sought={sought} />
+        {sought.reason && counts && <DeleteAll reason={sought.reason} count={counts[sought.reason]} />}
+      </div>
+      {groups.length === 0 && <p class="quiet">{`Nothing in quarantine has ${soughtWords(sought)}.`}</p>}
+      <ul class="entries">
+        {groups.map((group) => (
+          <Row group={group} beginnings={beginnings} />
+        ))}
+      </ul>
       <Pager newer={newest} older={older} words={['Newest', 'Older']} />
     </>
+  )
+}
+
+function Nothing() {
+  return (
+    <div class="empty">
+      <h1>Nothing is in quarantine</h1>
+      <p>What ZEGOCLOUD sends and cannot be stored as a result is kept here, whole, for 30 days.</p>
+    </div>
   )
 }
 

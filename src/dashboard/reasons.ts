@@ -26,10 +26,11 @@ export const REMEDY: Record<Reason, 'accept' | 'compare' | 'none'> = {
   undecodable: 'accept',
 }
 
+/** Each is true of a callback of ZEGOCLOUD and of a forged one. */
 export function sentenceOf({ reason, detail }: ListedEntry): Words {
   switch (reason) {
     case 'invalid_snapshot':
-      return [`It is no snapshot that can be used. ${detail}`]
+      return [`It cannot be read as a snapshot. ${detail}`]
     case 'unsupported_event':
       return [
         'Another kind of callback: ',
@@ -39,29 +40,33 @@ export function sentenceOf({ reason, detail }: ListedEntry): Words {
         ' here.',
       ]
     case 'conflict':
-      return ['This task already has other content; the first one was kept.']
+      return ['Another result is stored for this task. Compare the two: one of them may be forged.']
     case 'signature_reused':
       return ['Its signature came with other content before: one of the two is forged.']
     case 'unknown_app':
-      return ['It is signed with another app’s secret. Add its appid to ', { code: 'ZEGO_CALLBACK_SECRET' }, '.']
+      return [
+        'It is signed with the secret of another app than its own. If its app is yours, add it to ',
+        { code: 'ZEGO_CALLBACK_SECRET' },
+        '.',
+      ]
     case 'invalid_timestamp':
-      return ['Its timestamp is none.']
+      return ['Its timestamp is not a Unix time in seconds or milliseconds.']
     case 'stale':
       return [staleWords(detail)]
     case 'replaced':
-      return ['Other content won over this record, which was stored before.']
+      return ['Another result was stored in its place. It can be put back.']
     case 'bad_signature':
       return [
-        'No configured secret gives its signature. If ZEGOCLOUD sent it, ',
+        'No configured secret gives its signature: it is forged, or ',
         { code: 'ZEGO_CALLBACK_SECRET' },
         ' is wrong.',
       ]
     case 'not_configured':
-      return ['It came while a setting was missing or broken. It is looked at again once the setting is there.']
+      return ['It came while a setting was missing or broken. Health says which.']
     case 'wrong_path':
-      return ['It came by another path than the one that is set. Check the URL that ZEGOCLOUD was given.']
+      return ['It came by another path than the one that is set. Check the URL that ZEGOCLOUD calls.']
     case 'undecodable':
-      return ['No callback could be read from its bytes. A later version looks at it again.']
+      return ['No callback can be read from its bytes.']
   }
 }
 
@@ -78,10 +83,10 @@ function eventOf(detail: string): string {
 
 function staleWords(detail: string): string {
   const [, seconds, way] = /signed (\d+) s (ago|in the future)/.exec(detail) ?? []
-  if (seconds === undefined) return 'Its time is too far from now.'
+  if (seconds === undefined) return 'Its timestamp was too far from the time of its receipt.'
   const gap = duration(Number(seconds) * 1000)
-  if (way === 'ago') return `Its time is ${gap} old. Is a clock wrong, or was it replayed?`
-  return `Its time is ${gap} ahead. Is a clock wrong?`
+  if (way === 'ago') return `Its timestamp was ${gap} old: a clock is wrong, it was delayed, or it was replayed.`
+  return `Its timestamp was ${gap} ahead: a clock is wrong.`
 }
 
 export function grouped(entries: readonly ListedEntry[]): Group[] {

@@ -1,8 +1,9 @@
 /** What every page, and every part of one, knows of its request. */
+import type { Context } from 'hono'
 import { getContext } from 'hono/context-storage'
 import { createMiddleware } from 'hono/factory'
 import { type Env, readSettings, type Settings } from '../settings.ts'
-import { type Badge, badgeOf, judge } from '../store/health.ts'
+import { type Health, judge } from '../store/health.ts'
 
 export type Visit = {
   Bindings: Env
@@ -10,8 +11,8 @@ export type Visit = {
     settings: Settings
     /** In milliseconds. */
     now: number
-    /** Of a visitor who is signed in. */
-    badge?: Promise<Badge>
+    isSignedIn?: true
+    health?: Promise<Health>
   }
 }
 
@@ -27,7 +28,9 @@ export const useVisit = () => getContext<Visit>()
 export const originOf = (url: string) => new URL(url).origin
 export const isHttps = (url: string) => new URL(url).protocol === 'https:'
 
-/** Never throws: that D1 does not answer is a verdict too. */
-export async function badgeFor(db: D1Database, settings: Settings, now: number): Promise<Badge> {
-  return badgeOf(await judge(db, settings, now))
+/** Asked once a request, when something shows it. It never fails. */
+export function healthOf(c: Context<Visit>): Promise<Health> {
+  const health = c.get('health') ?? judge(c.env.DB, c.get('settings'), c.get('now'))
+  c.set('health', health)
+  return health
 }

@@ -83,4 +83,5 @@ export const FLASHES: ReadonlyMap<string, string> = new Map([
   ['duplicate', 'Accepted: the same content is stored already.'],
   ['still', 'It cannot be accepted as things are: it stays in quarantine.'],
   ['deleted', 'Deleted.'],
+  ['left', 'A thousand of them are deleted. Delete all of this reason again: the number beside it is what is left.'],
 ])

@@ -19,6 +19,8 @@ export type Facts = {
   lastCallback: { at: number; withPathToken: boolean | null } | undefined
   /** By code, when a callback was last refused. */
   lastRefusals: Record<string, number>
+  /** How many callbacks of the quarantine were accepted by themselves, and when. */
+  acceptedAgain: { count: number; at: number } | undefined
 }
 
 const LOOKED_AT = 30
@@ -73,12 +75,17 @@ export async function look(db: D1Database): Promise<Facts> {
         .filter(({ name }) => name.startsWith('refusal:'))
         .map(({ name, changed_at }) => [name.slice('refusal:'.length), changed_at]),
     ),
+    acceptedAgain: acceptedAgainOf(notes.get('accepted_again')),
   }
 }
 
 function asideOf(note: Noted | undefined): Facts['aside'] {
   const { waiting, parked } = JSON.parse(note?.value ?? '{"waiting":0,"parked":0}') as Facts['aside']
   return { waiting, parked, since: note?.changed_at ?? 0 }
+}
+
+function acceptedAgainOf(note: Noted | undefined): Facts['acceptedAgain'] {
+  return note && { count: (JSON.parse(note.value) as { count: number }).count, at: note.changed_at }
 }
 
 function lastCallbackOf(note: Noted | undefined, stored: number | null): Facts['lastCallback'] {

@@ -95,9 +95,15 @@ export async function tasksBeginningWith(db: D1Database, beginning: string): Pro
 
 async function summaries(db: D1Database, places: readonly number[]): Promise<Row[]> {
   if (places.length === 0) return []
-  const sql = `SELECT ${SUMMARY} FROM snapshots WHERE place IN (SELECT value FROM json_each(?1)) ORDER BY place DESC`
+  const marks = places.map(() => '?').join(', ')
+  const sql = `SELECT ${SUMMARY} FROM snapshots WHERE place IN (${marks}) ORDER BY place DESC`
   type Raw = Omit<Row, 'first' | 'pictures'> & { first: string; pictures: number | null }
-  const { results } = await onDatabase(db, () => db.prepare(sql).bind(JSON.stringify(places)).all<Raw>())
+  const { results } = await onDatabase(db, () =>
+    db
+      .prepare(sql)
+      .bind(...places)
+      .all<Raw>(),
+  )
   return results.map((row) => ({ ...row, pictures: row.pictures ?? 0, first: picturesOf(row.first) }))
 }
 

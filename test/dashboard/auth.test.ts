@@ -218,6 +218,12 @@ describe('every page', () => {
 })
 
 describe('the set-up page', () => {
+  it('offers a URL without a placeholder where no path token is set', async () => {
+    const text = async (settings: object) => (await visitor({ API_TOKEN: undefined, ...settings }).open('/')).text()
+    expect(await text({})).toContain('https://receiver.test/zego/callback</pre>')
+    expect(await text({ CALLBACK_PATH_TOKEN: '[' })).toContain('/zego/callback/&lt;CALLBACK_PATH_TOKEN&gt;</pre>')
+  })
+
   it.each([
     [{ API_TOKEN: undefined }, 'API_TOKEN'],
     [{ ZEGO_CALLBACK_SECRET: undefined }, 'ZEGO_CALLBACK_SECRET'],

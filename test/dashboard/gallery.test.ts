@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver } from '../worker.ts'
 import { askedBy, counted } from '../counted.ts'
@@ -16,6 +16,37 @@ describe('the gallery', () => {
     const { text } = await pageOf(await (await signedIn()).open('/'))
     expect(text).toContain('No callback yet')
     expect(text).toContain('https://receiver.test/zego/callback')
+  })
+
+  it('says why callbacks are refused while none was accepted, how many are kept, and what fixes it', async () => {
+    const someone = await signedIn()
+    await someone.open('/')
+    await env.DB.batch([
+      env.DB.prepare(`INSERT INTO state (name, value, changed_at) VALUES ('refusal:bad_signature', '', ?1)`).bind(
+        Date.now(),
+      ),
+      ...[1, 2].map((n) =>
+        env.DB.prepare(
+          `INSERT INTO quarantine (id, reason, detail, signature, received_at, body) VALUES (?1, 'bad_signature', '', ?1, 1, '')`,
+        ).bind(String(n)),
+      ),
+    ])
+    const { text } = await pageOf(await someone.open('/'))
+    expect(text).toMatch(/The last one was refused <time[^>]*>just now<\/time>: <code>bad_signature<\/code>/)
+    expect(text).toContain('<a href="/quarantine?reason=bad_signature">2 callbacks in quarantine</a>')
+    expect(text).toContain('npx wrangler secret put ZEGO_CALLBACK_SECRET')
+    expect(text).toContain('callbacks are refused')
+  })
+
+  it('says for an hour that callbacks of the quarantine were accepted after all', async () => {
+    await deliver(signedCallback())
+    const note = `INSERT INTO state (name, value, changed_at) VALUES ('accepted_again', '{"count":12}', ?1)`
+    await env.DB.prepare(note).bind(Date.now()).run()
+    const someone = await signedIn()
+    const words = '12 callbacks of the quarantine were accepted, '
+    expect((await pageOf(await someone.open('/'))).text).toContain(words)
+    vi.useFakeTimers({ now: Date.now() + 3_601_000, toFake: ['Date'] })
+    expect((await pageOf(await someone.open('/'))).text).not.toContain(words)
   })
 
   it('shows twenty tasks a page, newest first, and leads there and back', async () => {

@@ -1,3 +1,4 @@
+import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, recordInKv, rows } from '../worker.ts'
@@ -9,7 +10,7 @@ describe('the quarantine', () => {
     await deliver(signedCallback({ task_id: 'old', timestamp: '1700000000' }))
     for (const task_id of ['a', 'b', 'c']) await deliver(signedCallback({ event: 'compose', task_id }))
     const { text } = await pageOf(await (await signedIn()).open('/quarantine'))
-    expect(text).toMatch(/Its time is \d+ d( \d+ h)? old\. Is a clock wrong, or was it replayed\?/)
+    expect(text).toMatch(/Its timestamp was \d+ d( \d+ h)? old: a clock is wrong, it was delayed, or it was replayed\./)
     expect(text).toContain('Another kind of callback: <code>compose</code>.')
     expect(text).toContain('3 of them here')
     expect(text).toContain('4 in quarantine')
@@ -52,6 +53,51 @@ describe('the quarantine', () => {
       ['id', ids[1]!],
     ])
     expect(await rows('SELECT id FROM quarantine')).toEqual([{ id: ids[2] }])
+  })
+
+  it('is filtered by reason and task_id, and says in its own words that nothing fits', async () => {
+    for (const task_id of ['a', 'b']) await deliver(signedCallback({ event: 'compose', task_id }))
+    await deliver(signedCallback({ task_id: 'old', timestamp: '1700000000' }))
+    const someone = await signedIn()
+    const list = async (query: string) => (await pageOf(await someone.open(`/quarantine${query}`))).text
+    expect(await list('')).toMatch(/unsupported_event 2<\/a>.*stale 1<\/a>/s)
+    const stale = await list('?reason=stale')
+    expect([stale.includes('>old<'), stale.includes('compose')]).toEqual([true, false])
+    expect(await list('?task_id=b')).toContain('compose')
+    expect(await list('?reason=stale&task_id=b')).toContain(
+      'Nothing in quarantine has the reason stale and the task_id b.',
+    )
+  })
+
+  it('deletes all of a reason, and only that', async () => {
+    for (const task_id of ['a', 'b']) await deliver(signedCallback({ event: 'compose', task_id }))
+    await deliver(signedCallback({ task_id: 'old', timestamp: '1700000000' }))
+    const someone = await signedIn()
+    expect((await pageOf(await someone.open('/quarantine?reason=unsupported_event'))).text).toContain(
+      'Delete all 2 for good',
+    )
+    const answer = await someone.submit('/quarantine/delete-all', { reason: 'unsupported_event' })
+    expect(answer.headers.get('location')).toBe('/quarantine?flash=deleted')
+    expect(await rows('SELECT reason FROM quarantine')).toEqual([{ reason: 'stale' }])
+    expect((await someone.submit('/quarantine/delete-all', { reason: '%' })).status).toBe(303)
+    expect(await rows('SELECT reason FROM quarantine')).toHaveLength(1)
+  })
+
+  it('says how many are left where there are more than can be deleted at once', async () => {
+    const someone = await signedIn()
+    await someone.open('/')
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+      INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
+      SELECT 'bad_signature:' || i, 'bad_signature', '', i, i, '{}' FROM n`,
+    ).run()
+    const before = (await pageOf(await someone.open('/quarantine?reason=bad_signature'))).text
+    expect(before).toContain('Delete all over 1,000 for good')
+    expect(before).toContain('over 1,000 could not be verified or read, and wait to be looked at again')
+    const answer = await someone.submit('/quarantine/delete-all', { reason: 'bad_signature' })
+    const { text } = await pageOf(await someone.open(answer.headers.get('location')!))
+    expect(text).toContain('A thousand of them are deleted.')
+    expect(text).toContain('Delete all 200 for good')
   })
 
   it('shows what took a signature first, wherever that is', async () => {

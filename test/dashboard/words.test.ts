@@ -121,7 +121,9 @@ describe('a sentence', () => {
   it('tells which way a clock is wrong', () => {
     const stale = (words: string) =>
       sentenceOf({ ...kept, reason: 'stale', detail: `The callback was signed ${words}.` })
-    expect(stale('9960 s ago')).toEqual(['Its time is 2 h 46 min old. Is a clock wrong, or was it replayed?'])
-    expect(stale('700 s in the future')).toEqual(['Its time is 11 min ahead. Is a clock wrong?'])
+    expect(stale('9960 s ago')).toEqual([
+      'Its timestamp was 2 h 46 min old: a clock is wrong, it was delayed, or it was replayed.',
+    ])
+    expect(stale('700 s in the future')).toEqual(['Its timestamp was 11 min ahead: a clock is wrong.'])
   })
 })

@@ -229,6 +229,42 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.context().close()
   })
 
+  test('filters the quarantine, and deletes all of one reason, without JavaScript', async () => {
+    for (let n = 0; n < 3; n += 1) await exhibition.deliverSample({ event: 'compose', task_id: `other-${n}` })
+    await exhibition.deliverSample({ task_id: 'old', stamped: stamp(SECRET, 1_700_000_000) })
+    const { page } = await signedIn(exhibition, { javaScriptEnabled: false })
+    await page.goto(`${exhibition.origin}/quarantine`)
+    await page.getByLabel('Find a task_id').fill('old')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/task_id=old/)
+    expect(await page.locator('.entries > li').count()).toBe(1)
+    await page.getByRole('link', { name: 'unsupported_event 3' }).click()
+    await page.getByText('Delete all of this reason').click()
+    await page.getByRole('button', { name: 'Delete all 3 for good' }).last().click()
+    await page.getByText('Deleted.').waitFor()
+    await page.getByRole('link', { name: 'stale 1' }).waitFor()
+    expect(await page.getByRole('link', { name: 'unsupported_event' }).count()).toBe(0)
+    await page.context().close()
+  })
+
+  test('says in the empty gallery why callbacks are refused, and what was accepted after all', async () => {
+    const wrong = callbackFor({ secret: 'wrong', task_id: 'refused' })
+    expect(await exhibition.deliver(wrong)).toBe(401)
+    const { page } = await signedIn(exhibition)
+    await expect
+      .poll(async () => (await page.reload()) && page.getByRole('heading').innerText())
+      .toBe('Callbacks are refused')
+    await page.getByText('npx wrangler secret put ZEGO_CALLBACK_SECRET').waitFor()
+    const { DB } = await exhibition.env()
+    await DB.prepare(`INSERT INTO state (name, value, changed_at) VALUES ('accepted_again', '{"count":12}', ?1)`)
+      .bind(Date.now())
+      .run()
+    await exhibition.deliverSample({ task_id: 'fixed' })
+    await page.reload()
+    await page.getByText('12 callbacks of the quarantine were accepted').waitFor()
+    await page.context().close()
+  })
+
   test('compares a conflict, asks ZEGOCLOUD which is its own, and replaces what is stored', async () => {
     const urls = (...names: string[]) => names.map((name) => ({ url: `${exhibition.picturesAt}/twice/${name}.svg` }))
     await exhibition.deliver(withPictures('twice', urls('0', 'forged')))
@@ -257,7 +293,7 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.getByText('Replace the stored result').click()
     await page.getByRole('button', { name: 'Store this one' }).click()
     await page.getByText('Accepted and stored.').waitFor()
-    await page.getByText('replaced').waitFor()
+    await page.getByRole('link', { name: 'replaced 1' }).waitFor()
     await page.getByRole('link', { name: 'Compare' }).click()
     await page.getByText('Keep the stored result').click()
     await page.getByRole('button', { name: 'Keep it, and delete this one for good' }).click()
@@ -436,7 +472,7 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
           '/tasks/many',
           '/tasks/mixed',
           '/tasks/x',
-          '/quarantine',
+          '/quarantine?reason=unsupported_event',
           kept,
           '/health',
         ]) {
