@@ -1,8 +1,10 @@
 /** Which route lives where. */
 import { Hono } from 'hono/tiny'
+import { getPath } from 'hono/utils/url'
 import { dashboard } from './dashboard/app.tsx'
 import { answerError, enter } from './http/api.ts'
-import { callback } from './http/callback.ts'
+import { tokenIn } from './callback-path.ts'
+import { callback, keepMisdirected } from './http/callback.ts'
 import { openapi } from './http/openapi.ts'
 import { methodNotAllowed, notFound, problem } from './http/problem.ts'
 import { quarantine } from './http/quarantine.ts'
@@ -11,7 +13,15 @@ import { status } from './http/status.ts'
 import { tasks } from './http/tasks.ts'
 import type { Env } from './settings.ts'
 
-export const app = new Hono<{ Bindings: Env }>()
+/** A callback's path is taken in whatever spelling; its token is looked at later. */
+function routedPath(request: Request): string {
+  const path = getPath(request)
+  return tokenIn(path) === undefined ? path : '/zego/callback'
+}
+
+export const app = new Hono<{ Bindings: Env }>({ getPath: routedPath })
+
+app.use(keepMisdirected)
 
 app.route('/', callback)
 app.route('/', openapi)

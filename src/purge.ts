@@ -1,55 +1,60 @@
 /** Each minute: results past their days leave D1 and KV, and the quarantine and the ledger keep within their bounds. */
-import { forgetInKv } from './publish/forget.ts'
 import { log } from './log.ts'
-import { type Env, isFault, retentionDaysOf, type Settings } from './settings.ts'
-import { deleteOld, findOld, purgeLedger, purgeQuarantine } from './store/purge.ts'
-import { retentionSince } from './store/state.ts'
+import { isFault, retentionDaysOf, type Settings } from './settings.ts'
+import { deleteOld, extendInKv, findOld, purgeLedger, purgeQuarantine } from './store/purge.ts'
+import { noteRetention, retentionState } from './store/state.ts'
 
 const MS_A_DAY = 86_400_000
-
-/** The free plan allows 50 subrequests an invocation, and 1,000 deletes in KV a day. */
-const MOST_KV_DELETES = 20
 
 /** Five slices a minute are more than ZEGOCLOUD can send: 20 tasks a second. */
 const MOST_SLICES = 5
 
-/** The version before may still publish while this one begins. */
-const DEPLOY_MS = 3_600_000
+/** KV ends a value to the second, some time later. */
+const SOON_MS = 120_000
+
+/** Rows whose value in KV is looked at in a minute, when RETENTION_DAYS has changed. */
+const MOST_EXTENDED = 100
 
 /** Up to which place this isolate has looked: rows that cannot go yet hold up none of those behind them. */
 let reached = 0
 
-/** Throws when D1 or KV fails: what is left goes in another minute. */
-export async function purge(env: Env, settings: Settings, minute: number, now: number): Promise<void> {
-  const retentionDays = retentionDaysOf(settings)
+/** The parts of the purge, each of which tells how many rows went. None depends on another. */
+export function purges(db: D1Database, settings: Settings, minute: number, now: number) {
   const { toleranceSeconds } = settings
-  const snapshots = await purgeSnapshots(env, settings, now)
-  const quarantine = await purgeQuarantine(env.DB, minute, now)
-  const ledger = await purgeLedger(env.DB, minute, retentionDays, isFault(toleranceSeconds) ? 0 : toleranceSeconds, now)
-  if (snapshots + quarantine + ledger > 0) log('info', 'purge.done', { snapshots, quarantine, ledger })
+  const tolerance = isFault(toleranceSeconds) ? 0 : toleranceSeconds
+  const logged = (what: string, purge: () => Promise<number>) => async () => {
+    const rows = await purge()
+    if (rows > 0) log('info', 'purge.done', { what, rows })
+  }
+  return {
+    'purge quarantine': logged('quarantine', () => purgeQuarantine(db, now)),
+    'purge ledger': logged('ledger', () => purgeLedger(db, minute, retentionDaysOf(settings), tolerance, now)),
+    'purge snapshots': logged('snapshots', () => purgeSnapshots(db, settings, now)),
+    'extend in KV': () => followRetention(db, settings, now),
+  }
 }
 
-/**
- * A value expires in KV by itself if it was put there under the present RETENTION_DAYS. One that is older than the
- * setting is deleted, before its row is: until KV took that, D1 remembers.
- */
-async function purgeSnapshots(env: Env, settings: Settings, now: number): Promise<number> {
-  if (isFault(settings.retentionDays)) return 0
-  const days = settings.retentionDays
-  const since = await retentionSince(env.DB, days, now)
+async function purgeSnapshots(db: D1Database, settings: Settings, now: number): Promise<number> {
+  const days = retentionDaysOf(settings)
   if (days === 0) return 0
   const before = now - days * MS_A_DAY
   let gone = 0
-  for (let n = 0; n < MOST_SLICES; n += 1) {
-    const { old, next } = await findOld(env.DB, reached, before)
-    const expiring = old.filter(({ received_at }) => received_at > since + DEPLOY_MS)
-    const lasting = old.filter(({ received_at }) => received_at <= since + DEPLOY_MS)
-    const some = lasting.slice(0, MOST_KV_DELETES)
-    await Promise.all(some.map(({ task_id }) => forgetInKv(env.RESULTS, task_id)))
-    gone += await deleteOld(env.DB, [...expiring, ...some], before)
-    if (some.length > 0) break
+  for (let slice = 0; slice < MOST_SLICES; slice += 1) {
+    const { old, next } = await findOld(db, reached, before, now + SOON_MS)
+    gone += await deleteOld(db, old, before, now)
     reached = next ?? 0
     if (next === undefined) break
   }
   return gone
+}
+
+/** Where RETENTION_DAYS was raised or removed, values in KV would expire under their rows: they are put there again. */
+async function followRetention(db: D1Database, settings: Settings, now: number): Promise<void> {
+  if (isFault(settings.retentionDays)) return
+  const days = settings.retentionDays
+  const state = await retentionState(db)
+  if (state.days === days && state.after === undefined) return
+  const after = state.days === days ? (state.after ?? 0) : 0
+  const next = await extendInKv(db, after, days * MS_A_DAY, now, MOST_EXTENDED)
+  await noteRetention(db, { days, after: next }, now)
 }

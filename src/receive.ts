@@ -1,48 +1,76 @@
 /** One callback from bytes to outcome, a step a line. The first step that refuses ends it. */
-import { decodeBody, type RawBody, readCallback } from './callback/read.ts'
-import { describeRefusal, type Refusal } from './callback/refusal.ts'
-import { checkFreshness, type Secrets, verify } from './callback/signature.ts'
+import { checkFreshness } from './callback/signature.ts'
+import { type Decoded, decodeBody, type RawBody, readCallback, type VerifiedCallback } from './callback/read.ts'
+import type { Refusal } from './callback/refusal.ts'
+import { type Secrets, verify } from './callback/signature.ts'
+import type { CompletedRecord } from './event.ts'
 import { putAside } from './intake/buffer.ts'
 import { log, messageOf } from './log.ts'
 import type { Env } from './settings.ts'
-import type { NewEntry } from './store/quarantine.ts'
 import { type Settlement, settle } from './store/settle.ts'
 
-/** What became of a callback. A `publication` or an `entry` is to be dealt with after the answer. */
+/** What became of a callback. A `publication`, or what was refused, is dealt with after the answer. */
 export type Received =
-  | Exclude<Settlement, { status: 'signature_reused' }>
+  | Exclude<Settlement, { status: 'signature_reused' | 'stale' }>
   | { status: 'accepted'; task_id: string | undefined; store: 'intake' | 'aside' }
-  | { status: 'refused'; refusal: Refusal; entry?: NewEntry }
+  | Refused
 
-/** What a callback is held against. */
-export type Rules = { secrets: Secrets; toleranceSeconds: number }
+/** `decoded` as far as it could be read. */
+export type Refused = { status: 'refused'; refusal: Refusal; decoded?: Decoded | undefined }
+
+/** What a callback is checked against. */
+export type Rules = {
+  secrets: Secrets
+  toleranceSeconds: number
+  /** Whether ZEGOCLOUD can be asked about a record, should other content come for its task. */
+  canAsk?: (record: CompletedRecord) => boolean
+}
 
 export type Stores = Pick<Env, 'DB' | 'INTAKE' | 'ASIDE'>
 
-/** @param now in milliseconds */
+/** @param now when it was received, in milliseconds */
 export async function receive(raw: RawBody, rules: Rules, now: number, stores: Stores): Promise<Received> {
-  const decoded = await decodeBody(raw)
-  if ('code' in decoded) return { status: 'refused', refusal: decoded }
-
-  const { envelope } = decoded
-  const forged = await verify(envelope, rules.secrets)
-  if (forged?.code === 'bad_signature') return { status: 'refused', refusal: forged }
-
-  const callback = await readCallback(decoded, now)
-  const unwelcome = forged ?? checkFreshness(envelope.timestamp, now, rules.toleranceSeconds)
-  if (unwelcome) {
-    const entry = { ...callback, reason: unwelcome.code, detail: describeRefusal(unwelcome).detail }
-    return { status: 'refused', refusal: unwelcome, entry }
-  }
-
+  const admitted = await admit(raw, rules, now)
+  if ('refusal' in admitted) return admitted
+  const { callback, decoded } = admitted
   try {
-    const settlement = await settle(stores.DB, callback)
-    if (settlement.status !== 'signature_reused') return settlement
-    return { status: 'refused', refusal: { code: settlement.status } }
+    return receivedAs(await settle(stores.DB, callback, rules), callback, decoded)
   } catch (error) {
     log('error', 'callback.unsettled', { task_id: callback.task_id, why: messageOf(error) })
   }
   const store = await putAside(callback, stores)
   if (store) return { status: 'accepted', task_id: callback.task_id, store }
   return { status: 'refused', refusal: { code: 'storage_unavailable' } }
+}
+
+/** A callback that is verified and fresh, or why it is not. Nothing but its envelope is looked at before it is. */
+export async function admit(
+  raw: RawBody,
+  { secrets, toleranceSeconds }: Omit<Rules, 'canAsk'>,
+  now: number,
+): Promise<{ callback: VerifiedCallback; decoded: Decoded } | Refused> {
+  const decoded = await decodeBody(raw)
+  if ('code' in decoded) return { status: 'refused', refusal: decoded }
+  const { envelope } = decoded
+  const refusal = (await verify(envelope, secrets)) ?? checkFreshness(envelope.timestamp, now, toleranceSeconds)
+  if (refusal) return { status: 'refused', refusal, decoded }
+  return { callback: await readCallback(decoded, now), decoded }
+}
+
+/** What settling means for whoever sent the callback. */
+export function receivedAs(
+  settlement: Settlement,
+  { signedAt = 0, receivedAt }: VerifiedCallback,
+  decoded?: Decoded,
+): Received {
+  switch (settlement.status) {
+    case 'signature_reused':
+      return { status: 'refused', refusal: { code: settlement.status } }
+    case 'stale': {
+      const ageSeconds = Math.round((receivedAt - signedAt) / 1000)
+      return { status: 'refused', refusal: { code: settlement.status, ageSeconds }, decoded }
+    }
+    default:
+      return settlement
+  }
 }

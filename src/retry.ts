@@ -1,75 +1,94 @@
-/** A kept callback, through today's code: as authentic, and at its own time. */
-import { readVerified, type VerifiedCallback } from './callback/read.ts'
+/** An entry of the quarantine through today's code, at its own time: as authentic if it was verified once. */
+import { type Decoded, decodeBody, readCallback, type VerifiedCallback } from './callback/read.ts'
 import type { CompletedRecord } from './event.ts'
-import { forgetInKv, forgetInKvAgain } from './publish/forget.ts'
-import type { Received } from './receive.ts'
-import type { Env } from './settings.ts'
-import { onDatabase } from './store/database.ts'
-import { type QuarantineEntry, rawOf, removeEntry } from './store/quarantine.ts'
-import { otherTaskOf, replace, type Winner } from './store/replace.ts'
+import { admit, type Received, receivedAs, type Rules } from './receive.ts'
+import type { SettingFault } from './settings.ts'
+import { enterAgain, isInLedger } from './store/ledger.ts'
+import { type QuarantineEntry, rawOf, removeEntry, UNVERIFIED_REASONS } from './store/quarantine.ts'
+import { replace, type Winner } from './store/replace.ts'
 import { settle } from './store/settle.ts'
 import { findRecord } from './store/snapshots.ts'
 
-/** `forgetting` goes on after the answer. */
+/** `otherTask` lost its record: its value has to leave KV. */
 export type Retried = {
   received: Received | { status: 'quarantined'; id: string; reason: 'replaced' }
-  forgetting?: Promise<void>
+  otherTask?: string | undefined
 }
 
-type Stores = Pick<Env, 'DB' | 'RESULTS'>
+/** Whoever never was verified is checked by the rules of today, or by none while a setting is missing. */
+export type RetryRules = Rules | SettingFault
+
+const UNVERIFIED: ReadonlySet<string> = new Set(UNVERIFIED_REASONS)
 
 /**
  * What becomes of it, as of a callback that comes now; gone from the quarantine once it is stored or a duplicate.
- * Throws when a store fails: whoever asks again finishes it.
+ * Throws when D1 fails: whoever asks again finishes it.
  * @param wins whether it replaces what is stored, and its signature's other content
  * @param now in milliseconds
  */
-export async function retry(kept: QuarantineEntry, wins: boolean, stores: Stores, now: number): Promise<Retried> {
-  if (kept.reason === 'replaced') return putBack(kept, wins, stores, now)
-
-  const callback = await readVerified(rawOf(kept), kept.received_at)
-  if ('code' in callback) return { received: { status: 'refused', refusal: callback } }
-  if (wins && 'record' in callback.snapshot) {
-    return win({ ...callback, record: callback.snapshot.record, keptAs: kept.id }, stores, now)
-  }
-  return settleAgain(kept, callback, stores)
+export async function retry(
+  entry: QuarantineEntry,
+  wins: boolean,
+  rules: RetryRules,
+  db: D1Database,
+  now: number,
+): Promise<Retried> {
+  if (entry.reason === 'replaced') return putBack(entry, wins, db, now)
+  const admitted = UNVERIFIED.has(entry.reason) ? await admitNow(entry, rules) : await readAgain(entry)
+  if ('refusal' in admitted) return { received: admitted }
+  const { callback, decoded } = admitted
+  if (wins && 'record' in callback.snapshot)
+    return win({ ...callback, ...callback.snapshot, entryId: entry.id }, db, now)
+  return { received: await settleAgain(entry, callback, decoded, rules, db, now) }
 }
 
-async function settleAgain(kept: QuarantineEntry, callback: VerifiedCallback, { DB }: Stores): Promise<Retried> {
+type Admitted = Awaited<ReturnType<typeof admit>>
+
+async function admitNow(entry: QuarantineEntry, rules: RetryRules): Promise<Admitted> {
+  if ('setting' in rules) return { status: 'refused', refusal: { code: 'not_configured', ...rules } }
+  return admit(rawOf(entry), rules, entry.received_at)
+}
+
+async function readAgain(entry: QuarantineEntry): Promise<Admitted> {
+  const decoded = await decodeBody(rawOf(entry))
+  if ('code' in decoded) return { status: 'refused', refusal: decoded }
+  return { decoded, callback: await readCallback(decoded, entry.received_at) }
+}
+
+async function settleAgain(
+  entry: QuarantineEntry,
+  callback: VerifiedCallback,
+  decoded: Decoded,
+  rules: RetryRules,
+  db: D1Database,
+  now: number,
+): Promise<Received> {
+  const { id, reason } = entry
+  const wasVerified = !UNVERIFIED.has(reason)
+  // A version that reads the same bytes as other content must not take that for another content.
+  if (wasVerified) await enterAgain(db, callback, id.slice(`${reason}:`.length))
   // The ledger may have forgotten the signature by now: it was used all the same.
-  const isReused = kept.reason === 'signature_reused' && !(await isInLedger(DB, callback))
-  const settlement = isReused ? ({ status: 'signature_reused' } as const) : await settle(DB, callback)
-  if (settlement.status === 'signature_reused') {
-    return { received: { status: 'refused', refusal: { code: settlement.status } } }
+  if (reason === 'signature_reused' && !(await isInLedger(db, callback))) {
+    return { status: 'refused', refusal: { code: 'signature_reused' } }
   }
-  if (settlement.status !== 'quarantined') await removeEntry(DB, kept.id)
-  return { received: settlement }
+  const canAsk = 'canAsk' in rules ? rules.canAsk : undefined
+  const settlement = await settle(db, callback, { now, trusted: wasVerified, ...(canAsk && { canAsk }) })
+  const isDone = settlement.status === 'stored' || settlement.status === 'duplicate'
+  if (isDone || (settlement.status === 'quarantined' && settlement.id !== id)) await removeEntry(db, id)
+  return receivedAs(settlement, callback, decoded)
 }
 
 /** A record that lost: it is stored again where nothing else is, or where it is to win. */
-async function putBack(kept: QuarantineEntry, wins: boolean, stores: Stores, now: number): Promise<Retried> {
-  const record = JSON.parse(kept.body) as CompletedRecord
-  const content = kept.id.slice('replaced:'.length)
-  const stored = await findRecord(stores.DB, record.task_id)
-  if (!wins && stored?.status === 'completed') {
-    return { received: { status: 'quarantined', id: kept.id, reason: 'replaced' } }
-  }
-  const receivedAt = kept.received_at
-  return win({ signature: undefined, content, latestClaim: 0, receivedAt, record, keptAs: kept.id }, stores, now)
+async function putBack(entry: QuarantineEntry, wins: boolean, db: D1Database, now: number): Promise<Retried> {
+  const text = new TextDecoder().decode(entry.body)
+  const record = JSON.parse(text) as CompletedRecord
+  const { id, received_at: receivedAt } = entry
+  const stored = await findRecord(db, record.task_id)
+  if (!wins && stored?.status === 'completed') return { received: { status: 'quarantined', id, reason: 'replaced' } }
+  return win({ content: id.slice('replaced:'.length), receivedAt, record, text, entryId: id }, db, now)
 }
 
-/** KV first: what fails half-way is found again in D1. */
-async function win(winner: Winner, { DB, RESULTS }: Stores, now: number): Promise<Retried> {
-  const otherTask = await otherTaskOf(DB, winner)
-  if (otherTask !== undefined) await forgetInKv(RESULTS, otherTask)
-  const received = await replace(DB, winner, now)
-  return otherTask === undefined ? { received } : { received, forgetting: forgetInKvAgain(RESULTS, otherTask) }
-}
-
-/** Whether the ledger has the signature for this very content. */
-async function isInLedger(db: D1Database, { signature, content }: VerifiedCallback): Promise<boolean> {
-  const row = await onDatabase(db, () =>
-    db.prepare('SELECT 1 FROM ledger WHERE signature = ?1 AND content = ?2').bind(signature, content).first(),
-  )
-  return row !== null
+async function win(winner: Winner, db: D1Database, now: number): Promise<Retried> {
+  const { otherTask, ...received } = await replace(db, winner, now)
+  return { received, otherTask }
 }

@@ -14,6 +14,10 @@ export type Env = {
   CALLBACK_PATH_TOKEN?: unknown
   SIGNATURE_TOLERANCE_SECONDS?: unknown
   RETENTION_DAYS?: unknown
+  PLAN?: unknown
+  READ_TOKEN?: unknown
+  ALERT_URL?: unknown
+  VERSION?: WorkerVersionMetadata
   ZEGO_SERVER_SECRET?: unknown
   ZEGO_API_URL?: unknown
 }
@@ -24,6 +28,8 @@ export type SettingFault = { setting: string; why: string; isMissing?: true }
 export type Settings = {
   secrets: Secrets | SettingFault
   apiTokens: readonly string[] | SettingFault
+  /** Empty: nobody may only read. */
+  readTokens: readonly string[] | SettingFault
   /** Empty: no token is asked for. */
   pathTokens: readonly string[] | SettingFault
   /** 0: a timestamp's age is not checked. */
@@ -33,6 +39,37 @@ export type Settings = {
   /** ServerSecrets by appid. */
   serverSecrets: ReadonlyMap<string, string> | SettingFault
   apiUrl: string | SettingFault
+  /** `undefined`: nobody is told. */
+  alertUrl: string | undefined | SettingFault
+  plan: keyof typeof LIMITS | SettingFault
+}
+
+/** How much one invocation does, so that it keeps within what Cloudflare's plan allows. */
+const LIMITS = {
+  /** 50 subrequests and 50 D1 queries an invocation, 1,000 deletes in KV a day. */
+  free: { publications: 10, buffered: 5, removals: 20, rechecks: 5 },
+  /** 1,000 and more. */
+  paid: { publications: 200, buffered: 100, removals: 100, rechecks: 50 },
+} as const
+
+/** A plan that cannot be read is the free one: it works everywhere. */
+export function limitsOf({ plan }: Settings): (typeof LIMITS)['free' | 'paid'] {
+  return LIMITS[isFault(plan) ? 'free' : plan]
+}
+
+/** What a callback is checked against, or the setting that is missing for it. */
+export function rulesOf<Asks>({ secrets, toleranceSeconds }: Settings, canAsk: Asks) {
+  if (isFault(secrets)) return secrets
+  return isFault(toleranceSeconds) ? toleranceSeconds : { secrets, toleranceSeconds, canAsk }
+}
+
+/** Without version metadata, as in some local modes, every isolate is a version of its own. */
+const isolate = { id: '' }
+
+/** Which version of the Worker runs: a deploy or a changed secret makes another one. */
+export function versionOf({ VERSION }: Env): string {
+  isolate.id ||= crypto.randomUUID()
+  return VERSION?.id || isolate.id
 }
 
 const DEFAULT_TOLERANCE_SECONDS = 600
@@ -44,13 +81,16 @@ export function readSettings(env: Env): Settings {
   return {
     secrets: read('ZEGO_CALLBACK_SECRET', env, (value) => secretsOf(required(value))),
     apiTokens: read('API_TOKEN', env, (value) => listOf(required(value))),
-    pathTokens: read('CALLBACK_PATH_TOKEN', env, (value) => (value === undefined ? [] : listOf(value))),
+    readTokens: read('READ_TOKEN', env, (value) => (value === undefined ? [] : listOf(value))),
+    pathTokens: read('CALLBACK_PATH_TOKEN', env, (value) => (value === undefined ? [] : pathTokensOf(value))),
     toleranceSeconds: read('SIGNATURE_TOLERANCE_SECONDS', env, (value) =>
       value === undefined ? DEFAULT_TOLERANCE_SECONDS : wholeNumberOf(value, MOST_SECONDS),
     ),
     retentionDays: read('RETENTION_DAYS', env, (value) => (value === undefined ? 0 : wholeNumberOf(value, MOST_DAYS))),
     serverSecrets: read('ZEGO_SERVER_SECRET', env, (value) => serverSecretsOf(required(value))),
     apiUrl: read('ZEGO_API_URL', env, (value) => (value === undefined ? DEFAULT_API_URL : urlOf(value))),
+    alertUrl: read('ALERT_URL', env, (value) => (value === undefined ? undefined : urlOf(value))),
+    plan: read('PLAN', env, (value) => (value === undefined ? 'free' : planOf(value))),
   }
 }
 
@@ -112,8 +152,23 @@ function listOf(value: unknown): string[] {
   return list.map((item: unknown) => {
     if (typeof item !== 'string') throw new Unreadable('something in it is not a string')
     if (item.trim() === '') throw new Unreadable('it is empty, or something in it is')
+    if (isNothing(item)) throw new Unreadable(`it holds the text ${item.trim()}, as a script writes what is missing`)
     return item.trim()
   })
+}
+
+/** They stand in a URL's path as one part of it. */
+function pathTokensOf(value: unknown): string[] {
+  const tokens = listOf(value)
+  if (tokens.some((token) => /[/\\]/.test(token) || /^\.{1,2}$/.test(token))) {
+    throw new Unreadable('a path token must not hold / or \\, nor be . or ..')
+  }
+  return tokens
+}
+
+function planOf(value: unknown): 'free' | 'paid' {
+  if (value === 'free' || value === 'paid') return value
+  throw new Unreadable('it must be free or paid')
 }
 
 function secretsOf(value: unknown): Secrets {
@@ -135,10 +190,17 @@ function serverSecretsOf(value: unknown): ReadonlyMap<string, string> {
   return new Map(
     apps.map(([appid, secret]) => {
       if (typeof secret !== 'string') throw new Unreadable('something in it is not a string')
-      if (appid.trim() === '' || secret.trim() === '') throw new Unreadable('something in it is empty')
+      if (appid.trim() === '' || secret.trim() === '' || isNothing(secret)) {
+        throw new Unreadable('something in it is empty')
+      }
       return [appid.trim(), secret.trim()]
     }),
   )
+}
+
+/** What a script that found no value writes. */
+function isNothing(text: string): boolean {
+  return /^(?:null|undefined)$/.test(text.trim())
 }
 
 function urlOf(value: unknown): string {

@@ -1,7 +1,7 @@
 /** The Worker's bindings with a meter on each: what a piece of work costs, in the units that Cloudflare bills. */
 import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
-import type { IntakeMessage } from '../src/intake/buffer.ts'
+import type { IntakeMessage } from '../src/jobs.ts'
 import worker from '../src/worker.ts'
 import { resultsOf, type Statement, type Watch, watched } from '../tools/lab/stores.ts'
 

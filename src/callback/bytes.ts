@@ -14,6 +14,18 @@ export function isWithin(limitBytes: number, text: string): boolean {
   return text.length * MOST_BYTES_A_UNIT <= limitBytes || bytesOf(text).length <= limitBytes
 }
 
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Whether the bytes are UTF-8. */
+export function isText(bytes: Uint8Array): boolean {
+  try {
+    strict.decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** In lower-case hex. */
 export async function sha256(of: string | Uint8Array): Promise<string> {
   const bytes = typeof of === 'string' ? bytesOf(of) : of

@@ -28,11 +28,14 @@ export type VerifiedCallback = {
   latestClaim: number
   /** In milliseconds. */
   receivedAt: number
+  /** The callback's own timestamp, in milliseconds, if it is one. */
+  signedAt: number | undefined
   /** At most 512 characters, as is the task_id: for people to find it by. */
   event: string | undefined
   task_id: string | undefined
   raw: RawBody
-  snapshot: { record: CompletedRecord } | Unusable
+  /** `text` is the record's JSON. */
+  snapshot: { record: CompletedRecord; text: string } | Unusable
 }
 
 /** Real ones are shorter. */
@@ -56,15 +59,17 @@ export async function readCallback(decoded: Decoded, receivedAt: number): Promis
   const { signature, timestamp, nonce } = envelope
   const content = contentOf(decoded, raw.contentType)
   const bytes = bytesOf(JSON.stringify(content))
+  const signedAt = timeOf(timestamp)
   return {
     signature,
     content: await sha256(bytes),
     latestClaim: latestClaim(timestamp, nonce, receivedAt),
     receivedAt,
+    signedAt,
     event: shown(content.event),
     task_id: shown(content.task_id),
     raw,
-    snapshot: readSnapshot(content, bytes.length, timeOf(timestamp), receivedAt),
+    snapshot: readSnapshot(content, bytes.length, signedAt, receivedAt),
   }
 }
 

@@ -17,7 +17,7 @@ const NAME_LIMIT_BYTES = 64
 const RECORD_EXTRA_BYTES = 200
 
 /**
- * The record of a content, or why there is none.
+ * The record of a content and its JSON, or why there is none.
  * @param size of the content's JSON, in bytes
  * @param signedAt the callback's timestamp in milliseconds, if it is one
  * @param receivedAt in milliseconds
@@ -27,7 +27,7 @@ export function readSnapshot(
   size: number,
   signedAt: number | undefined,
   receivedAt: number,
-): { record: CompletedRecord } | Unusable {
+): { record: CompletedRecord; text: string } | Unusable {
   const { event, appid, task_id, vendor, field_id, snapshot_pic_list, extra } = content
   const misread = event === 'snapshot' || event === undefined ? whyMisread(content) : undefined
   if (misread !== undefined) return { reason: 'invalid_snapshot', detail: misread }
@@ -62,10 +62,11 @@ export function readSnapshot(
     received_at: new Date(receivedAt).toISOString(),
   }
   const isSmall = size + RECORD_EXTRA_BYTES <= RECORD_LIMIT_BYTES
-  if (!isSmall && !isWithin(RECORD_LIMIT_BYTES, JSON.stringify(record))) {
+  const text = JSON.stringify(record)
+  if (!isSmall && !isWithin(RECORD_LIMIT_BYTES, text)) {
     return { reason: 'invalid_snapshot', detail: `The record has more than ${RECORD_LIMIT_BYTES} bytes.` }
   }
-  return { record }
+  return { record, text }
 }
 
 /** Why the callback may say more than was understood. */

@@ -1,9 +1,9 @@
 /** What ZEGOCLOUD says of a task, when somebody asks. */
 import type { SnapshotRecord } from '../event.ts'
-import { type Env, isFault, type Settings } from '../settings.ts'
+import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
 import { type ApiFailure, callerFor, isFailure } from '../zego/client.ts'
 import { type Confirmation, confirm } from '../zego/confirm.ts'
-import { zegoConfig } from '../zego/section.ts'
+import { zegoConfig } from '../zego/config.ts'
 import { vendorOf } from '../zego/vendor.ts'
 import { plural } from './words.ts'
 
@@ -18,7 +18,7 @@ export function canBeAsked({ serverSecrets }: Settings, { appid, vendor }: Asked
 
 /** `undefined` where ZEGOCLOUD cannot be asked. Throws when D1 does not answer. */
 export async function askZego(env: Env, record: SnapshotRecord): Promise<ZegoAnswer | undefined> {
-  const config = zegoConfig(env)
+  const config = zegoConfig(readSettings(env))
   const caller = isFault(config) ? undefined : callerFor(config, record.appid, env.DB)
   const vendor = vendorOf(record.vendor)
   return caller && vendor && confirm(caller, record, vendor)

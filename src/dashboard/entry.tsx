@@ -72,7 +72,7 @@ export function Entry({ entry, contest, columns }: Entry) {
           What used its signature first is in quarantine too: <a href={entryPath(contest.firstId)}>look at it</a>.
         </p>
       )}
-      <Text title="As it was received" text={body} />
+      <Text title="As it was received" text={new TextDecoder().decode(body)} />
     </>
   )
 }

@@ -27,14 +27,14 @@ export const REMEDY: Record<Reason, 'accept' | 'compare' | 'none'> = {
 }
 
 /** Each is true of a callback of ZEGOCLOUD and of a forged one. */
-export function sentenceOf({ reason, detail }: ListedEntry): Words {
+export function sentenceOf({ reason, detail, event, age_seconds }: ListedEntry): Words {
   switch (reason) {
     case 'invalid_snapshot':
       return [`It cannot be read as a snapshot. ${detail}`]
     case 'unsupported_event':
       return [
         'Another kind of callback: ',
-        { code: eventOf(detail) },
+        { code: event ?? 'none' },
         '. Ask ZEGOCLOUD to send only ',
         { code: 'snapshot' },
         ' here.',
@@ -52,7 +52,7 @@ export function sentenceOf({ reason, detail }: ListedEntry): Words {
     case 'invalid_timestamp':
       return ['Its timestamp is not a Unix time in seconds or milliseconds.']
     case 'stale':
-      return [staleWords(detail)]
+      return [staleWords(age_seconds)]
     case 'replaced':
       return ['Another result was stored in its place. It can be put back.']
     case 'bad_signature':
@@ -70,30 +70,18 @@ export function sentenceOf({ reason, detail }: ListedEntry): Words {
   }
 }
 
-/** The details begin with what was found, in JSON where it is text. */
-function eventOf(detail: string): string {
-  const [, quoted, plain = detail] = /^The event is (?:("(?:[^"\\]|\\.)*")|(.*?));/s.exec(detail) ?? []
-  if (quoted === undefined) return plain
-  try {
-    return String(JSON.parse(quoted))
-  } catch {
-    return quoted
-  }
-}
-
-function staleWords(detail: string): string {
-  const [, seconds, way] = /signed (\d+) s (ago|in the future)/.exec(detail) ?? []
-  if (seconds === undefined) return 'Its timestamp was too far from the time of its receipt.'
-  const gap = duration(Number(seconds) * 1000)
-  if (way === 'ago') return `Its timestamp was ${gap} old: a clock is wrong, it was delayed, or it was replayed.`
+function staleWords(ageSeconds: number | null): string {
+  if (ageSeconds === null) return 'Its timestamp was too far from the time of its receipt.'
+  const gap = duration(Math.abs(ageSeconds) * 1000)
+  if (ageSeconds > 0) return `Its timestamp was ${gap} old: a clock is wrong, it was delayed, or it was replayed.`
   return `Its timestamp was ${gap} ahead: a clock is wrong.`
 }
 
 export function grouped(entries: readonly ListedEntry[]): Group[] {
   const groups = new Map<string, [ListedEntry, ...ListedEntry[]]>()
   for (const entry of entries) {
-    const { reason, detail, task_id, id } = entry
-    const key = JSON.stringify([reason, reason === 'unsupported_event' ? eventOf(detail) : (task_id ?? id)])
+    const { reason, event, task_id, id } = entry
+    const key = JSON.stringify([reason, reason === 'unsupported_event' ? event : (task_id ?? id)])
     const group = groups.get(key)
     if (group) group.push(entry)
     else groups.set(key, [entry])
@@ -103,7 +91,7 @@ export function grouped(entries: readonly ListedEntry[]): Group[] {
 
 /** The record that would be stored of it, if it is a snapshot that can be used. */
 export async function recordOf(entry: QuarantineEntry): Promise<CompletedRecord | undefined> {
-  if (entry.reason === 'replaced') return JSON.parse(entry.body) as CompletedRecord
+  if (entry.reason === 'replaced') return JSON.parse(new TextDecoder().decode(entry.body)) as CompletedRecord
   const callback = await readVerified(rawOf(entry), entry.received_at)
   return 'snapshot' in callback && 'record' in callback.snapshot ? callback.snapshot.record : undefined
 }

@@ -4,9 +4,11 @@ import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import { DeadlineExceeded } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
+import type { Operation } from '../operate.ts'
 import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
 import { notConfigured, problem, ProblemError, unavailable } from './problem.ts'
-import { isToken, requestId } from './request.ts'
+import { isToken } from '../token.ts'
+import { requestId } from './request.ts'
 
 export type Api = { Bindings: Env; Variables: { settings: Settings; startedAt: number } }
 
@@ -31,6 +33,11 @@ async function checkToken(authorization: string, { apiTokens }: Settings): Promi
     detail: 'Send the header "Authorization: Bearer <API_TOKEN>".',
     headers: { 'www-authenticate': 'Bearer realm="zego-snapshots"' },
   })
+}
+
+export function operationOf(c: Context<Api>): Operation {
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
+  return { env: c.env, settings: c.get('settings'), waitUntil, report: (event, facts) => report(c, event, facts) }
 }
 
 /** What was done, how long it took, and for which request. */

@@ -1,69 +1,68 @@
 /** `POST /zego/callback`, and `/zego/callback/<token>`: what ZEGOCLOUD calls. */
+import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
 import { Hono } from 'hono/tiny'
-import { describeRefusal, BODY_LIMIT_BYTES } from '../callback/refusal.ts'
-import { publish } from '../publish/publish.ts'
+import { isRightPath, pathWithoutToken, tokenIn } from '../callback-path.ts'
+import { decodeBody, type RawBody, taskIdOf } from '../callback/read.ts'
+import { BODY_LIMIT_BYTES, describeRefusal } from '../callback/refusal.ts'
+import { keepRefused, keepUnverifiedBody, type RefusedRequest } from '../evidence.ts'
 import { log, messageOf } from '../log.ts'
-import { receive, type Received } from '../receive.ts'
-import { type Env, isFault, readSettings, retentionDaysOf, type SettingFault, type Settings } from '../settings.ts'
-import { onDatabase } from '../store/database.ts'
-import { keep } from '../store/quarantine.ts'
+import { publish } from '../publish/publish.ts'
+import { receive, type Received, type Refused } from '../receive.ts'
+import { type Env, isFault, readSettings, rulesOf, type SettingFault, type Settings, versionOf } from '../settings.ts'
+import { canAskOf } from '../zego/config.ts'
 import { answer } from './answer.ts'
-import { noteRefused, noteTaken } from './note.ts'
-import { notFound, problem } from './problem.ts'
-import { decodePath, isToken, readBody } from './request.ts'
+import { noteReachedAt, noteRefused, noteTaken } from './note.ts'
+import { notFound, ProblemError } from './problem.ts'
+import { readBody, requestId } from './request.ts'
 
 /** Publishing, or a line of the log, in the same moment as the answer would slow the answer down. */
 const AFTER_ANSWER_MS = 5
 
 export const callback = new Hono<{ Bindings: Env }>()
 
-callback.all('/zego/callback/*', async (c) => {
+callback.all('/zego/callback', async (c) => {
   const settings = readSettings(c.env)
-  if (!(await isOurPath(c.req.url, settings.pathTokens))) {
-    if (c.req.method === 'POST') c.executionCtx.waitUntil(noteRefused(c.env.DB, 'not_found', Date.now()))
+  const { pathTokens } = settings
+  const path = new URL(c.req.url).pathname
+  // While the path tokens cannot be read, no path can be judged.
+  if (!isFault(pathTokens) && !(await isRightPath(path, pathTokens))) {
     throw notFound('No callback is received here. Check the path token in the URL that ZEGOCLOUD was given.')
   }
-  if (c.req.method !== 'POST') return methodNotAllowed()
-  const received = await take(c.req.raw, settings, c.env)
-  const request_id = c.req.header('cf-ray') ?? crypto.randomUUID()
-  c.executionCtx.waitUntil(afterAnswer(received, settings, c.env, { url: c.req.url, request_id }))
+  if (c.req.method !== 'POST') throw onlyPosted()
+  const began = Date.now()
+  const bytes = await readBody(c.req.raw, BODY_LIMIT_BYTES)
+  const raw = rawOf(c.req.raw, bytes ?? new Uint8Array())
+  const received = bytes === undefined ? tooLarge(settings) : await take(raw, settings, c.env)
+  const request = { raw, path, receivedAt: began, version: versionOf(c.env) }
+  c.executionCtx.waitUntil(afterAnswer(received, request, settings, c.env, requestId(c)))
+  c.executionCtx.waitUntil(noteReachedAt(c.env.DB, c.req.url, began))
   return answer(received)
 })
 
-/** Whether the path has the token that is asked for. While that setting cannot be read, no path can be judged. */
-async function isOurPath(url: string, tokens: Settings['pathTokens']): Promise<boolean> {
-  if (isFault(tokens) || tokens.length === 0) return true
-  const given = givenToken(url)
-  return (await isToken(given, tokens)) || isToken(decodePath(given), tokens)
+function rawOf({ headers }: Request, bytes: Uint8Array): RawBody {
+  return { bytes, contentType: headers.get('content-type'), contentEncoding: headers.get('content-encoding') }
 }
 
-/** What follows `/zego/callback/` in the path, as it stands. */
-function givenToken(url: string): string {
-  return new URL(url).pathname.slice('/zego/callback/'.length).replace(/\/$/, '')
+async function take(raw: RawBody, settings: Settings, env: Env): Promise<Received> {
+  const rules = rulesOf(settings, canAskOf(settings))
+  if (isFault(settings.pathTokens)) return notConfigured(settings.pathTokens)
+  if (isFault(rules)) return notConfigured(rules)
+  return receive(raw, rules, Date.now(), env)
 }
 
-async function take(request: Request, settings: Settings, env: Env): Promise<Received> {
-  const { secrets, toleranceSeconds, pathTokens } = settings
-  if (isFault(pathTokens)) return notConfigured(pathTokens)
-  if (isFault(secrets)) return notConfigured(secrets)
-  if (isFault(toleranceSeconds)) return notConfigured(toleranceSeconds)
-  const body = await readBody(request, BODY_LIMIT_BYTES)
-  if (body === undefined) return { status: 'refused', refusal: { code: 'body_too_large' } }
-  const { headers } = request
-  const raw = {
-    bytes: body,
-    contentType: headers.get('content-type'),
-    contentEncoding: headers.get('content-encoding'),
-  }
-  return receive(raw, { secrets, toleranceSeconds }, Date.now(), env)
+/** A setting that is missing comes before the size. */
+function tooLarge(settings: Settings): Refused {
+  const fault = [settings.pathTokens, settings.secrets, settings.toleranceSeconds].find((setting) => isFault(setting))
+  return fault ? notConfigured(fault) : { status: 'refused', refusal: { code: 'body_too_large' } }
 }
 
-function notConfigured({ setting, why }: SettingFault): Received {
+function notConfigured({ setting, why }: SettingFault): Refused {
   return { status: 'refused', refusal: { code: 'not_configured', setting, why } }
 }
 
-function methodNotAllowed(): Response {
-  return problem({
+function onlyPosted(): ProblemError {
+  return new ProblemError({
     code: 'method_not_allowed',
     status: 405,
     title: 'Callbacks are POSTed here',
@@ -72,37 +71,74 @@ function methodNotAllowed(): Response {
   })
 }
 
-function report(received: Received, request_id: string): void {
-  if (received.status !== 'refused') {
-    const { status, publication: _, ...facts } = { publication: undefined, ...received }
-    return log('info', `callback.${status}`, { ...facts, request_id })
-  }
-  const { refusal } = received
-  const { status } = describeRefusal(refusal)
-  log(status >= 500 || status === 413 ? 'error' : 'warn', 'callback.refused', { status, ...refusal, request_id })
-}
-
 /** Never throws: what fails here is published by the sweep, or was evidence, kept at best effort. */
 async function afterAnswer(
   received: Received,
+  request: RefusedRequest,
   settings: Settings,
   env: Env,
-  { url, request_id }: { url: string; request_id: string },
+  request_id: string,
 ): Promise<void> {
   await scheduler.wait(AFTER_ANSWER_MS)
-  report(received, request_id)
-  if (received.status === 'stored') {
-    await publish([received.publication], env, retentionDaysOf(settings), Date.now())
+  const duration_ms = Date.now() - request.receivedAt
+  report(received, request, { request_id, duration_ms })
+  if (received.status === 'stored') await publish([received.publication], env, settings, Date.now())
+  // At the time of receipt: health asks which of the two came last.
+  if (received.status === 'refused') {
+    await noteRefused(env.DB, received.refusal.code, request.receivedAt)
+    await quietly('callback.unkept', () => keepRefused(received, request, env.DB))
+  } else await noteTaken(env.DB, tokenIn(request.path) !== '', request.receivedAt)
+}
+
+function report(received: Received, { raw }: RefusedRequest, facts: Record<string, unknown>): void {
+  if (received.status !== 'refused') {
+    const { status, publication, ...outcome } = { publication: undefined, ...received }
+    return log('info', `callback.${status}`, { ...outcome, appid: publication?.record.appid, ...facts })
   }
-  if (received.status === 'refused' && received.entry) {
-    const { entry } = received
-    try {
-      await onDatabase(env.DB, () => keep(env.DB, entry))
-    } catch (error) {
-      log('warn', 'callback.unkept', { reason: entry.reason, why: messageOf(error) })
-    }
-  }
+  const { refusal, decoded } = received
+  const { status } = describeRefusal(refusal)
+  const { bytes, contentType: content_type, contentEncoding: content_encoding } = raw
+  const body = { content_type, content_encoding, length: bytes.length, task_id: decoded && taskIdOf(decoded) }
+  const level = status >= 500 || status === 413 ? 'error' : 'warn'
+  log(level, 'callback.refused', { status, ...refusal, appid: decoded?.envelope.appid, ...body, ...facts })
+}
+
+const ASKED_FOR_MS = 10_000
+
+/**
+ * A callback that was POSTed to another path than its own, on whatever path of this host, is kept: someone has mistyped
+ * the URL. Only what decodes to a callback counts.
+ */
+export const keepMisdirected = createMiddleware<{ Bindings: Env }>(async (c, next) => {
+  const { pathname } = new URL(c.req.url)
+  if (c.req.method !== 'POST') return next()
+  const isCallbackPath = tokenIn(pathname) !== undefined
+  const copy = isCallbackPath ? c.req.raw : c.req.raw.clone()
+  await next()
+  if (![401, 403, 404, 405].includes(c.res.status) || (isCallbackPath && c.res.status !== 404)) return
+  c.executionCtx.waitUntil(quietly('callback.unkept', () => keepCopy(c, copy, pathname)))
+})
+
+async function keepCopy(c: Context<{ Bindings: Env }>, copy: Request, path: string): Promise<void> {
+  const bytes = await Promise.race([readBody(copy, BODY_LIMIT_BYTES), scheduler.wait(ASKED_FOR_MS)])
+  if (!(bytes instanceof Uint8Array)) return
+  const raw = rawOf(copy, bytes)
+  const decoded = await decodeBody(raw)
+  if ('code' in decoded) return
   const now = Date.now()
-  if (received.status === 'refused') await noteRefused(env.DB, received.refusal.code, now)
-  else await noteTaken(env.DB, givenToken(url) !== '', now)
+  const shown = pathWithoutToken(path, readSettings(c.env))
+  const facts = { status: c.res.status, path: shown, task_id: taskIdOf(decoded), appid: decoded.envelope.appid }
+  log('warn', 'callback.misdirected', { ...facts, request_id: requestId(c) })
+  const request = { raw, path, receivedAt: now, version: versionOf(c.env) }
+  const detail = `It was POSTed to ${shown}, which is not where callbacks are received.`
+  await keepUnverifiedBody('wrong_path', detail, request, c.env.DB, decoded)
+  await noteRefused(c.env.DB, 'wrong_path', now)
+}
+
+async function quietly(event: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    log('warn', event, { why: messageOf(error) })
+  }
 }

@@ -1,5 +1,6 @@
 /** What the last callbacks were like, for the status page: at best effort, and once a minute an isolate at most. */
 import { log, messageOf } from '../log.ts'
+import { noteOrigin } from '../store/alerts.ts'
 import { noteCallback, noteRefusal } from '../store/state.ts'
 
 const NOTED_FOR_MS = 60_000
@@ -12,9 +13,20 @@ export async function noteTaken(db: D1Database, withPathToken: boolean, now: num
   await once(`taken ${withPathToken}`, now, () => noteCallback(db, withPathToken, now))
 }
 
-/** @param code why it was refused. Never throws. */
+/**
+ * The next one that is verified is noted again at once: health asks which of the two came last.
+ * @param code why it was refused. Never throws.
+ */
 export async function noteRefused(db: D1Database, code: string, now: number): Promise<void> {
   await once(`refused ${code}`, now, () => noteRefusal(db, code, now))
+  for (const withPathToken of [true, false]) noted.delete(`taken ${withPathToken}`)
+}
+
+/** Where this Worker is reached: written when it changes. Never throws. */
+export async function noteReachedAt(db: D1Database, url: string, now: number): Promise<void> {
+  const { origin } = new URL(url)
+  if (noted.has(origin)) return
+  await once(origin, now, () => noteOrigin(db, origin, now))
 }
 
 async function once(what: string, now: number, note: () => Promise<void>): Promise<void> {

@@ -1,19 +1,18 @@
 /** `/v1/quarantine`: callbacks that were not stored, for whoever has the API token. */
 import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
-import { publish } from '../publish/publish.ts'
-import { retry } from '../retry.ts'
-import { retentionDaysOf } from '../settings.ts'
+import { isText } from '../callback/bytes.ts'
+import { deleteEntry, retryEntry } from '../operate.ts'
 import {
   findEntry,
   type ListedEntry,
   type QuarantineCursor,
+  type QuarantineEntry,
   listEntries,
   REASONS,
-  removeEntry,
 } from '../store/quarantine.ts'
 import { answer } from './answer.ts'
-import { type Api, report } from './api.ts'
+import { type Api, operationOf } from './api.ts'
 import { notFound, type ProblemError } from './problem.ts'
 import { cursor, DEFAULT_LIMIT, flag, noQuery, paging, queryOf, readQuery } from './query.ts'
 import { partOf } from './request.ts'
@@ -39,35 +38,33 @@ quarantine.get('/v1/quarantine/:id', async (c) => {
   readQuery(c.req.url, noQuery)
   const entry = await findEntry(c.env.DB, partOf(c.req.url, 3))
   if (entry === undefined) throw unknown()
-  return c.json({ ...shown(entry), body: entry.body })
+  return c.json({ ...shown(entry), ...shownBody(entry.body) })
 })
 
 quarantine.post('/v1/quarantine/:id/retry', async (c) => {
   const { replace = false } = readQuery(c.req.url, retryQuery)
-  const now = Date.now()
-  const entry = await findEntry(c.env.DB, partOf(c.req.url, 3))
-  if (entry === undefined) throw unknown()
-  const { received, forgetting } = await retry(entry, replace, c.env, now)
-  const { id, task_id } = entry
-  report(c, 'quarantine.retried', { id, task_id, replace, status: received.status })
-  if (forgetting) c.executionCtx.waitUntil(forgetting)
-  if (received.status === 'stored') {
-    c.executionCtx.waitUntil(publish([received.publication], c.env, retentionDaysOf(c.get('settings')), now))
-  }
-  return answer(received)
+  const retried = await retryEntry(partOf(c.req.url, 3), replace, operationOf(c))
+  if (retried === undefined) throw unknown()
+  return answer(retried.received)
 })
 
 quarantine.delete('/v1/quarantine/:id', async (c) => {
   readQuery(c.req.url, noQuery)
-  const id = partOf(c.req.url, 3)
-  await removeEntry(c.env.DB, id)
-  report(c, 'quarantine.deleted', { id })
+  await deleteEntry(partOf(c.req.url, 3), operationOf(c))
   return c.body(null, 204)
 })
 
 /** As readers get it: no signature, and the task_id where one is known. */
-function shown({ id, reason, detail, task_id, received_at }: ListedEntry) {
-  return { id, reason, detail, ...(task_id !== null && { task_id }), received_at: new Date(received_at).toISOString() }
+function shown({ received_at, ...entry }: ListedEntry & Partial<QuarantineEntry>) {
+  const { id, reason, detail, task_id, content_type, content_encoding } = entry
+  const known = Object.entries({ task_id, content_type, content_encoding }).filter(([, value]) => value !== null)
+  return { id, reason, detail, ...Object.fromEntries(known), received_at: new Date(received_at).toISOString() }
+}
+
+function shownBody(body: Uint8Array): { body: string } | { body_base64: string } {
+  return isText(body)
+    ? { body: new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(body) }
+    : { body_base64: body.toBase64() }
 }
 
 function placeOf(given: string | undefined): QuarantineCursor | undefined {

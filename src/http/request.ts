@@ -1,6 +1,6 @@
-/** What is read of a request: its body, a part of its path, its id, a token. */
+/** What is read of a request: its body, a part of its path, its id. */
 import type { Context } from 'hono'
-import { bytesOf } from '../callback/bytes.ts'
+import { decodePath } from '../callback-path.ts'
 
 /** The whole body, or `undefined` if it is larger than the limit, whether or not its length was announced. */
 export async function readBody(request: Request, limitBytes: number): Promise<Uint8Array | undefined> {
@@ -29,15 +29,6 @@ async function readBeyond(limitBytes: number, request: Request): Promise<Uint8Ar
   return body
 }
 
-/** A path's part as it was meant; as it stands where its percent-encoding is broken. */
-export function decodePath(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part
-  }
-}
-
 /** The n-th part of a URL's path, decoded. Hono decodes less than all of it (`%2F`, `%25`), and an id may hold anything. */
 export function partOf(url: string, n: number): string {
   return decodePath(new URL(url).pathname.split('/')[n] ?? '')
@@ -45,19 +36,4 @@ export function partOf(url: string, n: number): string {
 
 export function requestId(c: Context): string {
   return c.req.header('cf-ray') ?? crypto.randomUUID()
-}
-
-/** Whether a given token is one of ours, in a time that tells nothing of how much of it was right. */
-export async function isToken(given: string, tokens: readonly string[]): Promise<boolean> {
-  const digest = await sha256(given)
-  let found = false
-  for (const token of tokens) {
-    if (crypto.subtle.timingSafeEqual(await sha256(token), digest)) found = true
-  }
-  return found
-}
-
-// Digests are of equal length, which timingSafeEqual demands and which hides the token's own.
-async function sha256(text: string): Promise<ArrayBuffer> {
-  return crypto.subtle.digest('SHA-256', bytesOf(text))
 }

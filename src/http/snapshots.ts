@@ -3,12 +3,11 @@ import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
 import { sha256 } from '../callback/bytes.ts'
 import { withDeadline } from '../deadline.ts'
-import { forgetInKv, forgetInKvAgain } from '../publish/forget.ts'
-import { publish } from '../publish/publish.ts'
 import { log, messageOf } from '../log.ts'
-import { type Env, retentionDaysOf } from '../settings.ts'
-import { findRecord, listRecords, scheduleRepublish, removeRecord, type Stored } from '../store/snapshots.ts'
-import { type Api, report } from './api.ts'
+import { removeSnapshot, republish } from '../operate.ts'
+import type { Env } from '../settings.ts'
+import { findRecord, listRecords, type Stored } from '../store/snapshots.ts'
+import { type Api, operationOf } from './api.ts'
 import { notFound, ProblemError, unavailable } from './problem.ts'
 import { cursor, DEFAULT_LIMIT, noQuery, paging, queryOf, readQuery, wholeNumber } from './query.ts'
 import { partOf } from './request.ts'
@@ -51,24 +50,14 @@ snapshots.get('/v1/snapshots/:task_id', async (c) => {
 snapshots.post('/v1/snapshots/:task_id/republish', async (c) => {
   readQuery(c.req.url, noQuery)
   const task_id = partOf(c.req.url, 3)
-  const now = Date.now()
-  const publication = await scheduleRepublish(c.env.DB, task_id, now)
-  if (publication === undefined) {
-    throw (await findRecord(c.env.DB, task_id)) === undefined ? unknownTask() : notFinished()
-  }
-  report(c, 'snapshot.republished', { task_id })
-  c.executionCtx.waitUntil(publish([publication], c.env, retentionDaysOf(c.get('settings')), now))
-  return c.json({ status: 'accepted', task_id }, 202)
+  const status = await republish(task_id, operationOf(c))
+  if (status !== 'accepted') throw status === 'unknown' ? unknownTask() : notFinished()
+  return c.json({ status, task_id }, 202)
 })
 
-// KV first: what fails half-way is still in D1, and whoever asks again finishes it.
 snapshots.delete('/v1/snapshots/:task_id', async (c) => {
   readQuery(c.req.url, noQuery)
-  const task_id = partOf(c.req.url, 3)
-  await forgetInKv(c.env.RESULTS, task_id)
-  const { wasOwedToKv } = await removeRecord(c.env.DB, task_id)
-  if (wasOwedToKv) c.executionCtx.waitUntil(forgetInKvAgain(c.env.RESULTS, task_id))
-  report(c, 'snapshot.deleted', { task_id })
+  await removeSnapshot(partOf(c.req.url, 3), operationOf(c))
   return c.body(null, 204)
 })
 

@@ -11,8 +11,8 @@ import { findRecord } from '../store/snapshots.ts'
 import { callerFor, isObject, isFailure, type ApiFailure } from '../zego/client.ts'
 import { confirm } from '../zego/confirm.ts'
 import { appOf, appRule, type Fault, orderOf } from '../zego/parameters.ts'
-import { type ZegoConfig, zegoConfig } from '../zego/section.ts'
-import { start } from '../zego/start.ts'
+import { type ZegoConfig, zegoConfig } from '../zego/config.ts'
+import { start } from '../zego/describe.ts'
 import { vendorOf } from '../zego/vendor.ts'
 import { type Api, report } from './api.ts'
 import { notConfigured, notFound, ProblemError } from './problem.ts'
@@ -70,7 +70,7 @@ tasks.get('/v1/snapshots/:task_id/confirmation', async (c) => {
 })
 
 function configOf(c: Context<Api>): ZegoConfig {
-  const config = zegoConfig(c.env)
+  const config = zegoConfig(c.get('settings'))
   if (isFault(config)) throw notConfigured(config)
   return config
 }

@@ -1,46 +1,34 @@
 /**
- * Verified callbacks that D1 could not take: put aside in INTAKE, else in ASIDE, until the same `settle` takes them.
+ * The buffer: verified callbacks that D1 could not take wait in INTAKE, else in ASIDE, until the same `settle` takes them.
  *
  * They are not verified again, since a secret may have been rotated meanwhile; they do pass the ledger.
  */
-import { bytesOf, isWithin } from '../callback/bytes.ts'
-import type { RawBody, VerifiedCallback } from '../callback/read.ts'
+import { bytesOf, isText, isWithin } from '../callback/bytes.ts'
+import { type RawBody, readVerified, type VerifiedCallback } from '../callback/read.ts'
 import { withDeadline } from '../deadline.ts'
+import type { CompletedRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
 import type { Env } from '../settings.ts'
+import { isOutage } from '../store/database.ts'
+import type { Publication } from '../store/outbox.ts'
+import { settle } from '../store/settle.ts'
 
 /** A callback that was verified and fresh when it was received. */
 export type BufferedCallback = {
-  /** As it was received. */
-  body: string
+  /** As it was received; bytes that are no UTF-8 in base64. */
+  body?: string
+  body_base64?: string
+  content_type?: string | null
+  content_encoding?: string | null
   /** In milliseconds. */
   received_at: number
   /** How often D1 refused it while it waited in ASIDE. */
   refusals?: number
 }
 
-/** What the queue INTAKE carries: a callback, or the wish for more of a work, with an invocation's limits anew. */
-export type IntakeMessage = CallbackMessage | WorkMessage
 export type CallbackMessage = { kind: 'callback' } & BufferedCallback
-export type WorkMessage = {
-  kind: 'sweep' | 'drain'
-  /** Until when one work follows another, in milliseconds: then the next minute's cron takes over. */
-  until: number
-}
 
-export function rawOf({ body }: BufferedCallback): RawBody {
-  return { bytes: bytesOf(body), contentType: null, contentEncoding: null }
-}
-
-export function isCallback(message: Message<IntakeMessage>): message is Message<CallbackMessage> {
-  return message.body.kind === 'callback'
-}
-
-export function isWork(message: Message<IntakeMessage>): message is Message<WorkMessage> {
-  return message.body.kind !== 'callback'
-}
-
-export type AsideStores = Pick<Env, 'INTAKE' | 'ASIDE'>
+export type BufferStores = Pick<Env, 'INTAKE' | 'ASIDE'>
 
 /** With D1's own deadline they stay under the 5 s that an answer may take. */
 export const INTAKE_DEADLINE_MS = 1_000
@@ -59,37 +47,93 @@ export const MOST_REFUSALS = 3
 /** Whether this isolate has used ASIDE: a hint, since KV is not listed each minute. */
 export const bufferHint = { used: false }
 
+/** ZEGOCLOUD sends a callback six times at most: more under one signature while D1 is down are somebody else's. */
+const MOST_A_SIGNATURE = 16
+const MOST_SIGNATURES = 10_000
+/** How many callbacks of each signature this isolate has put aside. */
+const putAsideBySignature = new Map<string, number>()
+
 /** Where the callback is durable now; `undefined` if nothing took it. */
 export async function putAside(
-  { raw, receivedAt }: Pick<VerifiedCallback, 'raw' | 'receivedAt'>,
-  stores: AsideStores,
+  { raw, receivedAt, signature }: Pick<VerifiedCallback, 'raw' | 'receivedAt' | 'signature'>,
+  stores: BufferStores,
 ): Promise<'intake' | 'aside' | undefined> {
-  const callback: BufferedCallback = { body: new TextDecoder().decode(raw.bytes), received_at: receivedAt }
-  const message: IntakeMessage = { kind: 'callback', ...callback }
+  if (!hasRoomFor(signature)) return undefined
+  const callback = bufferedOf(raw, receivedAt)
+  const message: CallbackMessage = { kind: 'callback', ...callback }
   if (isWithin(MESSAGE_LIMIT_BYTES, JSON.stringify(message))) {
     try {
       await withDeadline(stores.INTAKE.send(message, { contentType: 'json' }), INTAKE_DEADLINE_MS, 'INTAKE')
       return 'intake'
     } catch (error) {
-      log('error', 'aside.failed', { store: 'intake', why: messageOf(error) })
+      log('error', 'buffer.failed', { store: 'intake', why: messageOf(error) })
     }
   }
   try {
-    await putInKv(WAITING, callback, stores.ASIDE)
+    await putInAside(WAITING, callback, stores.ASIDE)
     bufferHint.used = true
     return 'aside'
   } catch (error) {
-    log('error', 'aside.failed', { store: 'aside', why: messageOf(error) })
+    log('error', 'buffer.failed', { store: 'aside', why: messageOf(error) })
     return undefined
   }
 }
 
-/**
- * Throws when KV does not take it in time.
- * @param place a prefix, for a key of its own; or the key that it has
- */
-export async function putInKv(place: string, callback: BufferedCallback, aside: KVNamespace): Promise<void> {
-  const isPrefix = place === WAITING || place === POISON
-  const key = isPrefix ? `${place}${new Date(callback.received_at).toISOString()}:${crypto.randomUUID()}` : place
-  await withDeadline(aside.put(key, JSON.stringify(callback)), ASIDE_DEADLINE_MS, 'ASIDE')
+function hasRoomFor(signature: string): boolean {
+  const count = (putAsideBySignature.get(signature) ?? 0) + 1
+  if (count > MOST_A_SIGNATURE) return false
+  putAsideBySignature.set(signature, count)
+  if (putAsideBySignature.size > MOST_SIGNATURES) putAsideBySignature.delete(putAsideBySignature.keys().next().value!)
+  return true
+}
+
+function bufferedOf({ bytes, contentType, contentEncoding }: RawBody, receivedAt: number): BufferedCallback {
+  const headers = { content_type: contentType, content_encoding: contentEncoding, received_at: receivedAt }
+  const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
+  return isText(bytes) ? { body: decoder.decode(bytes), ...headers } : { body_base64: bytes.toBase64(), ...headers }
+}
+
+function rawOf({ body, body_base64, content_type, content_encoding }: BufferedCallback): RawBody {
+  const bytes = body_base64 === undefined ? bytesOf(body ?? '') : Uint8Array.fromBase64(body_base64)
+  return { bytes, contentType: content_type ?? null, contentEncoding: content_encoding ?? null }
+}
+
+/** Under a key of its own. Throws when KV does not take it in time. */
+export async function putInAside(prefix: typeof WAITING | typeof POISON, value: object, aside: KVNamespace) {
+  const at = 'received_at' in value && typeof value.received_at === 'number' ? value.received_at : Date.now()
+  const key = `${prefix}${new Date(at).toISOString()}:${crypto.randomUUID()}`
+  await withDeadline(aside.put(key, JSON.stringify(value)), ASIDE_DEADLINE_MS, 'ASIDE')
+}
+
+/** Whether it can be read as what was put aside. */
+export function isBuffered(value: unknown): value is BufferedCallback {
+  if (typeof value !== 'object' || value === null) return false
+  const { body, body_base64, received_at } = value as Record<string, unknown>
+  return typeof received_at === 'number' && (typeof body === 'string' || typeof body_base64 === 'string')
+}
+
+/** `refused`: D1 is up, and does not take this one. */
+export type Settled = { status: 'settled'; publication?: Publication } | { status: 'refused' | 'outage'; why: string }
+
+/** One buffered callback goes through the same `settle` as every other, the ledger first. Never throws. */
+export async function settleOne(
+  buffered: BufferedCallback,
+  canAsk: (record: CompletedRecord) => boolean,
+  db: D1Database,
+): Promise<Settled> {
+  try {
+    const callback = await readVerified(rawOf(buffered), buffered.received_at)
+    if ('code' in callback) return { status: 'refused', why: `it was decoded once, and is not now: ${callback.code}` }
+    const settlement = await settle(db, callback, { acknowledged: true, trusted: true, canAsk })
+    const { task_id } = callback
+    // It was answered 202: an acknowledged callback that is kept nowhere must not be forgotten.
+    if (settlement.status === 'signature_reused' && !settlement.kept)
+      return { status: 'refused', why: 'it was not kept' }
+    log('info', `callback.${settlement.status}`, { task_id, buffered: true })
+    return settlement.status === 'stored'
+      ? { status: 'settled', publication: settlement.publication }
+      : { status: 'settled' }
+  } catch (error) {
+    return { status: (await isOutage(error, db)) ? 'outage' : 'refused', why: messageOf(error) }
+  }
 }

@@ -1,11 +1,20 @@
 /** INTAKE's consumer: each message stands for itself, and none of them ever ends in nothing. */
-import { publish } from '../publish/publish.ts'
 import { log, messageOf } from '../log.ts'
-import { type Env, readSettings, retentionDaysOf } from '../settings.ts'
-import { isOutage } from '../store/database.ts'
+import { publish } from '../publish/publish.ts'
+import { type Env, readSettings } from '../settings.ts'
 import type { Publication } from '../store/outbox.ts'
-import { type CallbackMessage, MOST_REFUSALS, POISON, putInKv, WAITING } from './buffer.ts'
-import { settleBuffered } from './settle-aside.ts'
+import { canAskOf } from '../zego/config.ts'
+import {
+  type BufferedCallback,
+  bufferHint,
+  isBuffered,
+  MOST_REFUSALS,
+  POISON,
+  putInAside,
+  type Settled,
+  settleOne,
+  WAITING,
+} from './buffer.ts'
 
 const FIRST_RETRY_SECONDS = 10
 const LONGEST_RETRY_SECONDS = 3_600
@@ -13,41 +22,61 @@ const LONGEST_RETRY_SECONDS = 3_600
 const MOST_ATTEMPTS = 10
 const LONGEST_STAY_MS = 12 * 3_600_000
 
-/** Settles the callbacks in the order in which they were received, and publishes what is stored. */
-export async function consumeCallbacks(
-  messages: readonly Message<CallbackMessage>[],
-  env: Env,
-  now: number,
-): Promise<void> {
+/** Settles callbacks in the order in which they were received, and publishes what is stored. */
+export async function consumeCallbacks(messages: readonly Message[], env: Env, now: number): Promise<void> {
+  const settings = readSettings(env)
+  const canAsk = canAskOf(settings)
   const publications: Publication[] = []
-  let outage: Error | undefined
-  for (const message of messages.toSorted((a, b) => a.body.received_at - b.body.received_at)) {
-    try {
-      if (outage) throw outage // the others would only wait for it too
-      const publication = await settleBuffered(message.body, env.DB)
-      if (publication) publications.push(publication)
+  let outage: Settled | undefined
+  for (const message of inOrderOfReceipt(messages)) {
+    // While D1 is down, the others would only wait for it too.
+    const settled = outage ?? (await settleOne(message.body, canAsk, env.DB))
+    if (settled.status === 'settled') {
+      if (settled.publication) publications.push(settled.publication)
       message.ack()
-    } catch (error) {
-      outage ??= (await isOutage(error, env.DB)) ? new Error('D1 is down', { cause: error }) : undefined
-      log(outage ? 'warn' : 'error', 'intake.unsettled', { attempts: message.attempts, why: messageOf(error) })
-      await keepWaiting(message, outage !== undefined, env, now)
+      continue
     }
+    if (settled.status === 'outage') outage = settled
+    const { attempts } = message
+    log(outage ? 'warn' : 'error', 'intake.unsettled', { attempts, outage: outage !== undefined, why: settled.why })
+    await keepWaiting(message, settled.status === 'outage', env, now)
   }
-  await publish(publications, env, retentionDaysOf(readSettings(env)), now)
+  await publish(publications, env, settings, now)
 }
 
-async function keepWaiting(message: Message<CallbackMessage>, outage: boolean, env: Env, now: number): Promise<void> {
+function inOrderOfReceipt(messages: readonly Message[]): Message<BufferedCallback>[] {
+  const buffered = messages.filter((message): message is Message<BufferedCallback> => isBuffered(message.body))
+  return buffered.toSorted((a, b) => a.body.received_at - b.body.received_at)
+}
+
+async function keepWaiting(message: Message<BufferedCallback>, outage: boolean, env: Env, now: number): Promise<void> {
   const { attempts, body } = message
   const isOld = attempts >= MOST_ATTEMPTS || now - body.received_at >= LONGEST_STAY_MS
-  const isRefused = !outage && attempts >= MOST_REFUSALS
+  const isPoison = !outage && attempts >= MOST_REFUSALS
   const delaySeconds = Math.min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), LONGEST_RETRY_SECONDS)
-  if (!isOld && !isRefused) return message.retry({ delaySeconds })
+  if (!isOld && !isPoison) return message.retry({ delaySeconds })
+  await moveToAside(message, isPoison ? POISON : WAITING, env.ASIDE, delaySeconds)
+}
+
+/** A message that nobody understands goes where it is counted and shown. */
+export async function keepUnreadable(message: Message, env: Env): Promise<void> {
+  log('error', 'intake.unreadable', { attempts: message.attempts })
+  await moveToAside(message, POISON, env.ASIDE, FIRST_RETRY_SECONDS)
+}
+
+async function moveToAside(
+  message: Message,
+  prefix: typeof WAITING | typeof POISON,
+  aside: KVNamespace,
+  delaySeconds: number,
+): Promise<void> {
+  const { body } = message
   try {
-    const { kind: _, ...callback } = body
-    await putInKv(isRefused ? POISON : WAITING, callback, env.ASIDE)
+    await putInAside(prefix, typeof body === 'object' && body !== null ? body : { unreadable: body }, aside)
+    bufferHint.used = true
     message.ack()
-  } catch (failure) {
-    log('error', 'aside.failed', { store: 'aside', why: messageOf(failure) })
+  } catch (error) {
+    log('error', 'buffer.failed', { store: 'aside', why: messageOf(error) })
     message.retry({ delaySeconds })
   }
 }

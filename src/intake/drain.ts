@@ -1,72 +1,110 @@
 /** What waits in ASIDE goes into D1, in the order in which it was received. */
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
-import type { Env } from '../settings.ts'
-import { isOutage } from '../store/database.ts'
+import { publish } from '../publish/publish.ts'
+import { type Env, limitsOf, type Settings } from '../settings.ts'
+import type { Publication } from '../store/outbox.ts'
 import { noteAside } from '../store/state.ts'
+import { canAskOf } from '../zego/config.ts'
 import {
   ASIDE_DEADLINE_MS,
+  type BufferedCallback,
   bufferHint,
+  isBuffered,
   MOST_REFUSALS,
   POISON,
-  putInKv,
-  type BufferedCallback,
+  putInAside,
+  settleOne,
   WAITING,
 } from './buffer.ts'
-import { settleBuffered } from './settle-aside.ts'
 
-/** An invocation of the free plan has 50 subrequests: a callback takes up to four, and the minute's sweep its share. */
-const SLICE = 5
 const MOST_KEYS = 1_000
 
-type Fate = 'settled' | 'parked' | 'refused' | 'd1 is down'
+/** Keys that KV still lists, and that are gone or cannot be read, cost a read each. */
+const READS_A_CALLBACK = 3
+
+type Outcome = 'settled' | 'gone' | 'moved' | 'stays' | 'outage'
+
+/** Where a slice has ended: the next one goes on behind it, so that no key holds up those behind it. */
+export type DrainResult = { after: string } | undefined
 
 /**
- * Settles a slice, and tells whether there is more that can be settled now. What D1 keeps refusing is parked, out of
- * the way of the others. The sweep publishes what is stored here: it is due at once.
+ * Settles a slice behind the key `after`; where to go on, or `undefined` when there is no more that can be settled now.
+ * What D1 keeps refusing, or nobody can read, is moved out of the way of the others. Throws when KV does not list.
  */
-export async function drain(env: Env, from: typeof WAITING | typeof POISON, now: number): Promise<boolean> {
-  const [waiting, parked] = await Promise.all([keysOf(WAITING, env.ASIDE), keysOf(POISON, env.ASIDE)])
-  const keys = from === WAITING ? waiting : parked
-  const fates: Fate[] = []
-  for (const key of keys.slice(0, SLICE)) {
-    const fate = await drainOne(key, env)
-    fates.push(fate)
-    if (fate === 'd1 is down') {
-      bufferHint.used = true // look again in a minute, not in ten
-      return false
-    }
+export async function drain(
+  env: Env,
+  settings: Settings,
+  from: typeof WAITING | typeof POISON,
+  after: string,
+  now: number,
+): Promise<DrainResult> {
+  const [waiting, poison] = await Promise.all([keysOf(WAITING, env.ASIDE), keysOf(POISON, env.ASIDE)])
+  const keys = (from === WAITING ? waiting : poison).filter((key) => key > after)
+  const most = limitsOf(settings).buffered
+  const publications: Publication[] = []
+  const outcomes: Outcome[] = []
+  for (const key of keys.slice(0, most * READS_A_CALLBACK)) {
+    const outcome = await drainOne(key, env, settings, publications)
+    outcomes.push(outcome)
+    if (outcome === 'outage' || outcomes.filter((one) => one !== 'gone').length === most) break
   }
-  const gone = fates.filter((fate) => fate === 'settled' || fate === 'parked').length
-  const left = {
-    waiting: waiting.length - (from === WAITING ? gone : 0),
-    parked: parked.length - (from === POISON ? gone : 0) + fates.filter((fate) => fate === 'parked').length,
+  await publish(publications, env, settings, now)
+  if (outcomes.at(-1) === 'outage') {
+    bufferHint.used = true // look again in a minute, not in ten
+    return undefined
   }
-  await noteAside(env.DB, left, now)
-  return gone > 0 && gone < keys.length
+  const moved = outcomes.filter((outcome) => outcome === 'moved').length
+  const left = outcomes.filter((outcome) => outcome !== 'stays').length
+  const waits = waiting.length - (from === WAITING ? left : 0)
+  await noteAside(env.DB, { waiting: waits, parked: poison.length + moved - (from === POISON ? left : 0) }, now)
+  return outcomes.length < keys.length ? { after: keys[outcomes.length - 1]! } : undefined
 }
 
-async function drainOne(key: string, env: Env): Promise<Fate> {
+/** What goes wrong with one key is logged, and holds no other one back. */
+async function drainOne(key: string, env: Env, settings: Settings, publications: Publication[]): Promise<Outcome> {
   const { ASIDE, DB } = env
-  const callback = await inTime(ASIDE.get<BufferedCallback>(key, 'json'))
-  if (callback === null) return 'settled' // before; KV's lists lag behind
   try {
-    await settleBuffered(callback, DB)
+    const text = await inTime(ASIDE.get(key))
+    if (text === null) return 'gone' // KV's lists lag behind
+    const callback = bufferedIn(text)
+    if (callback === undefined) return await moveAway(key, { unreadable: text }, ASIDE)
+    const settled = await settleOne(callback, canAskOf(settings), DB)
+    if (settled.status === 'settled') {
+      await inTime(ASIDE.delete(key))
+      if (settled.publication) publications.push(settled.publication)
+      return 'settled'
+    }
+    log(settled.status === 'outage' ? 'warn' : 'error', 'aside.unsettled', { status: settled.status, why: settled.why })
+    return settled.status === 'outage' ? 'outage' : await refuse(key, callback, ASIDE)
   } catch (error) {
-    const outage = await isOutage(error, DB)
-    log(outage ? 'warn' : 'error', 'aside.unsettled', { outage, why: messageOf(error) })
-    return outage ? 'd1 is down' : refuse(key, callback, ASIDE)
+    log('error', 'aside.unread', { key, why: messageOf(error) })
+    return 'stays'
   }
-  await inTime(ASIDE.delete(key))
-  return 'settled'
 }
 
-async function refuse(key: string, callback: BufferedCallback, aside: KVNamespace): Promise<Fate> {
+function bufferedIn(text: string): BufferedCallback | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isBuffered(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function refuse(key: string, callback: BufferedCallback, aside: KVNamespace): Promise<Outcome> {
   const refused = { ...callback, refusals: (callback.refusals ?? 0) + 1 }
-  const parks = refused.refusals >= MOST_REFUSALS && !key.startsWith(POISON)
-  await putInKv(parks ? POISON : key, refused, aside)
-  if (parks) await inTime(aside.delete(key))
-  return parks ? 'parked' : 'refused'
+  if (refused.refusals >= MOST_REFUSALS) return moveAway(key, refused, aside)
+  await inTime(aside.put(key, JSON.stringify(refused)))
+  return 'stays'
+}
+
+/** What is poison already stays where it is. */
+async function moveAway(key: string, value: object, aside: KVNamespace): Promise<Outcome> {
+  if (key.startsWith(POISON)) return 'stays'
+  await putInAside(POISON, value, aside)
+  await inTime(aside.delete(key))
+  return 'moved'
 }
 
 async function keysOf(prefix: string, aside: KVNamespace): Promise<string[]> {

@@ -1,39 +1,42 @@
-/** Finished records to KV and to the queue, in parallel and independently of each other, then the outbox's mark. */
+/** Finished records to KV and to the queue, in parallel and independently of each other; then D1 is told. */
 import { withDeadline } from '../deadline.ts'
-import type { CompletedRecord, FailedRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
-import type { Env } from '../settings.ts'
-import { dueAgain, type PublishResult, markPublished, type Publication } from '../store/outbox.ts'
+import { type Env, limitsOf, readSettings, retentionDaysOf, type Settings } from '../settings.ts'
+import { markPublished, type PublishResult } from '../store/marks.ts'
+import { dueAgain, type Lane, type Publication, takeDue } from '../store/outbox.ts'
 import { eventOf } from './cloudevent.ts'
+import { forgetQuietly } from './forget.ts'
+import { isDayUsedUp, isRefusedForGood, nextMidnight } from './kv-limits.ts'
 
 export type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
 
-/** `waitUntil` ends 30 s after the answer: a target that hangs must leave time for the mark. */
+/** `waitUntil` ends 30 s after the answer: a target that hangs must leave time to tell D1. */
 const TARGET_DEADLINE_MS = 10_000
-const SECONDS_A_DAY = 86_400
-const MS_A_DAY = SECONDS_A_DAY * 1000
-const KV_SHORTEST_TTL_SECONDS = 60
+const MS_A_DAY = 86_400_000
+const KV_SHORTEST_TTL_MS = 60_000
 
 /**
- * Publishes what each target misses, and tells whether all went well. Never throws: what fails is due again later.
- * @param retentionDays how long KV keeps a value after `received_at`; 0 for ever
+ * Publishes what each target lacks, and tells whether all went well. Never throws: what fails is due again later.
+ * @param now in milliseconds
  */
 export async function publish(
   publications: readonly Publication[],
   targets: Targets,
-  retentionDays: number,
+  settings: Settings,
   now: number,
 ): Promise<boolean> {
-  const marks = await Promise.all(
-    publications.map((publication) => publishOne(publication, targets, retentionDays, now)),
-  )
+  if (publications.length === 0) return true
+  const days = retentionDaysOf(settings)
+  const results = await Promise.all(publications.map((publication) => publishOne(publication, targets, days, now)))
   try {
-    await markPublished(targets.DB, marks)
-    return marks.every(({ kvDue, eventDue }) => !kvDue && !eventDue)
+    const gone = await markPublished(targets.DB, results)
+    // Deleted while they were published: their value may have reached KV after it was deleted there.
+    await Promise.all(gone.map((taskId) => forgetQuietly(taskId, targets, now)))
   } catch (error) {
-    log('warn', 'publish.unmarked', { tasks: marks.length, why: messageOf(error) }) // they are published again
+    log('warn', 'publish.unmarked', { tasks: results.length, why: messageOf(error) })
     return false
   }
+  return results.every(({ kvDue, eventDue }) => !kvDue && !eventDue)
 }
 
 async function publishOne(
@@ -42,58 +45,73 @@ async function publishOne(
   retentionDays: number,
   now: number,
 ): Promise<PublishResult> {
-  const { task_id, content, record, since } = publication
+  const { task_id, writeId, since } = publication
+  const until = Date.parse(publication.record.received_at) + retentionDays * MS_A_DAY
+  const kvUntil = retentionDays > 0 ? until : undefined
   const [kv, event] = await Promise.all([
-    publication.kv ? attempt(putRecord(RESULTS, record, retentionDays, now)) : undefined,
-    publication.event ? attempt(sendEvent(EVENTS, record, content)) : undefined,
+    publication.kv ? failureOf(task_id, 'kv', putRecord(RESULTS, publication, kvUntil, now)) : undefined,
+    publication.event ? failureOf(task_id, 'event', sendEvent(EVENTS, publication)) : undefined,
   ])
   const again = dueAgain(since, now)
-  const marked: PublishResult = { task_id, content }
-  if (kv) Object.assign(marked, kvMark(kv.failure, again, now))
-  if (event) marked.eventDue = event.failure === undefined ? null : again
-  for (const [target, outcome] of Object.entries({ kv, event })) {
-    if (outcome?.failure !== undefined) log('warn', 'publish.failed', { task_id, target, why: outcome.failure })
-  }
-  return marked
+  const result: PublishResult = { task_id, writeId, ...(kvUntil !== undefined && { kvUntil }) }
+  if (kv !== undefined) Object.assign(result, kvResult(kv, again, now))
+  if (event !== undefined) result.eventDue = event === '' ? null : again
+  return result
 }
 
-async function attempt(work: Promise<unknown>): Promise<{ failure?: string }> {
+/** Why it failed; empty if it did not. */
+async function failureOf(task_id: string, target: string, work: Promise<unknown>): Promise<string> {
   try {
     await withDeadline(work, TARGET_DEADLINE_MS, 'it')
-    return {}
+    return ''
   } catch (error) {
-    return { failure: messageOf(error) }
+    const why = messageOf(error) || 'no reason was given'
+    log('warn', 'publish.failed', { task_id, target, why })
+    return why
   }
 }
 
-/** KV's own words tell a day's limit, and a value it will never take, from what passes. */
-function kvMark(failure: string | undefined, again: number, now: number): Pick<PublishResult, 'kvDue' | 'kvRefused'> {
-  if (failure === undefined) return { kvDue: null }
-  if (/limit exceeded for the day/i.test(failure)) return { kvDue: nextMidnight(now) }
-  if (/KV PUT failed: 4(?!08|29)\d\d/.test(failure)) return { kvDue: null, kvRefused: failure }
-  return { kvDue: again }
+function kvResult(failure: string, again: number, now: number): Pick<PublishResult, 'kvDue' | 'kvRefused'> {
+  if (failure === '') return { kvDue: null }
+  if (isDayUsedUp(failure)) return { kvDue: nextMidnight(now) }
+  return isRefusedForGood(failure) ? { kvDue: null, kvRefused: failure } : { kvDue: again }
 }
 
-/** When the free plan's daily limits begin anew, in UTC. */
-function nextMidnight(now: number): number {
-  return (Math.floor(now / MS_A_DAY) + 1) * MS_A_DAY
+async function sendEvent(queue: Env['EVENTS'], publication: Publication): Promise<void> {
+  await queue.send(await eventOf(publication), { contentType: 'json' })
 }
 
-async function sendEvent(queue: Env['EVENTS'], record: Publication['record'], content: string): Promise<void> {
-  await queue.send(await eventOf(record, content), { contentType: 'json' })
-}
-
-async function putRecord(
-  results: KVNamespace,
-  record: CompletedRecord | FailedRecord,
-  retentionDays: number,
-  now: number,
-): Promise<void> {
-  const expiration = Date.parse(record.received_at) / 1000 + retentionDays * SECONDS_A_DAY
-  if (retentionDays > 0 && expiration < now / 1000 + KV_SHORTEST_TTL_SECONDS) return // it would be gone at once
+async function putRecord(results: KVNamespace, { record, text }: Publication, until: number | undefined, now: number) {
+  if (until !== undefined && until < now + KV_SHORTEST_TTL_MS) return // it would be gone at once
   const pictures = record.status === 'completed' ? record.snapshot_pic_list.length : 0
-  await results.put(record.task_id, JSON.stringify(record), {
+  await results.put(record.task_id, text, {
     metadata: { status: record.status, vendor: record.vendor, pictures },
-    ...(retentionDays > 0 && { expiration: Math.ceil(expiration) }),
+    ...(until !== undefined && { expiration: Math.ceil(until / 1000) }),
   })
+}
+
+/** However many events wait, what only KV lacks goes on. */
+const KEPT_FOR_KV = 2
+
+/**
+ * Publishes a slice of what is due, because its own request could not, and tells in which lanes there may be more that can
+ * be published now. A lane that fails holds up no other one.
+ */
+export async function sweep(env: Env, lanes: readonly Lane[], now: number): Promise<Lane[]> {
+  const settings = readSettings(env)
+  const most = limitsOf(settings).publications
+  const publishDue = async (lane: Lane, limit: number) => {
+    const publications = await takeDue(env.DB, lane, now, limit)
+    const isWell = await publish(publications, env, settings, now)
+    if (publications.length > 0) log('info', 'sweep.published', { lane, tasks: publications.length, well: isWell })
+    return { tasks: publications.length, isWell, goesOn: isWell && publications.length === limit }
+  }
+  const events = lanes.includes('event') ? await publishDue('event', most - KEPT_FOR_KV) : { tasks: 0, goesOn: false }
+  const more: Lane[] = events.goesOn ? ['event'] : []
+  if (!lanes.includes('kv')) return more
+  // A KV that refuses everything would refuse each of them, and rows would be written for it: the first one tells.
+  const first = await publishDue('kv', 1)
+  if (!first.goesOn) return more
+  const others = await publishDue('kv', Math.max(1, most - events.tasks - 1))
+  return others.goesOn ? [...more, 'kv'] : more
 }

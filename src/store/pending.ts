@@ -1,20 +1,18 @@
 /** Tasks that were started or registered, until they have finished: by a callback, or by ZEGOCLOUD's answer. */
-import type { CompletedRecord, FailedRecord, PendingRecord, SnapshotRecord } from '../event.ts'
+import type { PendingRecord, SnapshotRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
-import { type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
+import type { FinishedRecord, Publication } from './outbox.ts'
+import { NEXT_PLACE, publicationOf, upsert } from './write.ts'
 
 /** A task that ZEGOCLOUD is to be asked about now. */
 export type DuePoll = { task_id: string; appid: string; record: PendingRecord }
 
-/** What ZEGOCLOUD's answer makes of a task, and the hash of what it says. */
-export type Result = { record: CompletedRecord | FailedRecord; content: string }
+/** What comes of ZEGOCLOUD's answer: a record, its JSON, and the hash of its content. */
+export type Result = { record: FinishedRecord; text: string; content: string }
 
-/** The callback has so long before ZEGOCLOUD is asked; then as long again as the task has waited, up to an hour. */
+/** ZEGOCLOUD is asked when the callback is that late; then after as long again as the task has waited, up to an hour. */
 export const OVERDUE_MS = 120_000
 const LONGEST_GAP_MS = 3_600_000
-
-const NEXT_PLACE = (at: string) =>
-  `(SELECT coalesce(max(place) + 1, ${at} * 1000) FROM snapshots WHERE place BETWEEN ${at} * 1000 AND ${at} * 1000 + 999)`
 
 /** A task that is known stays what it is: its callback may have come before. */
 const REGISTER = `
@@ -29,8 +27,8 @@ const FIRST_OF_EACH_APP = `
       SELECT place FROM snapshots WHERE status = 'pending' AND ask_app = app.value AND ask_due <= ?2
       ORDER BY ask_due LIMIT ?3))) AS first`
 
-/** Moves the due time, so that no two sweeps share a task. Every app's first one goes before any app's second. */
-const TAKE_OVERDUE = `
+/** Moves the due time, so that no two polls share a task. Every app's first task goes before any app's second. */
+const TAKE_DUE = `
   UPDATE snapshots SET ask_due = ?2 + min(max(?2 - received_at, ${OVERDUE_MS}), ${LONGEST_GAP_MS})
   WHERE place IN (
     SELECT first.value FROM ${FIRST_OF_EACH_APP}
@@ -43,18 +41,8 @@ const GIVE_BACK = `
 const IS_ANY_DUE = `
   SELECT 1 FROM json_each(?1) AS app
   WHERE EXISTS (SELECT 1 FROM snapshots WHERE status = 'pending' AND ask_app = app.value AND ask_due <= ?2)
-    OR EXISTS (SELECT 1 FROM disputes WHERE disputes.appid = app.value AND due <= ?2)
+    OR EXISTS (SELECT 1 FROM quarantine WHERE quarantine.ask_app = app.value AND quarantine.ask_due <= ?2)
   LIMIT 1`
-
-/** Never over what a callback said. ?9: a task that nobody registered is stored too. */
-const STORE_FOUND = `
-  INSERT INTO snapshots (place, task_id, status, content, delivery, via, record, kv_due, event_due, unpublished_since)
-  SELECT ${NEXT_PLACE('?7')}, ?1, ?2, ?3, ?4, ?5, ?6, ?8, ?8, ?7
-  WHERE ?9 OR EXISTS (SELECT 1 FROM snapshots WHERE task_id = ?1)
-  ON CONFLICT (task_id) DO UPDATE SET place = excluded.place, status = excluded.status, content = excluded.content,
-    delivery = excluded.delivery, via = excluded.via, record = excluded.record, kv_due = excluded.kv_due,
-    event_due = excluded.event_due, unpublished_since = excluded.unpublished_since, kv_refused = NULL
-  WHERE snapshots.status = 'pending' OR (snapshots.status = 'failed' AND excluded.status = 'completed')`
 
 /** Registers a task; what is stored for it then, and whether that is new. */
 export async function register(
@@ -74,8 +62,8 @@ export async function register(
 
 /** Whether ZEGOCLOUD is to be asked about anything now. */
 export async function isPollDue(db: D1Database, appids: readonly string[], now: number): Promise<boolean> {
-  const any = db.prepare(IS_ANY_DUE).bind(JSON.stringify(appids), now)
-  return (await onDatabase(db, () => any.first())) !== null
+  const look = db.prepare(IS_ANY_DUE).bind(JSON.stringify(appids), now)
+  return (await onDatabase(db, () => look.first())) !== null
 }
 
 /** Takes up to `limit` tasks that are overdue: of each app the oldest, then of each app the next. */
@@ -85,12 +73,12 @@ export async function takeDuePolls(
   now: number,
   limit: number,
 ): Promise<DuePoll[]> {
-  const take = db.prepare(TAKE_OVERDUE).bind(JSON.stringify(appids), now, limit)
+  const take = db.prepare(TAKE_DUE).bind(JSON.stringify(appids), now, limit)
   const { results } = await onDatabase(db, () => take.all<Omit<DuePoll, 'record'> & { record: string }>())
   return results.map((row) => ({ ...row, record: JSON.parse(row.record) as PendingRecord }))
 }
 
-/** What was taken and could not be asked is due again at `due`, in milliseconds. */
+/** What was taken and could not be asked about is due again at `due`, in milliseconds. */
 export async function giveBack(db: D1Database, taskIds: readonly string[], due: number): Promise<void> {
   if (taskIds.length === 0) return
   const give = db.prepare(GIVE_BACK).bind(JSON.stringify(taskIds), due)
@@ -98,24 +86,32 @@ export async function giveBack(db: D1Database, taskIds: readonly string[], due: 
 }
 
 /**
- * Stores what ZEGOCLOUD's answer made of a task; what is to be published then, or `undefined` where a callback came
- * before it.
+ * Whether an answer about a task that nobody registered may be stored: only where a verified body of the task was the first
+ * under its signature. Whoever has a used signature can name any task.
+ */
+export async function mayStoreUnregistered(db: D1Database, taskId: string): Promise<boolean> {
+  const find = `
+    SELECT 1 FROM quarantine JOIN ledger USING (signature)
+    WHERE task_id = ?1 AND quarantine.id = quarantine.reason || ':' || ledger.content LIMIT 1`
+  return (await onDatabase(db, () => db.prepare(find).bind(taskId).first())) !== null
+}
+
+/**
+ * Stores what came of ZEGOCLOUD's answer; what is to be published then, or `undefined` where a callback came before it.
  * @param evenUnregistered a task that is not known is stored too, rather than taken for deleted
  */
 export async function storeResult(
   db: D1Database,
-  { record, content }: Result,
+  result: Result,
   now: number,
   evenUnregistered = false,
 ): Promise<Publication | undefined> {
-  const { task_id, status } = record
-  const id = crypto.randomUUID()
-  const said = [task_id, status, content, id, status === 'completed' ? 'query' : null, JSON.stringify(record)]
+  const write = { ...result, writeId: crypto.randomUUID(), receivedAt: now, now }
+  const { task_id } = result.record
   const statements = [
-    db.prepare(STORE_FOUND).bind(...said, now, now + PUBLISH_GRACE_MS, evenUnregistered ? 1 : 0),
-    db.prepare('SELECT 1 FROM snapshots WHERE task_id = ?1 AND delivery = ?2').bind(task_id, id),
+    upsert(db, 'answer', write, evenUnregistered ? 1 : 0),
+    db.prepare('SELECT 1 FROM snapshots WHERE task_id = ?1 AND delivery = ?2').bind(task_id, write.writeId),
   ]
   const results = await onDatabase(db, () => db.batch(statements))
-  if (results[1]!.results.length === 0) return undefined
-  return { task_id, content, record, since: now, kv: true, event: true }
+  return results[1]!.results.length === 0 ? undefined : publicationOf(write)
 }

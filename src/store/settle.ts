@@ -2,110 +2,109 @@
  * The one door into the store: a batch, which is one transaction, that tells every outcome apart.
  *
  * The ledger comes first, for every verified callback: a signature is good for one content, so a body swapped under a
- * captured signature is found, whatever its event. A fresh `delivery` on the row that it wrote tells "stored" from
- * "duplicate", even when the batch runs again after D1 took the write and then failed.
+ * captured signature is found, whatever its event.
  */
-import type { VerifiedCallback } from '../callback/read.ts'
 import type { Unusable } from '../callback/snapshot.ts'
+import type { VerifiedCallback } from '../callback/read.ts'
+import type { CompletedRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
-import { noteDispute } from './disputes.ts'
-import { type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
-import { entryId, keep, type Reason } from './quarantine.ts'
+import type { Publication } from './outbox.ts'
+import { entryId, keep, newEntry } from './quarantine.ts'
+import { publicationOf, upsert } from './write.ts'
 
 export type Settlement =
   | { status: 'stored'; task_id: string; publication: Publication }
   | { status: 'duplicate'; task_id: string }
   | { status: 'quarantined'; id: string; reason: 'conflict' | Unusable['reason'] }
-  | { status: 'signature_reused' }
+  | { status: 'signature_reused'; kept: boolean }
+  /** A purge of the ledger may have forgotten its signature. */
+  | { status: 'stale' }
 
-type Outcome = 'stored' | 'duplicate' | 'conflict' | 'signature_reused' | Unusable['reason']
-
-const DETAILS: Partial<Record<Outcome, string>> = {
-  conflict: 'This task already has other content; the first one was kept.',
-  signature_reused: 'This signature already came with other content: one of the two is forged.',
+export type SettleOptions = {
+  /** In milliseconds: a buffered callback is settled long after it was received. */
+  now?: number
+  /** It was answered 202: whatever the outcome, it is kept. */
+  acknowledged?: boolean
+  /** It was verified and fresh when it was received: what a purge has forgotten since does not matter. */
+  trusted?: boolean
+  /** Whether ZEGOCLOUD can be asked about a record. */
+  canAsk?: (record: CompletedRecord) => boolean
 }
 
+type Outcome = 'stored' | 'duplicate' | 'conflict' | 'signature_reused' | 'stale' | Unusable['reason']
+
+const DETAILS = {
+  conflict: 'This task already has other content; the first one stays.',
+  signature_reused: 'This signature already came with other content: one of the two is forged.',
+} as const
+
+/** ?5 is the callback's own time: what is older than the last purge of the ledger may have been used before. */
 const ENTER_IN_LEDGER = `
-  INSERT INTO ledger (signature, content, seen_at, latest_claim) VALUES (?1, ?2, ?3, ?4)
+  INSERT INTO ledger (signature, content, seen_at, latest_claim) SELECT ?1, ?2, ?3, ?4
+  WHERE ?5 > coalesce((SELECT changed_at FROM state WHERE name = 'ledger_purged'), 0)
   ON CONFLICT (signature) DO NOTHING`
 
-const URLS = (record: string) =>
-  `(SELECT json_group_array(value ->> 'url') FROM json_each(${record}, '$.snapshot_pic_list'))`
-
-/** Content is replaced only where none was final: a pending or failed task, or a query's record with the same URLs. */
-const STORE_SNAPSHOT = `
-  INSERT INTO snapshots (place, task_id, status, content, delivery, via, record, kv_due, event_due, unpublished_since)
-  SELECT (SELECT coalesce(max(place) + 1, ?6 * 1000) FROM snapshots WHERE place BETWEEN ?6 * 1000 AND ?6 * 1000 + 999),
-    ?3, 'completed', ?2, ?4, 'callback', ?5, ?8, ?8, ?7
-  WHERE EXISTS (SELECT 1 FROM ledger WHERE signature = ?1 AND content = ?2)
-  ON CONFLICT (task_id) DO UPDATE SET place = excluded.place, status = 'completed', content = excluded.content,
-    delivery = excluded.delivery, via = 'callback', record = excluded.record, kv_due = excluded.kv_due,
-    event_due = excluded.event_due, unpublished_since = excluded.unpublished_since, kv_refused = NULL
-  WHERE snapshots.status <> 'completed'
-    OR (snapshots.via = 'query' AND ${URLS('snapshots.record')} = ${URLS('excluded.record')})`
-
-/** ?3 is the task_id, ?4 the delivery, ?5 why the content is unusable or NULL. */
+/** ?3 is the task_id, ?4 the write id, ?5 why the content is unusable or NULL. */
 const TELL_OUTCOME = `
   SELECT CASE
-    WHEN (SELECT content FROM ledger WHERE signature = ?1) <> ?2 THEN 'signature_reused'
+    WHEN ledger.content IS NULL THEN 'stale'
+    WHEN ledger.content <> ?2 THEN 'signature_reused'
     WHEN ?5 IS NOT NULL THEN ?5
-    WHEN content <> ?2 THEN 'conflict'
-    WHEN delivery = ?4 THEN 'stored'
+    WHEN snapshots.task_id IS NOT NULL AND snapshots.content IS NOT ?2 THEN 'conflict'
+    WHEN snapshots.delivery = ?4 THEN 'stored'
     ELSE 'duplicate' END AS outcome
-  FROM (SELECT 1) LEFT JOIN snapshots ON task_id = ?3`
+  FROM (SELECT 1) LEFT JOIN ledger ON signature = ?1 LEFT JOIN snapshots ON task_id = ?3`
 
 /**
  * Settles a callback, and keeps what is not stored. Any number of times, in any order, at once, it ends the same.
  * Throws when D1 does not take it in time.
- * @param now in milliseconds: what was put aside is settled long after it was received
  */
-export async function settle(db: D1Database, callback: VerifiedCallback, now = Date.now()): Promise<Settlement> {
-  const id = crypto.randomUUID()
+export async function settle(
+  db: D1Database,
+  callback: VerifiedCallback,
+  options: SettleOptions = {},
+): Promise<Settlement> {
+  const { snapshot, content } = callback
+  const write = { ...callback, writeId: crypto.randomUUID(), now: options.now ?? Date.now() }
   return onDatabase(db, async () => {
-    const outcome = await decide(db, callback, id, now)
-    if (outcome !== 'stored' && outcome !== 'duplicate') {
-      const detail = 'reason' in callback.snapshot ? callback.snapshot.detail : ''
-      await dispute(db, callback, outcome, now)
-      await keep(db, { ...callback, reason: outcome, detail: DETAILS[outcome] ?? detail })
+    const outcome = await decide(db, write, options)
+    if (outcome === 'stale') return { status: outcome }
+    if ('record' in snapshot && (outcome === 'stored' || outcome === 'duplicate')) {
+      const { task_id } = snapshot.record
+      if (outcome === 'duplicate') return { status: outcome, task_id }
+      return { status: outcome, task_id, publication: publicationOf({ ...write, ...snapshot }) }
     }
-    return settlementOf(outcome, callback, now)
+    return keepInQuarantine(db, callback, outcome as keyof typeof DETAILS | Unusable['reason'], options, content)
   })
 }
 
-/** A snapshot that something else stands against is put to ZEGOCLOUD, where the sweep may ask it. */
-async function dispute(
-  db: D1Database,
-  { snapshot, content }: VerifiedCallback,
-  outcome: Reason,
-  now: number,
-): Promise<void> {
-  if ('record' in snapshot) await noteDispute(db, snapshot.record, entryId({ reason: outcome, content }), now)
-}
+type Decision = VerifiedCallback & { writeId: string; now: number }
 
-function settlementOf(outcome: Outcome, { snapshot, content }: VerifiedCallback, now: number): Settlement {
-  if (outcome === 'signature_reused') return { status: outcome }
-  if ('reason' in snapshot) return quarantined(snapshot.reason, content)
-  if (outcome === 'conflict') return quarantined(outcome, content)
-  const { record } = snapshot
-  const { task_id } = record
-  if (outcome !== 'stored') return { status: 'duplicate', task_id }
-  const publication = { task_id, content, record, since: now, kv: true, event: true }
-  return { status: outcome, task_id, publication }
-}
-
-function quarantined(reason: 'conflict' | Unusable['reason'], content: string): Settlement {
-  return { status: 'quarantined', id: entryId({ reason, content }), reason }
-}
-
-async function decide(db: D1Database, callback: VerifiedCallback, id: string, now: number): Promise<Outcome> {
-  const { signature, content, latestClaim, receivedAt, snapshot } = callback
-  const [record, unusable] = 'reason' in snapshot ? [undefined, snapshot.reason] : [snapshot.record, undefined]
-  const statements = [db.prepare(ENTER_IN_LEDGER).bind(signature, content, receivedAt, latestClaim)]
-  if (record !== undefined) {
-    const known = [signature, content, record.task_id, id, JSON.stringify(record), receivedAt]
-    statements.push(db.prepare(STORE_SNAPSHOT).bind(...known, now, now + PUBLISH_GRACE_MS))
-  }
-  statements.push(db.prepare(TELL_OUTCOME).bind(signature, content, record?.task_id ?? null, id, unusable ?? null))
-  const results = await db.batch<{ outcome: Outcome }>(statements)
+async function decide(db: D1Database, write: Decision, { trusted = false }: SettleOptions): Promise<Outcome> {
+  const { signature, content, latestClaim, signedAt, receivedAt, snapshot, writeId } = write
+  const [record, unusable] = 'reason' in snapshot ? [null, snapshot.reason] : [snapshot.record, null]
+  const time = trusted ? Number.MAX_SAFE_INTEGER : (signedAt ?? 0)
+  const results = await db.batch<{ outcome: Outcome }>([
+    db.prepare(ENTER_IN_LEDGER).bind(signature, content, receivedAt, latestClaim, time),
+    ...('record' in snapshot ? [upsert(db, 'callback', { ...write, ...snapshot }, signature)] : []),
+    db.prepare(TELL_OUTCOME).bind(signature, content, record?.task_id ?? null, writeId, unusable),
+  ])
   return results.at(-1)!.results[0]!.outcome
+}
+
+/** A snapshot that other content stands against is put to ZEGOCLOUD, where it can be asked. */
+async function keepInQuarantine(
+  db: D1Database,
+  callback: VerifiedCallback,
+  reason: keyof typeof DETAILS | Unusable['reason'],
+  { acknowledged = false, canAsk, now = Date.now() }: SettleOptions,
+  content: string,
+): Promise<Settlement> {
+  const { snapshot } = callback
+  const detail = 'reason' in snapshot ? snapshot.detail : DETAILS[reason as keyof typeof DETAILS]
+  const ask = 'record' in snapshot && canAsk?.(snapshot.record) ? { ...snapshot.record, due: now } : undefined
+  const kept = await keep(db, { ...newEntry(callback, reason, detail), acknowledged, ask }, now)
+  if (reason === 'signature_reused') return { status: reason, kept }
+  if (!kept) throw new Error('the quarantine kept nothing of an authentic callback')
+  return { status: 'quarantined', id: entryId(reason, content), reason }
 }

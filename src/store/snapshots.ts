@@ -1,7 +1,5 @@
-/** The stored records: found, listed, sent again, forgotten. Each query is answered by an index. */
-import type { CompletedRecord, FailedRecord } from '../event.ts'
+/** The stored records: found and listed. Each query is answered by an index. */
 import { onDatabase } from './database.ts'
-import { type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
 
 export type Status = 'pending' | 'completed' | 'failed'
 
@@ -84,36 +82,4 @@ async function recordAt(db: D1Database, place: number): Promise<string | undefin
     db.prepare('SELECT record FROM snapshots WHERE place = ?1').bind(place).first<{ record: string }>(),
   )
   return row?.record
-}
-
-const OWE_AGAIN = `
-  UPDATE snapshots SET kv_due = ?3, event_due = ?3, unpublished_since = ?2, kv_refused = NULL
-  WHERE task_id = ?1 AND status <> 'pending'
-  RETURNING content, record`
-
-/**
- * Puts a finished record back into the outbox, for KV and the queue. The caller may publish it at once; else the sweep
- * does. `undefined` if the task is not known or has not finished. Throws when D1 does not take it.
- */
-export async function scheduleRepublish(db: D1Database, taskId: string, now: number): Promise<Publication | undefined> {
-  const row = await onDatabase(db, () =>
-    db
-      .prepare(OWE_AGAIN)
-      .bind(taskId, now, now + PUBLISH_GRACE_MS)
-      .first<{ content: string; record: string }>(),
-  )
-  if (row === null) return undefined
-  const record = JSON.parse(row.record) as CompletedRecord | FailedRecord
-  return { task_id: taskId, content: row.content, record, since: now, kv: true, event: true }
-}
-
-/** Tells whether KV still had to get it: someone may be putting it there right now. Throws when D1 does not take it. */
-export async function removeRecord(db: D1Database, taskId: string): Promise<{ wasOwedToKv: boolean }> {
-  const row = await onDatabase(db, () =>
-    db
-      .prepare('DELETE FROM snapshots WHERE task_id = ?1 RETURNING kv_due')
-      .bind(taskId)
-      .first<{ kv_due: number | null }>(),
-  )
-  return { wasOwedToKv: row !== null && row.kv_due !== null }
 }

@@ -16,19 +16,25 @@ export async function noteAside(db: D1Database, state: AsideState, now: number):
 }
 
 export async function asideState(db: D1Database): Promise<AsideState> {
-  const row = await onDatabase(db, () =>
-    db.prepare(`SELECT value FROM state WHERE name = 'aside'`).first<{ value: string }>(),
-  )
-  return row === null ? { waiting: 0, parked: 0 } : (JSON.parse(row.value) as AsideState)
+  return JSON.parse((await findState(db, 'aside')) ?? '{"waiting":0,"parked":0}') as AsideState
 }
 
-/** Since when RETENTION_DAYS has been what it is, in milliseconds. Throws when D1 does not answer. */
-export async function retentionSince(db: D1Database, days: number, now: number): Promise<number> {
-  const find = db.prepare(`SELECT value, changed_at FROM state WHERE name = 'retention'`)
-  const row = await onDatabase(db, () => find.first<{ value: string; changed_at: number }>())
-  if ((row?.value ?? '0') === String(days)) return row?.changed_at ?? 0
-  await onDatabase(db, () => db.prepare(NOTE_CHANGE).bind('retention', String(days), now).run())
-  return now
+/** The RETENTION_DAYS that the values in KV follow; `after` is the place reached while they are brought to it. */
+export type RetentionState = { days: number; after?: number | undefined }
+
+export async function retentionState(db: D1Database): Promise<RetentionState> {
+  const value = await findState(db, 'retention')
+  const state = JSON.parse(value ?? '0') as RetentionState | number // the version before wrote the days alone
+  return typeof state === 'number' ? { days: state } : state
+}
+
+export async function noteRetention(db: D1Database, state: RetentionState, now: number): Promise<void> {
+  await onDatabase(db, () => db.prepare(NOTE_CHANGE).bind('retention', JSON.stringify(state), now).run())
+}
+
+async function findState(db: D1Database, name: string): Promise<string | undefined> {
+  const find = db.prepare('SELECT value FROM state WHERE name = ?1').bind(name)
+  return (await onDatabase(db, () => find.first<{ value: string }>()))?.value
 }
 
 /** `changed_at` is when it happened last. */
@@ -40,6 +46,17 @@ const NOTE_LAST = `
 /** One row written. */
 export async function noteCallback(db: D1Database, withPathToken: boolean, now: number): Promise<void> {
   await onDatabase(db, () => db.prepare(NOTE_LAST).bind('callback', String(withPathToken), now).run())
+}
+
+const NOTE_ACCEPTED = `
+  INSERT INTO state (name, value, changed_at) VALUES ('accepted_again', json_object('version', ?1, 'count', ?2), ?3)
+  ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at, value = CASE
+    WHEN value ->> '$.version' = ?1 THEN json_set(value, '$.count', (value ->> '$.count') + ?2)
+    ELSE excluded.value END`
+
+/** How many callbacks of the quarantine this version of the Worker has accepted by itself. */
+export async function noteAccepted(db: D1Database, count: number, version: string, now: number): Promise<void> {
+  await onDatabase(db, () => db.prepare(NOTE_ACCEPTED).bind(version, count, now).run())
 }
 
 /** One row written. */

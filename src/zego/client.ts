@@ -3,12 +3,12 @@
  *
  * Nothing here repeats a call: whoever starts a task twice pays twice. The URL holds a signature: it is never logged.
  */
+import { bytesOf } from '../callback/bytes.ts'
 import { parse } from '../callback/json.ts'
 import { log } from '../log.ts'
 import { LATE_MS, backOff, reserveSlot } from '../store/rate-limit.ts'
 import { adviceOn, OK, TOO_FREQUENT } from './codes.ts'
-import type { ZegoConfig } from './section.ts'
-import { freshNonce, signCall } from './sign.ts'
+import type { ZegoConfig } from './config.ts'
 
 /** Why there is no answer: a closed list. */
 export type ApiFailure =
@@ -24,6 +24,9 @@ export type Caller = { db: D1Database; url: string; appid: string; secret: strin
 export type Parameters = readonly (readonly [name: string, value: string])[]
 
 export type Data = Record<string, unknown>
+
+/** Some hosts refuse requests without one. */
+const USER_AGENT = 'zego-snapshots'
 
 const REQUEST_LIMIT_MS = 8_000
 
@@ -83,13 +86,24 @@ async function signedUrl({ url, appid, secret }: Caller, action: string, paramet
   return signed
 }
 
+/** MD5, in lower-case hex, of AppId, SignatureNonce, ServerSecret and Timestamp, joined. @param timestamp in seconds */
+export async function signCall(appid: string, nonce: string, secret: string, timestamp: string): Promise<string> {
+  const joined = bytesOf(appid + nonce + secret + timestamp)
+  return new Uint8Array(await crypto.subtle.digest('MD5', joined)).toHex()
+}
+
+/** 16 hex characters. */
+export function freshNonce(): string {
+  return crypto.getRandomValues(new Uint8Array(8)).toHex()
+}
+
 type Envelope = { Code: number; Message: string; Data: Data }
 
 /** An error's own words may hold the URL: they are not passed on. */
 async function ask(url: URL): Promise<Envelope | Extract<ApiFailure, { code: 'zego_unknown' }>> {
   const signal = AbortSignal.timeout(REQUEST_LIMIT_MS)
   try {
-    const response = await fetch(url, { signal, redirect: 'manual' })
+    const response = await fetch(url, { signal, redirect: 'manual', headers: { 'user-agent': USER_AGENT } })
     const answer = envelopeOf(parse(await response.text()))
     return answer ?? { code: 'zego_unknown', why: `it answered ${response.status}, and nothing that can be read` }
   } catch {

@@ -1,6 +1,7 @@
-/** `DescribeMediaTask`: what became of a task. Asking changes nothing, so it may be repeated. */
+/** ZEGOCLOUD's two actions about screenshot tasks: `MediaThumbnails` starts one, `DescribeMediaTask` says what became of it. */
 import { call, type Caller, type Data, isObject, isFailure, type ApiFailure } from './client.ts'
 import { isAboutTheTask } from './codes.ts'
+import type { Order } from './parameters.ts'
 import type { Vendor } from './vendor.ts'
 
 /** What ZEGOCLOUD tells of a task. `urls` are as it gives them: Huawei's are names, relative to a bucket. */
@@ -18,6 +19,7 @@ const UNFINISHED = new Set(['WAITING', 'PROCESSING'])
 /** The other kinds of tasks that the same action tells of. */
 const OTHER_KINDS = new Set(['compose', 'transcode'])
 
+/** Asking changes nothing, so it may be repeated. */
 export async function describe(caller: Caller, taskId: string, { api }: Vendor): Promise<Answer | ApiFailure> {
   const answer = await call(caller, 'DescribeMediaTask', [
     ['TaskId', taskId],
@@ -59,4 +61,14 @@ function messageOf({ Message }: Data): string {
 
 function fileIdOf({ FileId }: Data): string | undefined {
   return (typeof FileId === 'string' && FileId !== '') || typeof FileId === 'number' ? String(FileId) : undefined
+}
+
+/** Never repeated: a second start makes a second task, and costs again. The id of the task is in `Data.Tencent.TaskId`, or `Data.Huawei.task_id`. */
+export async function start(caller: Caller, { vendor, parameters }: Order): Promise<{ taskId: string } | ApiFailure> {
+  const answer = await call(caller, 'MediaThumbnails', parameters)
+  if (isFailure(answer)) return answer
+  const task = answer.data[vendor.api]
+  const id = isObject(task) ? (task.TaskId ?? task.task_id) : undefined
+  if ((typeof id === 'string' && id !== '') || typeof id === 'number') return { taskId: String(id) }
+  return { code: 'zego_unknown', why: 'it accepted the task, and answer no task id' }
 }

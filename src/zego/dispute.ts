@@ -6,25 +6,26 @@
  */
 import { readVerified } from '../callback/read.ts'
 import type { CompletedRecord, SnapshotRecord } from '../event.ts'
-import { forgetInKv } from '../publish/forget.ts'
 import { log } from '../log.ts'
+import { forgetQuietly } from '../publish/forget.ts'
 import type { Env } from '../settings.ts'
-import { type Dispute, disputedBodies, type DisputedEntry } from '../store/disputes.ts'
+import { type Dispute, disputedEntries } from '../store/disputes.ts'
 import type { Publication } from '../store/outbox.ts'
-import { storeResult } from '../store/pending.ts'
-import { rawOf } from '../store/quarantine.ts'
-import { otherTaskOf, replace, type Winner } from '../store/replace.ts'
+import { mayStoreUnregistered, storeResult } from '../store/pending.ts'
+import { type QuarantineEntry, rawOf } from '../store/quarantine.ts'
+import { wasDeleted } from '../store/removals.ts'
+import { replace, type Winner } from '../store/replace.ts'
 import { findRecord } from '../store/snapshots.ts'
-import { areSame } from './compare.ts'
+import { areSame } from './confirm.ts'
 import type { Answer } from './describe.ts'
-import { completedResult } from './found.ts'
+import { completedResult } from './result.ts'
 
 type Finished = Extract<Answer, { status: 'finished' }>
 
-/** So many bodies of a task are held against ZEGOCLOUD's answer; a signature has at most 16. */
+/** How many slices of a task's bodies are compared with ZEGOCLOUD's answer; a signature has at most 16 bodies. */
 const MOST_PAGES = 5
 
-/** Lets the content win that is ZEGOCLOUD's; what is to be published then. Throws when a store fails. */
+/** Lets the content win that is ZEGOCLOUD's; what is to be published then. Throws when D1 fails. */
 export async function judge(
   dispute: Dispute,
   answer: Finished,
@@ -36,18 +37,19 @@ export async function judge(
   const stored = row && (JSON.parse(row.record) as SnapshotRecord)
   const isRight = stored?.status === 'completed' && isConfirmed(stored, dispute, answer)
   if (isRight && stored.via === 'callback') return undefined
+  if (stored === undefined && (await wasDeleted(env.DB, task_id))) return undefined
 
   const winner = await findWinner(dispute, answer, env.DB)
   if (winner) return letWin(winner, env, now)
-  if (stored?.status !== 'completed') {
-    const found = await completedResult(dispute, answer, now)
-    return found && storeResult(env.DB, found, now, true)
-  }
-  if (!isRight)
-    log('error', 'dispute.open', { task_id, why: 'ZEGOCLOUD confirms neither what is stored nor the others' })
+  if (isRight) return undefined
+  const result = await completedResult(dispute, answer, now)
+  if (result === undefined) return undefined
+  if (stored?.status === 'completed') return letWin({ ...result, receivedAt: now }, env, now)
+  const evenUnregistered = await mayStoreUnregistered(env.DB, task_id)
+  return storeResult(env.DB, result, now, evenUnregistered)
 }
 
-/** Whether a record is of the app and the vendor that were asked about, with the pictures that ZEGOCLOUD answer of. */
+/** Whether a record is of the app and the vendor that were asked about, with the pictures of ZEGOCLOUD's answer. */
 export function isConfirmed(
   record: CompletedRecord,
   { appid, vendor }: Omit<Dispute, 'since'>,
@@ -60,27 +62,27 @@ export function isConfirmed(
 async function findWinner(dispute: Dispute, answer: Finished, db: D1Database): Promise<Winner | undefined> {
   let after = ''
   for (let page = 0; page < MOST_PAGES; page += 1) {
-    const bodies = await disputedBodies(db, dispute.task_id, after)
-    for (const exhibited of bodies) {
-      const winner = await winnerOf(exhibited)
+    const entries = await disputedEntries(db, dispute.task_id, after)
+    for (const entry of entries) {
+      const winner = await winnerOf(entry)
       if (winner?.record.task_id === dispute.task_id && isConfirmed(winner.record, dispute, answer)) return winner
     }
-    if (bodies.length === 0) return undefined
-    after = bodies.at(-1)!.id
+    if (entries.length === 0) return undefined
+    after = entries.at(-1)!.id
   }
 }
 
-async function winnerOf(entry: DisputedEntry): Promise<Winner | undefined> {
+async function winnerOf(entry: QuarantineEntry): Promise<(Winner & { record: CompletedRecord }) | undefined> {
   const callback = await readVerified(rawOf(entry), entry.received_at)
   if ('code' in callback || !('record' in callback.snapshot)) return undefined
-  return { ...callback, record: callback.snapshot.record, keptAs: entry.id }
+  return { ...callback, ...callback.snapshot, entryId: entry.id }
 }
 
 /** Its signature is its own from now on: where a forgery has placed another task with it, that goes. */
 async function letWin(winner: Winner, env: Env, now: number): Promise<Publication | undefined> {
-  const otherTask = await otherTaskOf(env.DB, winner)
-  if (otherTask !== undefined) await forgetInKv(env.RESULTS, otherTask)
   const replacement = await replace(env.DB, winner, now)
-  log('warn', 'dispute.won', { task_id: replacement.task_id, kept_as: winner.keptAs, other_task: otherTask })
+  const { task_id, otherTask } = replacement
+  log('warn', 'dispute.won', { task_id, entry: winner.entryId, other_task: otherTask })
+  if (otherTask !== undefined) await forgetQuietly(otherTask, env, now)
   return replacement.status === 'stored' ? replacement.publication : undefined
 }

@@ -1,36 +1,33 @@
 /**
  * Asks ZEGOCLOUD about tasks whose callback is overdue, and about disputed ones: a slice at a time.
  *
- * Whoever takes a task moves its due time, so a sweep that dies halfway has lost a turn and nothing else.
+ * Whoever takes a task moves its due time, so a poll that dies halfway has lost a turn and nothing else.
  */
-import { publish } from '../publish/publish.ts'
 import { log, messageOf } from '../log.ts'
-import { type Env, isFault, readSettings, retentionDaysOf } from '../settings.ts'
+import { publish } from '../publish/publish.ts'
+import { type Env, isFault, type Settings } from '../settings.ts'
 import { closeDispute, type Dispute, takeDisputes } from '../store/disputes.ts'
 import type { Publication } from '../store/outbox.ts'
-import { type Result, giveBack, isPollDue, type DuePoll, storeResult, takeDuePolls } from '../store/pending.ts'
-import { callerFor, isFailure, type ApiFailure } from './client.ts'
-import { describe, type Answer } from './describe.ts'
+import { type DuePoll, giveBack, isPollDue, type Result, storeResult, takeDuePolls } from '../store/pending.ts'
+import { type ApiFailure, callerFor, isFailure } from './client.ts'
+import { type ZegoConfig, zegoConfig } from './config.ts'
+import { type Answer, describe } from './describe.ts'
 import { judge } from './dispute.ts'
-import { completedResult, failedResult } from './found.ts'
-import { zegoConfig, type ZegoConfig } from './section.ts'
+import { completedResult, failedResult } from './result.ts'
 import { vendorOf } from './vendor.ts'
 
 /** How far a run may still go. */
-export type Run = {
-  /** How many more questions; a run has 40. */
+export type PollRun = {
+  /** How many more slices and questions; a run has 40 questions. */
   left: number
   /** The apps that ZEGOCLOUD did not answer for: they are left alone until the next run. */
   without: readonly string[]
 }
 
-/** The wish for a slice, with an invocation's limits anew. */
-export type PollWork = { kind: 'ask'; until: number } & Run
-
-export const WHOLE_RUN: Run = { left: 40, without: [] }
+export const WHOLE_RUN: PollRun = { left: 40, without: [] }
 
 /**
- * An invocation of the free plan has 50 subrequests and 50 queries. A task takes up to six (turn, question, two
+ * An invocation of the free plan has 50 subrequests and 50 queries. A task takes up to six (slot, question, two
  * statements, and three to publish it); a dispute up to fifteen.
  */
 const SLICE = 6
@@ -41,101 +38,96 @@ const FOR_TASKS_ALONE = 30
 
 const GIVE_UP_MS = 86_400_000
 
-export async function isAnyPollDue(env: Env, now: number): Promise<boolean> {
-  const section = zegoConfig(env)
-  return !isFault(section) && isPollDue(env.DB, [...section.secrets.keys()], now)
+export async function isAnyPollDue(env: Env, settings: Settings, now: number): Promise<boolean> {
+  const config = zegoConfig(settings)
+  return !isFault(config) && isPollDue(env.DB, [...config.secrets.keys()], now)
+}
+
+/** Something to ask about, and what to do with the answer. */
+type Question = {
+  subject: { task_id: string; appid: string; vendor: string }
+  settle: (answer: Answer) => Promise<Publication | undefined>
 }
 
 /** One slice; how the run may go on, or `undefined` if it has ended. */
-export async function pollSlice(env: Env, run: Run, now: number): Promise<Run | undefined> {
-  const section = zegoConfig(env)
-  if (isFault(section) || run.left <= 0) return undefined
-  const slice = new Slice(env, section, now)
-  const appids = [...section.secrets.keys()].filter((appid) => !run.without.includes(appid))
+export async function pollSlice(env: Env, settings: Settings, run: PollRun, now: number): Promise<PollRun | undefined> {
+  const config = zegoConfig(settings)
+  if (isFault(config) || run.left <= 0) return undefined
+  const appids = [...config.secrets.keys()].filter((appid) => !run.without.includes(appid))
+  const questions = await takeQuestions(env, appids, run.left, now)
+  if (questions.length === 0) return undefined
 
-  const disputes = run.left > FOR_TASKS_ALONE ? await takeDisputes(env.DB, appids, now, DISPUTE_SLICE) : []
-  for (const dispute of disputes) await slice.ask(dispute, (answer) => slice.settleDispute(dispute, answer))
-
-  const tasks = disputes.length > 0 ? [] : await takeDuePolls(env.DB, appids, now, Math.min(SLICE, run.left))
-  for (const task of tasks) await slice.ask(task.record, (answer) => slice.settleTask(task, answer))
-
-  await slice.end()
-  const taken = disputes.length + tasks.length
-  if (taken === 0) return undefined
-  return { left: run.left - slice.asked, without: [...run.without, ...slice.silent] }
-}
-
-type Subject = { task_id: string; appid: string; vendor: string }
-
-class Slice {
-  asked = 0
-  /** The apps that got no answer: the next question would hardly get one. */
-  silent = new Set<string>()
-  #unasked: string[] = []
-  #publications: Publication[] = []
-  #env: Env
-  #section: ZegoConfig
-  #now: number
-
-  constructor(env: Env, section: ZegoConfig, now: number) {
-    this.#env = env
-    this.#section = section
-    this.#now = now
-  }
-
-  /** What goes wrong with one subject is logged, and holds no other one back. */
-  async ask(subject: Subject, settle: (answer: Answer) => Promise<Publication | undefined>): Promise<void> {
+  const publications: Publication[] = []
+  const silent = new Set<string>()
+  const unasked: string[] = []
+  for (const { subject, settle } of questions) {
     const { task_id, appid } = subject
-    if (this.silent.has(appid)) return void this.#unasked.push(task_id)
-    try {
-      const answer = await this.#describe(subject)
-      if (isFailure(answer)) return this.#refused(subject, answer)
-      log('info', 'zego.answer', { task_id, status: answer.status })
-      const publication = await settle(answer)
-      if (publication) this.#publications.push(publication)
-    } catch (error) {
-      log('error', 'zego.unsettled', { task_id, why: messageOf(error) })
-    }
+    // The app that got no answer would hardly get one for its next question.
+    const outcome = silent.has(appid) ? 'unasked' : await ask(subject, settle, config, env.DB)
+    if (outcome === 'unasked' || outcome === 'too frequent') unasked.push(task_id)
+    if (outcome === 'too frequent' || outcome === 'silent') silent.add(appid)
+    if (typeof outcome === 'object') publications.push(outcome)
   }
+  await giveBack(env.DB, unasked, now)
+  await publish(publications, env, settings, now)
+  return { left: run.left - questions.length, without: [...run.without, ...silent] }
+}
 
-  async settleTask({ record }: DuePoll, answer: Answer): Promise<Publication | undefined> {
-    const found = await resultOf(record, answer, this.#now)
-    return found && storeResult(this.#env.DB, found, this.#now)
+async function takeQuestions(env: Env, appids: readonly string[], left: number, now: number): Promise<Question[]> {
+  const disputes = left > FOR_TASKS_ALONE ? await takeDisputes(env.DB, appids, now, DISPUTE_SLICE) : []
+  if (disputes.length > 0) {
+    return disputes.map((dispute) => ({
+      subject: dispute,
+      settle: (answer) => settleDispute(dispute, answer, env, now),
+    }))
   }
+  const tasks = await takeDuePolls(env.DB, appids, now, Math.min(SLICE, left))
+  return tasks.map((task) => ({ subject: task.record, settle: (answer) => settleTask(task, answer, env, now) }))
+}
 
-  async settleDispute(dispute: Dispute, answer: Answer): Promise<Publication | undefined> {
-    if (answer.status === 'unfinished') return undefined
-    const publication = answer.status === 'finished' ? await judge(dispute, answer, this.#env, this.#now) : undefined
-    await closeDispute(this.#env.DB, dispute)
-    return publication
-  }
-
-  async end(): Promise<void> {
-    await giveBack(this.#env.DB, this.#unasked, this.#now)
-    if (this.#publications.length === 0) return
-    await publish(this.#publications, this.#env, retentionDaysOf(readSettings(this.#env)), this.#now)
-  }
-
-  async #describe({ task_id, appid, vendor }: Subject): Promise<Answer | ApiFailure> {
-    const caller = callerFor(this.#section, appid, this.#env.DB)
+/** What is to be published of it, or why there is nothing. What goes wrong with one question holds no other one back. */
+async function ask(
+  { task_id, appid, vendor }: Question['subject'],
+  settle: Question['settle'],
+  config: ZegoConfig,
+  db: D1Database,
+): Promise<Publication | 'nothing' | 'silent' | 'too frequent'> {
+  try {
+    const caller = callerFor(config, appid, db)
     const known = vendorOf(vendor)
-    if (caller === undefined || known === undefined) {
-      return { status: 'unknown', message: `ZEGOCLOUD cannot be asked about the vendor ${JSON.stringify(vendor)}` }
-    }
-    this.asked += 1
-    return describe(caller, task_id, known)
-  }
-
-  #refused({ task_id, appid }: Subject, refusal: ApiFailure): void {
-    this.silent.add(appid)
-    // A question that was not put costs the task no gap.
-    if (refusal.code === 'too_frequent') this.#unasked.push(task_id)
-    const { code, ...facts } = refusal
-    log(code === 'zego_error' ? 'error' : 'warn', `sweep.${code}`, { task_id, appid, ...facts })
+    const answer = caller && known ? await describe(caller, task_id, known) : unknownVendor(vendor)
+    if (isFailure(answer)) return noteFailure(task_id, appid, answer)
+    log('info', 'zego.answer', { task_id, appid, status: answer.status })
+    return (await settle(answer)) ?? 'nothing'
+  } catch (error) {
+    log('error', 'zego.unsettled', { task_id, appid, why: messageOf(error) })
+    return 'nothing'
   }
 }
 
-/** What ZEGOCLOUD's answer makes of a pending task; `undefined` while it makes nothing of it. */
+function unknownVendor(vendor: string): Answer {
+  return { status: 'unknown', message: `ZEGOCLOUD cannot be asked about the vendor ${JSON.stringify(vendor)}` }
+}
+
+/** A question that was not put costs the task no gap. */
+function noteFailure(task_id: string, appid: string, { code, ...facts }: ApiFailure): 'silent' | 'too frequent' {
+  log(code === 'zego_error' ? 'error' : 'warn', `poll.${code}`, { task_id, appid, ...facts })
+  return code === 'too_frequent' ? 'too frequent' : 'silent'
+}
+
+async function settleTask({ record }: DuePoll, answer: Answer, env: Env, now: number) {
+  const result = await resultOf(record, answer, now)
+  return result && storeResult(env.DB, result, now)
+}
+
+async function settleDispute(dispute: Dispute, answer: Answer, env: Env, now: number) {
+  if (answer.status === 'unfinished') return undefined
+  const publication = answer.status === 'finished' ? await judge(dispute, answer, env, now) : undefined
+  await closeDispute(env.DB, dispute, now)
+  return publication
+}
+
+/** What comes of ZEGOCLOUD's answer for a pending task; `undefined` while nothing does. */
 async function resultOf(record: DuePoll['record'], answer: Answer, now: number): Promise<Result | undefined> {
   switch (answer.status) {
     case 'finished':

@@ -14,19 +14,17 @@ describe('the record of a callback', () => {
     const list = [{ url: 'http://abc.com/1.jpg?sign=a%2Bb%3D%3D', offset: 1000 }, { url: 'http://abc.com/2.jpg' }]
     const fields = signedCallback({ snapshot_pic_list: JSON.stringify(list) })
     const body = JSON.stringify({ ...fields, request_id: 'r-1', status: { code: 0 } })
-    expect(read(body)).toStrictEqual({
-      record: {
-        task_id: fields.task_id,
-        status: 'completed',
-        appid: fields.appid,
-        vendor: fields.vendor,
-        field_id: fields.field_id,
-        snapshot_pic_list: list,
-        extra: { request_id: 'r-1', status: { code: 0 } },
-        via: 'callback',
-        signed_at: '2023-11-14T22:13:20.000Z',
-        received_at: '2023-11-14T22:13:20.412Z',
-      },
+    expect(recordIn(body)).toStrictEqual({
+      task_id: fields.task_id,
+      status: 'completed',
+      appid: fields.appid,
+      vendor: fields.vendor,
+      field_id: fields.field_id,
+      snapshot_pic_list: list,
+      extra: { request_id: 'r-1', status: { code: 0 } },
+      via: 'callback',
+      signed_at: '2023-11-14T22:13:20.000Z',
+      received_at: '2023-11-14T22:13:20.412Z',
     })
   })
 

@@ -125,6 +125,15 @@ describe('GET /healthz', () => {
       expect(await health()).toEqual([200, { status: 'ok' }])
     })
 
+    it('is well again once one is accepted that is no snapshot, within the same minute', async () => {
+      await deliver(signedCallback({ event: 'compose' }))
+      vi.setSystemTime(clock + 1000)
+      await deliver(signedCallback({}, 'wrong'))
+      vi.setSystemTime(clock + 2000)
+      await deliver(signedCallback({ event: 'compose' }))
+      expect(await health()).toEqual([200, { status: 'ok' }])
+    })
+
     it('is well again after 24 hours', async () => {
       await deliver(signedCallback())
       await note('stale', 1)

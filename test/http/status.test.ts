@@ -122,11 +122,12 @@ describe('GET /v1/status', () => {
     await deliver(signedCallback({}, 'wrong'))
     vi.setSystemTime(clock + 1000)
     await deliver('{')
-    await request('https://receiver.test/zego/callback/x', { method: 'POST' }, { CALLBACK_PATH_TOKEN: 'token' })
+    const body = JSON.stringify(signedCallback())
+    await request('https://receiver.test/zego/callback/x', { method: 'POST', body }, { CALLBACK_PATH_TOKEN: 'token' })
     expect((await status()).last_refusals).toEqual({
       bad_signature: timeAt(0),
       undecodable: timeAt(1000),
-      not_found: timeAt(1000),
+      wrong_path: timeAt(1000),
     })
   })
 

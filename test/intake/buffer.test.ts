@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ASIDE_DEADLINE_MS, bufferHint, type IntakeMessage, INTAKE_DEADLINE_MS } from '../../src/intake/buffer.ts'
+import { ASIDE_DEADLINE_MS, bufferHint, INTAKE_DEADLINE_MS } from '../../src/intake/buffer.ts'
+import type { IntakeMessage } from '../../src/jobs.ts'
 import { D1_DEADLINE_MS } from '../../src/store/database.ts'
 import worker from '../../src/worker.ts'
 import { signedCallback } from '../callbacks.ts'

@@ -132,7 +132,8 @@ describe('what may be replaced', () => {
       .bind('task', status, status === 'pending' ? null : 'old', via, JSON.stringify(stored))
       .run()
   }
-  const callback = { ...verified('a'), snapshot: { record: record('task', urls) } }
+  const genuine = record('task', urls)
+  const callback = { ...verified('a'), snapshot: { record: genuine, text: JSON.stringify(genuine) } }
 
   it.each(['pending', 'failed'])('a %s task by a callback', async (status) => {
     await given(status, null, { task_id: 'task', status })

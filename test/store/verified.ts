@@ -17,15 +17,17 @@ export function record(task_id: string, urls: string[] = ['http://pictures.test/
 
 /** A callback of `content` for `task_id`: the same words give the same one. */
 export function verified(signature: string, content = 'content', task_id = 'task'): VerifiedCallback {
+  const stored = record(task_id, [`http://pictures.test/${content}.jpg`])
   return {
     signature,
     content,
     latestClaim: 1_700_000_000_000,
     receivedAt: 1_700_000_000_412,
+    signedAt: 1_700_000_000_000,
     event: 'snapshot',
     task_id,
     raw: { bytes: new TextEncoder().encode(`body of ${content}`), contentType: null, contentEncoding: null },
-    snapshot: { record: record(task_id, [`http://pictures.test/${content}.jpg`]) },
+    snapshot: { record: stored, text: JSON.stringify(stored) },
   }
 }
 

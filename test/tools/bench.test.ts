@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
 import { alone, compared, missedBy } from '../../tools/bench/figures.ts'
+import { receiverFigures } from '../../tools/bench/receivers.ts'
 import { table } from '../../tools/bench/table.ts'
 import { percentile, spreadOf } from '../../tools/lab/stats.ts'
 
@@ -46,4 +51,33 @@ test('marks in its table what is met, and what is missed by how much', () => {
     ['', 'missed', '0.50 /s', '', '', 'at least 0.8', 'MISSED by 38 %', ''],
     ['', 'shown', '74.1 KiB', '', '', '', '', ''],
   ])
+})
+
+/** A receiver that takes all, and keeps the nonces of what came. */
+async function receiver() {
+  const nonces: string[] = []
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      nonces.push((JSON.parse(body) as { nonce: string }).nonce)
+      response.end()
+    })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`), nonces }
+}
+
+test('compares two receivers with the same callbacks, and has the same figures for one alone', async () => {
+  const [one, other] = [await receiver(), await receiver()]
+  const both = await receiverFigures([one.url, other.url], 'secret', 2, 2)
+  const warm = 2
+  expect(new Set(one.nonces.slice(warm))).toEqual(new Set(other.nonces.slice(warm)))
+  const { ours, reference } = both.find(({ name }) => name.startsWith('attempts'))!
+  expect([ours.median, reference?.median]).toEqual([2, 2])
+  const alone = await receiverFigures([one.url], 'secret', 1, 1)
+  expect(alone.map(({ unit }) => unit)).toEqual(both.map(({ unit }) => unit))
+  expect(alone.every(({ ratio }) => ratio === undefined)).toBe(true)
 })

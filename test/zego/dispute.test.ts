@@ -12,7 +12,7 @@ const callback = (task_id: string, pictures: object[], fields: Partial<Fields> =
 const reasons = async () =>
   (await rows<{ reason: string }>('SELECT reason FROM quarantine')).map(({ reason }) => reason)
 const record = async (taskId: string) => (await read(taskId)).json<Record<string, unknown>>()
-const disputes = () => rows('SELECT task_id FROM disputes')
+const disputes = () => rows('SELECT task_id FROM quarantine WHERE ask_due IS NOT NULL')
 
 /** The same signature on another body. */
 const swapped = (genuine: Fields, fields: Partial<Fields>) => ({ ...genuine, ...fields })
@@ -20,9 +20,9 @@ const swapped = (genuine: Fields, fields: Partial<Fields>) => ({ ...genuine, ...
 describe('a forgery that comes first', () => {
   it('loses to the genuine callback, under a signature of its own', async () => {
     playZegocloud(() => finished('http://pictures.test/1.jpg'))
-    await deliver(callback('first', FORGED))
+    await deliver(callback('first', FORGED), ON)
     const genuine = callback('first', GENUINE)
-    expect(await (await deliver(genuine)).json()).toMatchObject({ reason: 'conflict' })
+    expect(await (await deliver(genuine, ON)).json()).toMatchObject({ reason: 'conflict' })
     await sweep()
     expect(await record('first')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
     expect(await recordInKv('first')).toMatchObject({ snapshot_pic_list: GENUINE })
@@ -32,26 +32,26 @@ describe('a forgery that comes first', () => {
       { snapshot_pic_list: GENUINE },
     ])
     expect(await disputes()).toEqual([])
-    expect(await (await deliver(genuine)).json()).toEqual({ status: 'duplicate', task_id: 'first' })
+    expect(await (await deliver(genuine, ON)).json()).toEqual({ status: 'duplicate', task_id: 'first' })
   })
 
   it('loses to the genuine callback whose signature it used', async () => {
     playZegocloud(() => finished('http://pictures.test/1.jpg'))
     const genuine = callback('used', GENUINE)
     const forged = swapped(genuine, { snapshot_pic_list: JSON.stringify(FORGED) })
-    expect((await deliver(forged)).status).toBe(200)
-    expect((await deliver(genuine)).status).toBe(409)
+    expect((await deliver(forged, ON)).status).toBe(200)
+    expect((await deliver(genuine, ON)).status).toBe(409)
     await sweep()
     expect(await record('used')).toMatchObject({ snapshot_pic_list: GENUINE })
-    expect(await (await deliver(genuine)).json()).toEqual({ status: 'duplicate', task_id: 'used' })
-    expect((await deliver(forged)).status).toBe(409)
+    expect(await (await deliver(genuine, ON)).json()).toEqual({ status: 'duplicate', task_id: 'used' })
+    expect((await deliver(forged, ON)).status).toBe(409)
   })
 
   it('loses its place under another task too, where it used the signature', async () => {
     playZegocloud(() => finished('http://pictures.test/1.jpg'))
     const genuine = callback('genuine', GENUINE)
-    await deliver(swapped(genuine, { task_id: 'made up', snapshot_pic_list: JSON.stringify(FORGED) }))
-    expect((await deliver(genuine)).status).toBe(409)
+    await deliver(swapped(genuine, { task_id: 'made up', snapshot_pic_list: JSON.stringify(FORGED) }), ON)
+    expect((await deliver(genuine, ON)).status).toBe(409)
     expect((await read('genuine')).status).toBe(404)
     await sweep()
     expect(await record('genuine')).toMatchObject({ snapshot_pic_list: GENUINE })
@@ -64,35 +64,35 @@ describe('a forgery that comes first', () => {
     playZegocloud(() => finished('http://pictures.test/1.jpg'))
     await register('pending')
     const genuine = callback('pending', GENUINE)
-    await deliver(swapped(genuine, { event: 'compose' }))
-    expect((await deliver(genuine)).status).toBe(409)
+    await deliver(swapped(genuine, { event: 'compose' }), ON)
+    expect((await deliver(genuine, ON)).status).toBe(409)
     await sweep()
     expect(await record('pending')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
   })
 
-  it('loses to ZEGOCLOUD itself where the genuine body was not kept', async () => {
+  it('loses, however many bodies came before the genuine one', async () => {
     playZegocloud(() => finished('http://pictures.test/1.jpg'))
     const genuine = callback('seventeenth', GENUINE)
-    for (let n = 0; n < 17; n += 1) await deliver(swapped(genuine, { event: 'compose', vendor: `${n}` }))
-    for (let n = 0; n < 17; n += 1) await deliver(swapped(genuine, { task_id: `made up ${n}` }))
-    expect((await deliver(genuine)).status).toBe(409)
+    for (let n = 0; n < 17; n += 1) await deliver(swapped(genuine, { event: 'compose', vendor: `${n}` }), ON)
+    for (let n = 0; n < 17; n += 1) await deliver(swapped(genuine, { task_id: `made up ${n}` }), ON)
+    expect((await deliver(genuine, ON)).status).toBe(409)
     for (let run = 0; run < 6; run += 1) await sweep()
-    expect(await record('seventeenth')).toMatchObject({ via: 'query', snapshot_pic_list: [{ url: GENUINE[0]!.url }] })
+    expect(await record('seventeenth')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
   })
 })
 
 describe('a forgery that comes second', () => {
   it('changes nothing', async () => {
     const calls = playZegocloud(() => finished('http://pictures.test/1.jpg'))
-    await deliver(callback('second', GENUINE))
+    await deliver(callback('second', GENUINE), ON)
     const before = await record('second')
-    await deliver(callback('second', FORGED))
+    await deliver(callback('second', FORGED), ON)
     await sweep()
     expect(await record('second')).toEqual(before)
     expect(await reasons()).toEqual(['conflict'])
     expect(await disputes()).toEqual([])
     expect(calls).toHaveLength(1)
-    await deliver(callback('second', FORGED))
+    await deliver(callback('second', FORGED), ON)
     await sweep()
     expect(calls).toHaveLength(1) // it had its question
   })
@@ -101,27 +101,30 @@ describe('a forgery that comes second', () => {
     playZegocloud(({ query }) =>
       query.get('Vendor') === 'Huawei' ? huawei('NO_TASK') : finished('http://pictures.test/1.jpg'),
     )
-    await deliver(callback('vendor', GENUINE))
-    await deliver(callback('vendor', FORGED, { vendor: 'hw' }))
+    await deliver(callback('vendor', GENUINE), ON)
+    await deliver(callback('vendor', FORGED, { vendor: 'hw' }), ON)
     await sweep()
     expect(await record('vendor')).toMatchObject({ vendor: 'tencent', snapshot_pic_list: GENUINE })
     expect(await disputes()).toEqual([])
   })
 })
 
-it('keeps what is stored where ZEGOCLOUD confirms neither', async () => {
+it("stores ZEGOCLOUD's own answer where it confirms neither", async () => {
   playZegocloud(() => finished('http://pictures.test/third.jpg'))
-  await deliver(callback('neither', GENUINE))
-  await deliver(callback('neither', FORGED))
+  await deliver(callback('neither', GENUINE), ON)
+  await deliver(callback('neither', FORGED), ON)
   await sweep()
-  expect(await record('neither')).toMatchObject({ snapshot_pic_list: GENUINE })
+  const [own] = [{ url: 'http://pictures.test/third.jpg' }]
+  expect(await record('neither')).toMatchObject({ via: 'query', snapshot_pic_list: [own] })
+  expect(await recordInKv('neither')).toMatchObject({ via: 'query' })
+  expect((await reasons()).toSorted()).toEqual(['conflict', 'replaced'])
 })
 
 it('asks again while ZEGOCLOUD has not finished', async () => {
   let answer = tencent('PROCESSING')
   const calls = playZegocloud(() => answer)
-  await deliver(callback('early', FORGED))
-  await deliver(callback('early', GENUINE))
+  await deliver(callback('early', FORGED), ON)
+  await deliver(callback('early', GENUINE), ON)
   await sweep()
   await sweep()
   expect(calls).toHaveLength(1)
@@ -137,7 +140,7 @@ it("prefers a callback to Huawei's relative names when the two are of the same p
   await wait(2)
   await sweep()
   const late = callback('289665200', [{ url: 'https://bucket.test/record/1.jpg' }], { vendor: 'hw' })
-  expect(await (await deliver(late)).json()).toMatchObject({ reason: 'conflict' })
+  expect(await (await deliver(late, ON)).json()).toMatchObject({ reason: 'conflict' })
   await sweep()
   expect(await record('289665200')).toMatchObject({
     via: 'callback',
@@ -145,16 +148,20 @@ it("prefers a callback to Huawei's relative names when the two are of the same p
   })
 })
 
-it('is noted at most a thousand times, however many forgeries come', async () => {
-  await deliver(callback('many', GENUINE))
-  await env.DB.prepare(
-    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-    INSERT INTO disputes (task_id, appid, vendor, since, due) SELECT 'task ' || i, '12345', 'tencent', ?1, ?1 FROM n`,
-  )
-    .bind(Date.now())
-    .run()
-  await deliver(callback('many', FORGED))
-  expect(await rows('SELECT count(*) AS noted FROM disputes')).toEqual([{ noted: 1000 }])
+it('is open sixteen times for one signature at most, however many bodies come with it', async () => {
+  const genuine = callback('many', GENUINE)
+  await deliver(genuine, ON)
+  for (let n = 0; n < 40; n += 1) await deliver(swapped(genuine, { task_id: `forged ${n}` }), ON)
+  expect(await disputes()).toHaveLength(16)
+})
+
+it('is not opened where ZEGOCLOUD cannot be asked', async () => {
+  await deliver(callback('unasked', GENUINE))
+  await deliver(callback('unasked', FORGED))
+  await deliver(callback('other vendor', GENUINE, { vendor: 'aws' }), ON)
+  await deliver(callback('other vendor', FORGED, { vendor: 'aws' }), ON)
+  expect(await reasons()).toEqual(['conflict', 'conflict'])
+  expect(await disputes()).toEqual([])
 })
 
 it('holds no pending task back, however many there are', async () => {
@@ -163,7 +170,8 @@ it('holds no pending task back, however many there are', async () => {
   await wait(2)
   await env.DB.prepare(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
-    INSERT INTO disputes (task_id, appid, vendor, since, due) SELECT 'task ' || i, '12345', 'tencent', ?1, ?1 FROM n`,
+    INSERT INTO quarantine (id, reason, detail, signature, task_id, received_at, body, ask_app, ask_vendor, ask_due)
+    SELECT 'conflict:' || i, 'conflict', '', '', 'task ' || i, ?1, '', '12345', 'tencent', ?1 FROM n`,
   )
     .bind(Date.now() - 1000)
     .run()

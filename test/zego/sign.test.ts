@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { freshNonce, signCall } from '../../src/zego/sign.ts'
+import { freshNonce, signCall } from '../../src/zego/client.ts'
 
 it("agrees with ZEGOCLOUD's published example", async () => {
   const signature = await signCall('12345', '4fd24687296dd9f3', '9193cc662a4c0ec135ec71fb57194b38', '1615186943')

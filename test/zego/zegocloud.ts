@@ -63,7 +63,7 @@ export const register = (
 export async function wait(minutes: number): Promise<void> {
   const ms = minutes * 60_000
   await env.DB.prepare('UPDATE snapshots SET ask_due = ask_due - ?1').bind(ms).run()
-  await env.DB.prepare('UPDATE disputes SET due = due - ?1').bind(ms).run()
+  await env.DB.prepare('UPDATE quarantine SET ask_due = ask_due - ?1').bind(ms).run()
 }
 
 /** A minute's cron, and every slice that follows it: the queue INTAKE hands each to the Worker at once. */

@@ -49,10 +49,11 @@ async function ownBatch(text: string, env: Env): Promise<void> {
     content,
     latestClaim: now,
     receivedAt: now,
+    signedAt: now,
     event,
     task_id,
     raw,
-    snapshot: { record },
+    snapshot: { record, text: JSON.stringify(record) },
   })
 }
 

@@ -1,6 +1,6 @@
 /** The Worker, and the rows of D1 that it has read: `GET /meter` tells how many since the last time. */
 import worker from '../../src/worker.ts'
-import type { IntakeMessage } from '../../src/intake/buffer.ts'
+import type { IntakeMessage } from '../../src/jobs.ts'
 import type { Env } from '../../src/settings.ts'
 import { resultsOf, type Watch, watched } from '../lab/stores.ts'
 

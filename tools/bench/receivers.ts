@@ -9,13 +9,18 @@ const TIMES_A_ROUND = 50
 /** ZEGOCLOUD lets an app start 20 tasks a second. */
 const TASKS_A_SECOND = 20
 
-export async function receiverFigures(urls: readonly URL[], secret: string, rounds: number): Promise<Figure[]> {
-  for (const url of urls) await flood(url, bodies(TIMES_A_ROUND, { secret }), 16) // to be warm
+export async function receiverFigures(
+  urls: readonly URL[],
+  secret: string,
+  rounds: number,
+  times = TIMES_A_ROUND,
+): Promise<Figure[]> {
+  for (const url of urls) await flood(url, bodies(times, { secret }), 16) // to be warm
   const paced = await inRounds(rounds, async () => {
-    const callbacks = bodies(TIMES_A_ROUND, { secret })
+    const callbacks = bodies(times, { secret })
     return byTurns(
       urls.map((url) => posting(url, callbacks)),
-      TIMES_A_ROUND,
+      times,
     )
   })
   const figures = [
@@ -24,7 +29,7 @@ export async function receiverFigures(urls: readonly URL[], secret: string, roun
   ]
   for (const count of [1, 16, 64]) {
     const rushes = await inRounds(rounds, async (round) => {
-      const callbacks = bodies(Math.max(TIMES_A_ROUND, count * 5), { secret })
+      const callbacks = bodies(Math.max(times, count * 5), { secret })
       return inTurn(urls, round, async (url) => {
         const began = performance.now()
         const taken = await flood(url, callbacks, count)
@@ -38,10 +43,10 @@ export async function receiverFigures(urls: readonly URL[], secret: string, roun
     )
   }
   const scheduled = await inRounds(rounds, async (round) => {
-    const callbacks = Array.from({ length: TIMES_A_ROUND }, () => callbackFor({ secret }))
+    const callbacks = Array.from({ length: times }, () => callbackFor({ secret }))
     return inTurn(urls, round, async (url) => onSchedule(url, callbacks, secret))
   })
-  const title = `${TIMES_A_ROUND} tasks on ZEGOCLOUD's schedule`
+  const title = `${times} tasks on ZEGOCLOUD's schedule`
   return [
     ...figures,
     figure(`answer time, ${title}`, 'ms', scheduled, ({ taken }) => median(taken)),

@@ -26,6 +26,8 @@ const kept = {
   detail: z.string(),
   task_id: z.optional(z.string()),
   received_at: isoTime,
+  content_type: z.optional(z.string()),
+  content_encoding: z.optional(z.string()),
 }
 const page = { next_cursor: z.nullable(z.string()) }
 
@@ -44,7 +46,7 @@ export const schemas = {
   Problem: problem,
   Snapshot: snapshotRecord,
   SnapshotPage: z.object({ items: z.array(snapshotRecord), ...page }),
-  ListedEntry: z.object({ ...kept, body: z.string() }),
+  ListedEntry: z.object({ ...kept, body: z.optional(z.string()), body_base64: z.optional(z.string()) }),
   EntryPage: z.object({ items: z.array(z.object(kept)), ...page }),
   Settled: settled,
   Status: z.object({

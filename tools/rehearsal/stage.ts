@@ -3,7 +3,8 @@
  * beside it unchanged, with stores that fail by order and a clock that can be put forward.
  */
 import type { SnapshotEvent } from '../../src/event.ts'
-import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS, type IntakeMessage } from '../../src/intake/buffer.ts'
+import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS } from '../../src/intake/buffer.ts'
+import type { IntakeMessage } from '../../src/jobs.ts'
 import type { Env } from '../../src/settings.ts'
 import { D1_DEADLINE_MS } from '../../src/store/database.ts'
 import { watched } from '../lab/stores.ts'

@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS removals (
   content TEXT NOT NULL,
   removed_at INTEGER NOT NULL,
   kv_due INTEGER,
-  PRIMARY KEY (content, task_id)
+  PRIMARY KEY (task_id, content)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS removals_due ON removals (kv_due) WHERE kv_due IS NOT NULL;
 

@@ -1,4 +1,4 @@
-/** ZEGOCLOUD's answer as a record: what the callback would have said, but for offsets, which the answer has not. */
+/** ZEGOCLOUD's answer as a record: what the callback would have said, except offsets, which the answer lacks. */
 import { bytesOf, sha256 } from '../callback/bytes.ts'
 import { type Content, inOrder } from '../callback/content.ts'
 import { readSnapshot } from '../callback/snapshot.ts'
@@ -17,12 +17,13 @@ export async function completedResult(
   const { task_id, appid, vendor } = task
   const snapshot_pic_list = urls.map((url) => ({ url }))
   const field_id = vendor === 'tencent' ? fileId : undefined
-  const said = { event: 'snapshot', appid, task_id, vendor, field_id, snapshot_pic_list, extra: undefined }
-  const content: Content = inOrder(said)
+  const fields = { event: 'snapshot', appid, task_id, vendor, field_id, snapshot_pic_list, extra: undefined }
+  const content: Content = inOrder(fields)
   const bytes = bytesOf(JSON.stringify(content))
   const read = readSnapshot(content, bytes.length, undefined, now)
   if ('reason' in read) return undefined
-  return { record: { ...read.record, via: 'query' }, content: await sha256(bytes) }
+  const record = { ...read.record, via: 'query' } as const
+  return { record, text: JSON.stringify(record), content: await sha256(bytes) }
 }
 
 export async function failedResult({ ...task }: PendingRecord, message: string, now: number): Promise<Result> {
@@ -30,5 +31,6 @@ export async function failedResult({ ...task }: PendingRecord, message: string, 
   const error = { message }
   const received_at = new Date(now).toISOString()
   const record: FailedRecord = { task_id, status: 'failed', appid, vendor, registered_at, error, received_at }
-  return { record, content: await sha256(JSON.stringify(inOrder({ task_id, appid, vendor, error }))) }
+  const content = await sha256(JSON.stringify(inOrder({ task_id, appid, vendor, error })))
+  return { record, text: JSON.stringify(record), content }
 }

@@ -1,0 +1,62 @@
+/** What operators do with one task or one entry, from `/v1` and from the dashboard alike. All throw when D1 fails. */
+import { forget, forgetQuietly } from './publish/forget.ts'
+import { publish } from './publish/publish.ts'
+import { retry, type Retried } from './retry.ts'
+import { type Env, rulesOf, type Settings } from './settings.ts'
+import { scheduleRepublish } from './store/outbox.ts'
+import { findEntry, removeEntry } from './store/quarantine.ts'
+import { removeRecord } from './store/removals.ts'
+import { findRecord } from './store/snapshots.ts'
+import { canAskOf } from './zego/config.ts'
+
+/** Who asks, and what may go on after the answer. */
+export type Operation = {
+  env: Env
+  settings: Settings
+  waitUntil: (work: Promise<unknown>) => void
+  /** Writes a line of the log. */
+  report: (event: string, facts: Record<string, unknown>) => void
+}
+
+/** Writes KV and sends the event again, through the outbox. */
+export async function republish(
+  task_id: string,
+  { env, settings, report, waitUntil }: Operation,
+): Promise<'accepted' | 'not_finished' | 'unknown'> {
+  const now = Date.now()
+  const publication = await scheduleRepublish(env.DB, task_id, now)
+  if (publication === undefined) return (await findRecord(env.DB, task_id)) ? 'not_finished' : 'unknown'
+  report('snapshot.republished', { task_id, appid: publication.record.appid })
+  waitUntil(publish([publication], env, settings, now))
+  return 'accepted'
+}
+
+/** Deletes a result from D1, and then from KV: where KV fails, D1 remembers what it owes. */
+export async function removeSnapshot(task_id: string, { env, report }: Operation): Promise<void> {
+  const now = Date.now()
+  await removeRecord(env.DB, task_id, now)
+  await forget(task_id, env, now)
+  report('snapshot.deleted', { task_id })
+}
+
+/** `undefined` where there is no such entry. */
+export async function retryEntry(
+  id: string,
+  wins: boolean,
+  { env, settings, report, waitUntil }: Operation,
+): Promise<Retried | undefined> {
+  const entry = await findEntry(env.DB, id)
+  if (entry === undefined) return undefined
+  const now = Date.now()
+  const retried = await retry(entry, wins, rulesOf(settings, canAskOf(settings)), env.DB, now)
+  const { received, otherTask } = retried
+  report('quarantine.retried', { id, task_id: entry.task_id, replace: wins, status: received.status })
+  if (otherTask !== undefined) waitUntil(forgetQuietly(otherTask, env, now))
+  if (received.status === 'stored') waitUntil(publish([received.publication], env, settings, now))
+  return retried
+}
+
+export async function deleteEntry(id: string, { env, report }: Operation): Promise<void> {
+  await removeEntry(env.DB, id)
+  report('quarantine.deleted', { id })
+}

@@ -1,0 +1,50 @@
+/** Callbacks that could not be verified or read, looked at again once another version of the Worker is in place. */
+import { isRightPath } from './callback-path.ts'
+import { log } from './log.ts'
+import { publish } from './publish/publish.ts'
+import { retry } from './retry.ts'
+import { type Env, isFault, limitsOf, rulesOf, type Settings, versionOf } from './settings.ts'
+import type { Publication } from './store/outbox.ts'
+import type { QuarantineEntry } from './store/quarantine.ts'
+import { noteAccepted } from './store/state.ts'
+import { findUnseen, noteSeen } from './store/unverified.ts'
+import { canAskOf } from './zego/config.ts'
+
+/**
+ * A slice; tells whether there is more. What is authentic by now is stored and published like any callback, the rest stays.
+ * It was kept by its own path: the path token is a factor of its own. Throws when D1 fails: the next run goes on.
+ */
+export async function recheck(env: Env, settings: Settings, now: number): Promise<boolean> {
+  const version = versionOf(env)
+  const limit = limitsOf(settings).rechecks
+  const entries = await findUnseen(env.DB, version, limit)
+  const publications: Publication[] = []
+  const stay: string[] = []
+  let accepted = 0
+  for (const entry of entries) {
+    const status = await recheckOne(entry, env, settings, now, publications)
+    if (status === 'stays') stay.push(entry.id)
+    else accepted += 1
+  }
+  await noteSeen(env.DB, stay, version)
+  if (accepted > 0) await noteAccepted(env.DB, accepted, version, now)
+  await publish(publications, env, settings, now)
+  return entries.length === limit
+}
+
+async function recheckOne(
+  entry: QuarantineEntry,
+  env: Env,
+  settings: Settings,
+  now: number,
+  publications: Publication[],
+): Promise<'accepted' | 'stays'> {
+  const rules = rulesOf(settings, canAskOf(settings))
+  if (isFault(rules) || isFault(settings.pathTokens)) return 'stays'
+  if (!(await isRightPath(entry.path ?? '', settings.pathTokens))) return 'stays'
+  const { received } = await retry(entry, false, rules, env.DB, now)
+  const { id, task_id, reason } = entry
+  log('info', 'quarantine.rechecked', { id, reason, task_id, status: received.status })
+  if (received.status === 'stored') publications.push(received.publication)
+  return received.status === 'refused' || received.status === 'accepted' ? 'stays' : 'accepted'
+}

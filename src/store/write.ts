@@ -1,0 +1,83 @@
+/** The one statement that writes a finished record, and the rules of who may store one, and over what. */
+import { type FinishedRecord, type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
+
+/** One write of a finished record. Times in milliseconds. */
+export type Write = {
+  /** Fresh for each write: it tells "stored" from "duplicate", even when the same batch runs again. */
+  writeId: string
+  content: string
+  record: FinishedRecord
+  /** The record's JSON. */
+  text: string
+  receivedAt: number
+  now: number
+}
+
+const URLS = (record: string) =>
+  `(SELECT json_group_array(value ->> 'url') FROM json_each(${record}, '$.snapshot_pic_list'))`
+
+const IS_KNOWN = 'EXISTS (SELECT 1 FROM snapshots WHERE task_id = ?1)'
+
+/**
+ * Who may store a record (`onlyIf`), and over which row of its task (`over`). ?1 is the task_id, ?3 the content, ?7 when
+ * it was received, ?10 the rule's own.
+ */
+const RULES = {
+  /**
+   * A callback, if its signature is good for this content (?10 is the signature), and the content was not deleted. A
+   * signature that came before and has no row any more was deleted or has left by RETENTION_DAYS. It completes a task
+   * of its own app, and a record of the query API with the same URLs, since that one has no offsets.
+   */
+  callback: {
+    onlyIf: `EXISTS (SELECT 1 FROM ledger WHERE signature = ?10 AND content = ?3 AND (seen_at = ?7 OR ${IS_KNOWN}))
+      AND NOT EXISTS (SELECT 1 FROM removals WHERE content = ?3 AND task_id = ?1)`,
+    over: `snapshots.status <> 'completed' AND coalesce(snapshots.ask_app = excluded.record ->> '$.appid', true)
+      OR snapshots.via = 'query' AND ${URLS('snapshots.record')} = ${URLS('excluded.record')}`,
+  },
+  /** ZEGOCLOUD's answer, for a task that is known or, where ?10 says so, for any. Never over what a callback said. */
+  answer: {
+    onlyIf: `?10 OR ${IS_KNOWN}`,
+    over: `snapshots.status = 'pending' OR (snapshots.status = 'failed' AND excluded.status = 'completed')`,
+  },
+  /** What an operator or ZEGOCLOUD's answer decided for. */
+  winner: { onlyIf: '?10 IS NULL', over: 'snapshots.content IS NOT excluded.content' },
+} as const
+
+/** The place of a row that was received at `ms`: the next free one of that millisecond. */
+export const NEXT_PLACE = (ms: string) => `
+  (SELECT coalesce(max(place) + 1, ${ms} * 1000) FROM snapshots
+  WHERE place BETWEEN ${ms} * 1000 AND ${ms} * 1000 + 999)`
+
+const UPSERT = ({ onlyIf, over }: { onlyIf: string; over: string }) => `
+  INSERT INTO snapshots (task_id, status, content, delivery, via, record, place, unpublished_since, kv_due, event_due)
+  SELECT ?1, ?2, ?3, ?4, ?5, ?6, ${NEXT_PLACE('?7')}, ?8, ?9, ?9
+  WHERE ${onlyIf}
+  ON CONFLICT (task_id) DO UPDATE SET status = excluded.status, content = excluded.content,
+    delivery = excluded.delivery, via = excluded.via, record = excluded.record, place = excluded.place,
+    unpublished_since = excluded.unpublished_since, kv_due = excluded.kv_due, event_due = excluded.event_due,
+    kv_refused = NULL
+  WHERE ${over}`
+
+const STATEMENTS = {
+  callback: UPSERT(RULES.callback),
+  answer: UPSERT(RULES.answer),
+  winner: UPSERT(RULES.winner),
+}
+
+/** @param own what the rule asks for */
+export function upsert(
+  db: D1Database,
+  rule: keyof typeof RULES,
+  { writeId, content, record, text, receivedAt, now }: Write,
+  own: string | number | null,
+): D1PreparedStatement {
+  const { task_id, status } = record
+  const via = record.status === 'completed' ? record.via : null
+  const due = now + PUBLISH_GRACE_MS
+  return db.prepare(STATEMENTS[rule]).bind(task_id, status, content, writeId, via, text, receivedAt, now, due, own)
+}
+
+/** What is to be published of a write that was stored. */
+export function publicationOf({ writeId, content, record, text, now }: Write): Publication {
+  return { task_id: record.task_id, content, writeId, record, text, since: now, kv: true, event: true }
+}
