@@ -1,0 +1,90 @@
+/** ALERT_URL is told what someone should look at. */
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { env } from 'cloudflare:workers'
+import { signedCallback } from './callbacks.ts'
+import { cron, deliver } from './worker.ts'
+
+type Alert = {
+  text: string
+  content: string
+  status: string
+  parts: string[]
+  since: string | null
+  url: string | null
+}
+
+const ALERT = { ALERT_URL: 'https://alerts.test/hook?secret=1' }
+const START = Date.UTC(2032, 0, 1)
+
+function target(answer: () => Response = () => new Response('ok')) {
+  const alerts: Alert[] = []
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (_url, init) => {
+    alerts.push(JSON.parse(String(init?.body)) as Alert)
+    return answer()
+  })
+  return alerts
+}
+const at = (ms: number) => vi.useFakeTimers({ now: START + ms, toFake: ['Date'] })
+const minute = async (settings = {}) => {
+  vi.setSystemTime(Date.now() + 60_000)
+  await cron(1, { ...ALERT, ...settings })
+}
+afterEach(() => void vi.restoreAllMocks())
+
+describe('an alert', () => {
+  it('is sent when callbacks are refused, and when all is well again; once each', async () => {
+    at(0)
+    const alerts = target()
+    await minute()
+    await deliver(signedCallback({}, 'wrong'))
+    await minute()
+    await minute()
+    await deliver(signedCallback())
+    await minute()
+    await minute()
+    expect(alerts.map(({ status, parts }) => [status, parts])).toEqual([
+      ['degraded', ['callbacks']],
+      ['ok', []],
+    ])
+    const [{ text, content, since, url }] = alerts as [Alert]
+    expect(text).toMatch(/^The receiver is degraded: callbacks are refused.*\. .*https:\/\/receiver\.test\/health$/)
+    expect([content, url]).toEqual([text, 'https://receiver.test/health'])
+    expect(Date.parse(since!)).toBeGreaterThanOrEqual(START)
+  })
+
+  it('comes again once a day while all is not well', async () => {
+    at(86_400_000 * 10)
+    const alerts = target()
+    await deliver(signedCallback({}, 'wrong'))
+    const kv = vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('KV PUT failed: 500'))
+    await deliver(signedCallback({ task_id: 'kv' }))
+    for (let hour = 0; hour < 30; hour += 1) {
+      vi.setSystemTime(Date.now() + 3_600_000)
+      await cron(1, ALERT)
+    }
+    kv.mockRestore()
+    expect(alerts.filter(({ parts }) => parts.includes('kv'))).toHaveLength(2)
+  })
+
+  it('is tried again next minute where its target fails, and holds nothing else up', async () => {
+    at(86_400_000 * 50)
+    let status = 500
+    const alerts = target(() => new Response('no', { status }))
+    const log = vi.spyOn(console, 'error')
+    await deliver(signedCallback({}, 'wrong'))
+    await minute()
+    status = 200
+    await minute()
+    await minute()
+    expect(alerts).toHaveLength(2)
+    expect(log.mock.calls.flat().join()).not.toContain('secret=1')
+  })
+
+  it('is sent to nobody unless someone asked for it', async () => {
+    at(86_400_000 * 60)
+    const alerts = target()
+    await deliver(signedCallback({}, 'wrong'))
+    await cron(1)
+    expect(alerts).toEqual([])
+  })
+})

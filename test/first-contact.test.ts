@@ -1,0 +1,170 @@
+/** No mistake of ours or of an operator's costs a callback: what could not be verified, read or routed is kept, and let in later. */
+import { env } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
+import { CALLBACK_URL, signedCallback } from './callbacks.ts'
+import { get, post, said } from './http/api.ts'
+import { cron, deliver, events, read, recordInKv, request, rows } from './worker.ts'
+
+const version = (id: string) => ({ VERSION: { id, tag: '', timestamp: '' } })
+const WRONG = { ZEGO_CALLBACK_SECRET: 'wrong', ...version('first') }
+const RIGHT = version('second')
+
+const kept = async () => (await rows<{ reason: string }>('SELECT reason FROM quarantine')).map(({ reason }) => reason)
+const health = async (settings = {}) => (await request('https://receiver.test/healthz', {}, settings)).json()
+const ten = (hours = 0) => vi.useFakeTimers({ now: Date.UTC(2031, 0, 1, hours), toFake: ['Date'] })
+
+describe('a callback that was refused', () => {
+  it.each<[string, string, Record<string, unknown>, Record<string, unknown>, string]>([
+    ['under a wrong secret', 'bad_signature', WRONG, RIGHT, CALLBACK_URL],
+    ['without a secret', 'not_configured', { ...WRONG, ZEGO_CALLBACK_SECRET: undefined }, RIGHT, CALLBACK_URL],
+    [
+      'while the path token was wrong',
+      'wrong_path',
+      { ...version('first'), CALLBACK_PATH_TOKEN: 'wrong' },
+      { ...RIGHT, CALLBACK_PATH_TOKEN: 'token' },
+      `${CALLBACK_URL}/token`,
+    ],
+  ])('%s is stored and published once another version is in place', async (_title, reason, before, after, url) => {
+    ten()
+    const body = JSON.stringify(signedCallback({ task_id: reason }))
+    expect((await request(url, { method: 'POST', body }, before)).ok).toBe(false)
+    expect(await kept()).toEqual([reason])
+    await cron(1, before)
+    expect(await kept()).toEqual([reason])
+    vi.setSystemTime(Date.now() + 60_000)
+    await cron(1, after)
+    expect(await kept()).toEqual([])
+    const record = await (await read(reason)).json<{ received_at: string }>()
+    expect(record).toMatchObject({ status: 'completed', received_at: new Date(Date.UTC(2031)).toISOString() })
+    expect(await recordInKv(reason)).toEqual(record)
+    expect(await events(reason)).toHaveLength(1)
+    expect(await rows(`SELECT value ->> '$.count' AS count FROM state WHERE name = 'accepted_again'`)).toEqual([
+      { count: 1 },
+    ])
+  })
+
+  it('is let in by one request of an operator, too', async () => {
+    await deliver(signedCallback({ task_id: 'retried' }), WRONG)
+    const [{ id }] = (await rows<{ id: string }>('SELECT id FROM quarantine')) as [{ id: string }]
+    const path = `/v1/quarantine/${encodeURIComponent(id)}/retry`
+    expect(await said(post(path, { ...env, ...WRONG }))).toMatchObject([401, { code: 'bad_signature' }])
+    expect(await kept()).toEqual(['bad_signature'])
+    expect(await said(post(path))).toMatchObject([200, { status: 'stored' }])
+    expect(await kept()).toEqual([])
+  })
+
+  it('stays where it is forged, and is not looked at again by the same version', async () => {
+    await deliver(signedCallback({}, 'forged'), WRONG)
+    await cron(1, RIGHT)
+    expect(await rows('SELECT reason, looked_by FROM quarantine')).toEqual([
+      { reason: 'bad_signature', looked_by: 'second' },
+    ])
+    expect(await rows('SELECT 1 FROM snapshots')).toEqual([])
+  })
+
+  it('is not let in by another path than the one that is set', async () => {
+    const token = { CALLBACK_PATH_TOKEN: 'token' }
+    await deliver(signedCallback(), { ...version('first'), ...token })
+    expect(await kept()).toEqual(['wrong_path'])
+    await cron(1, { ...RIGHT, ...token })
+    expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toEqual([['wrong_path'], []])
+  })
+
+  it('is not let in where it was stale when it came', async () => {
+    await deliver(signedCallback({ timestamp: '1500000000' }), WRONG)
+    await cron(1, RIGHT)
+    expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toEqual([['bad_signature'], []])
+  })
+
+  it('under a signature that other content has used since stays out, and the ledger decides', async () => {
+    const genuine = signedCallback({ task_id: 'first' })
+    await deliver({ ...genuine, task_id: 'other' }, WRONG)
+    await deliver(genuine)
+    await cron(1, RIGHT)
+    expect(await rows('SELECT task_id FROM snapshots')).toEqual([{ task_id: 'first' }])
+    expect(await kept()).toContain('signature_reused')
+  })
+
+  it('is one entry for each content and signature, three for each content', async () => {
+    const body = { ...signedCallback({ task_id: 'again' }) }
+    for (let n = 0; n < 6; n += 1) await deliver(body, WRONG)
+    expect(await kept()).toHaveLength(1)
+    for (let n = 0; n < 6; n += 1) await deliver({ ...body, signature: `${n}`.repeat(40) }, WRONG)
+    expect(await kept()).toHaveLength(3)
+  })
+
+  it.each(['/', '/zego', '/zego/callbacks', '/callback', '/v1/snapshots', '/healthz'])(
+    'at %s is kept with its path',
+    async (path) => {
+      const body = JSON.stringify(signedCallback({ task_id: 'lost' }))
+      const warn = vi.spyOn(console, 'warn')
+      await request(`https://receiver.test${path}`, { method: 'POST', body })
+      expect(await rows('SELECT reason, path, task_id FROM quarantine')).toEqual([
+        { reason: 'wrong_path', path, task_id: 'lost' },
+      ])
+      expect(warn.mock.calls.flat().join()).toContain('callback.misdirected')
+    },
+  )
+
+  it.each(['//zego/callback', '/zego//callback', '/ZEGO/CALLBACK', '/Zego/Callback/?x=1', '/zego/callback//'])(
+    'at %s is taken',
+    async (path) => {
+      const body = JSON.stringify(signedCallback({ task_id: 'spelled' }))
+      expect((await request(`https://receiver.test${path}`, { method: 'POST', body })).status).toBe(200)
+    },
+  )
+
+  it('leaves no token of its path in the log or in an answer', async () => {
+    const spies = (['info', 'warn', 'error'] as const).map((level) => vi.spyOn(console, level))
+    const body = JSON.stringify(signedCallback())
+    const settings = { CALLBACK_PATH_TOKEN: 'secrettoken' }
+    await request('https://receiver.test/zego/callbck/secrettoken', { method: 'POST', body }, settings)
+    await request('https://receiver.test/zego/callback/secrettokem', { method: 'POST', body }, settings)
+    expect(await kept()).toEqual(['wrong_path'])
+    const list = await (await get('/v1/quarantine')).text()
+    expect(`${list} ${spies.flatMap(({ mock }) => mock.calls.flat()).join()}`).not.toMatch(/secrettoke/)
+  })
+})
+
+describe('what is kept of refused callbacks', () => {
+  it('is bounded in rate: an isolate keeps sixty a minute', async () => {
+    ten(5)
+    for (let n = 0; n < 70; n += 1) await deliver(signedCallback({ task_id: `flood ${n}` }), WRONG)
+    expect(await kept()).toHaveLength(60)
+  })
+
+  it('is bounded in number, and full it takes no more and loses none', async () => {
+    ten(6)
+    await deliver(signedCallback({ task_id: 'genuine' }), WRONG)
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+      INSERT INTO quarantine (id, reason, detail, signature, received_at, body, looked_by)
+      SELECT 'bad_signature:' || i, 'bad_signature', '', '', ?1, '', 'x' FROM n`,
+    )
+      .bind(Date.now())
+      .run()
+    await deliver(signedCallback({ task_id: 'one too many' }), WRONG)
+    expect(await rows(`SELECT count FROM quarantine_counts WHERE reason = 'bad_signature'`)).toEqual([{ count: 1000 }])
+    expect(await rows(`SELECT 1 FROM quarantine WHERE task_id = 'genuine'`)).toHaveLength(1)
+    const status = await (await get('/v1/status')).json<{ quarantined: Record<string, { full_since?: string }> }>()
+    expect(status.quarantined['bad_signature']?.full_since).toBe(new Date(Date.now()).toISOString())
+  })
+
+  it('shows in the health verdict until a callback is accepted', async () => {
+    ten(7)
+    await deliver(signedCallback({ task_id: 'refused' }), WRONG)
+    vi.setSystemTime(Date.now() + 20_000)
+    expect(await health()).toEqual({ status: 'degraded', parts: ['callbacks'] })
+    await deliver(signedCallback({ task_id: 'accepted' }))
+    vi.setSystemTime(Date.now() + 20_000)
+    expect(await health()).toEqual({ status: 'ok' })
+  })
+
+  it('is as it was received, bytes that are no text too', async () => {
+    const bytes = new Uint8Array([0x1f, 0x8b, 0xff, 0xfe, 0x00])
+    await deliver(bytes)
+    const [{ id }] = (await rows<{ id: string }>('SELECT id FROM quarantine')) as [{ id: string }]
+    const entry = await (await get(`/v1/quarantine/${encodeURIComponent(id)}`)).json<{ body_base64: string }>()
+    expect(Uint8Array.fromBase64(entry.body_base64)).toEqual(bytes)
+  })
+})
