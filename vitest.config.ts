@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config'
 const bindings = {
   ZEGO_CALLBACK_SECRET: 'secret',
   API_TOKEN: 'test-token',
+  READ_TOKEN: null,
+  ALERT_URL: null,
   CALLBACK_PATH_TOKEN: null,
   ZEGO_SERVER_SECRET: null,
 }

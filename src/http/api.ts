@@ -10,28 +10,53 @@ import { notConfigured, problem, ProblemError, unavailable } from './problem.ts'
 import { isToken } from '../token.ts'
 import { requestId } from './request.ts'
 
-export type Api = { Bindings: Env; Variables: { settings: Settings; startedAt: number } }
+/** Whoever has the API token may do everything; whoever has the read token alone changes nothing. */
+export type Access = 'full' | 'read'
 
-/** Lets in whoever has the API token. What they are answered is for no shared cache, and a private one asks each time. */
+export type Api = { Bindings: Env; Variables: { settings: Settings; startedAt: number; access: Access } }
+
+/** Lets in whoever has a token. What they are answered is for no shared cache, and a private one asks each time. */
 export const enter = createMiddleware<Api>(async (c, next) => {
   const settings = readSettings(c.env)
-  await checkToken(c.req.header('authorization') ?? '', settings)
+  const access = await accessOf(c.req.header('authorization') ?? '', settings)
+  if (access === 'read' && !isReading(c.req.method)) throw onlyReads(c.req.method)
   c.set('settings', settings)
+  c.set('access', access)
   c.set('startedAt', Date.now())
   c.header('cache-control', 'private, no-cache')
   await next()
 })
 
-async function checkToken(authorization: string, { apiTokens }: Settings): Promise<void> {
+async function accessOf(authorization: string, { apiTokens, readTokens }: Settings): Promise<Access> {
   if (isFault(apiTokens)) throw notConfigured(apiTokens)
   const given = /^bearer +(.*\S)/i.exec(authorization)?.[1] ?? ''
-  if (await isToken(given, apiTokens)) return
-  throw new ProblemError({
+  if (await isToken(given, apiTokens)) return 'full'
+  // It may be the read token that was meant.
+  if (isFault(readTokens) && given !== '') throw notConfigured(readTokens)
+  if (!isFault(readTokens) && (await isToken(given, readTokens))) return 'read'
+  throw unauthorized()
+}
+
+function isReading(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+function unauthorized(): ProblemError {
+  return new ProblemError({
     code: 'unauthorized',
     status: 401,
     title: 'The API token is missing or wrong',
-    detail: 'Send the header "Authorization: Bearer <API_TOKEN>".',
+    detail: 'Send the header "Authorization: Bearer <API_TOKEN>"; to read, READ_TOKEN will do.',
     headers: { 'www-authenticate': 'Bearer realm="zego-snapshots"' },
+  })
+}
+
+function onlyReads(method: string): ProblemError {
+  return new ProblemError({
+    code: 'forbidden',
+    status: 403,
+    title: 'READ_TOKEN only reads',
+    detail: `READ_TOKEN is for GET under /v1. For ${method}, send API_TOKEN.`,
   })
 }
 
