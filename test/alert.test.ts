@@ -19,7 +19,7 @@ const START = Date.UTC(2032, 0, 1)
 function target(answer: () => Response = () => new Response('ok')) {
   const alerts: Alert[] = []
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (_url, init) => {
-    alerts.push(JSON.parse(String(init?.body)) as Alert)
+    alerts.push(JSON.parse(init?.body as string) as Alert)
     return answer()
   })
   return alerts

@@ -47,6 +47,7 @@ beforeEach(async () => {
   await deliver(callback('warm'))
   await deliver({ ...signedCallback({ task_id: 'warm' }), signature: '0'.repeat(40) })
   await deliver(callback('warm', { timestamp: '1400000000' }))
+  await deliver(callback('warm'))
   await cron(10)
   for (const table of ['snapshots', 'ledger', 'quarantine']) await env.DB.prepare(`DELETE FROM ${table}`).run()
   later(SECOND)

@@ -36,21 +36,48 @@ export function isSchemaOutdated(error: unknown): boolean {
 
 /**
  * Applies every migration that is not recorded, each with its record in one transaction. Where two isolates do it at
- * once, the record's UNIQUE name lets one of them win, and the other finds it done.
+ * once, the record's UNIQUE name lets one of them win, and the other finds it done. A migration that cannot be applied
+ * whole holds up none of the others: what it needs most, a table or a column, is made without the rest.
  */
 export async function applyMigrations(db: D1Database, migrations = MIGRATIONS): Promise<void> {
   await db.prepare(MAKE_RECORD_OF_MIGRATIONS).run()
   const recorded = await recordedNames(db)
   for (const { name, sql } of migrations) {
     if (recorded.has(name)) continue
-    const record = db.prepare('INSERT INTO d1_migrations (name) VALUES (?1)').bind(name)
+    const statements = [INSERT_RECORD(db, name), ...statementsOf(sql).map((statement) => db.prepare(statement))]
     try {
-      await db.batch([record, ...statementsOf(sql).map((statement) => db.prepare(statement))])
+      await db.batch(statements)
       log('info', 'schema.migrated', { name })
     } catch (error) {
-      if (!(await recordedNames(db)).has(name)) throw error
+      if (!(await recordedNames(db)).has(name)) await applyPiecemeal(name, statements, messageOf(error))
     }
   }
+}
+
+const INSERT_RECORD = (db: D1Database, name: string) =>
+  db.prepare('INSERT INTO d1_migrations (name) VALUES (?1)').bind(name)
+
+/** D1's words for what is there already: the database was imported, or an earlier try came half-way. */
+const IS_THERE = /already exists|duplicate column name/
+
+/** Statement by statement; it is recorded once all of them are done, and tried again until then. */
+async function applyPiecemeal(
+  name: string,
+  [record, ...statements]: D1PreparedStatement[],
+  why: string,
+): Promise<void> {
+  log('warn', 'schema.incomplete', { name, why })
+  let isDone = true
+  for (const statement of statements) {
+    try {
+      await statement.run()
+    } catch (error) {
+      if (IS_THERE.test(messageOf(error))) continue
+      isDone = false
+      log('error', 'schema.failed', { name, why: messageOf(error) })
+    }
+  }
+  if (isDone) await record!.run()
 }
 
 let checked = false
@@ -61,7 +88,8 @@ const CHECK_DEADLINE_MS = 10_000
 export async function checkSchema(db: D1Database): Promise<void> {
   if (checked) return
   await withDeadline(applyMigrations(db), CHECK_DEADLINE_MS, 'D1')
-  checked = true
+  const names = await recordedNames(db)
+  checked = MIGRATIONS.every(({ name }) => names.has(name))
 }
 
 async function recordedNames(db: D1Database): Promise<Set<string>> {
