@@ -77,7 +77,7 @@ test('compares two receivers with the same callbacks, and has the same figures f
   expect(new Set(one.nonces.slice(warm))).toEqual(new Set(other.nonces.slice(warm)))
   const { ours, reference } = both.find(({ name }) => name.startsWith('attempts'))!
   expect([ours.median, reference?.median]).toEqual([2, 2])
-  const alone = await receiverFigures([one.url], 'secret', 1, 1)
-  expect(alone.map(({ unit }) => unit)).toEqual(both.map(({ unit }) => unit))
-  expect(alone.every(({ ratio }) => ratio === undefined)).toBe(true)
+  const single = await receiverFigures([one.url], 'secret', 1, 1)
+  expect(single.map(({ unit }) => unit)).toEqual(both.map(({ unit }) => unit))
+  expect(single.every(({ ratio }) => ratio === undefined)).toBe(true)
 })
