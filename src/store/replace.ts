@@ -4,6 +4,7 @@
  *
  * The losers go to the quarantine as `replaced`, as their records: the callbacks that they came in are not kept.
  */
+import type { CompletedRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
 import type { FinishedRecord, Publication } from './outbox.ts'
 import { publicationOf, upsert } from './write.ts'
@@ -59,6 +60,15 @@ const WIN_SIGNATURE = `
   ON CONFLICT (signature) DO UPDATE SET content = excluded.content, seen_at = excluded.seen_at,
     latest_claim = max(latest_claim, excluded.latest_claim)
   WHERE content <> excluded.content`
+
+/** The record of another task that came under the winner's signature, and would lose it. Throws when D1 cannot answer. */
+export async function otherRecordOf(db: D1Database, winner: Winner): Promise<CompletedRecord | undefined> {
+  const { signature = null, content, record } = winner
+  const sql = `SELECT record FROM snapshots WHERE task_id <> ?3 AND place IN (${STORED_BY_SIGNATURE})`
+  const find = db.prepare(sql).bind(signature, content, record.task_id)
+  const row = await onDatabase(db, () => find.first<{ record: string }>())
+  return row === null ? undefined : (JSON.parse(row.record) as CompletedRecord)
+}
 
 /** Throws when D1 does not take it. */
 export async function replace(db: D1Database, winner: Winner, now: number): Promise<Replacement> {

@@ -14,21 +14,26 @@ import type { Publication } from '../store/outbox.ts'
 import { mayStoreUnregistered, storeResult } from '../store/pending.ts'
 import { type QuarantineEntry, rawOf } from '../store/quarantine.ts'
 import { wasDeleted } from '../store/removals.ts'
-import { replace, type Winner } from '../store/replace.ts'
+import { otherRecordOf, replace, type Winner } from '../store/replace.ts'
 import { findRecord } from '../store/snapshots.ts'
+import { type ApiFailure, isFailure } from './client.ts'
 import { areSame } from './confirm.ts'
 import type { Answer } from './describe.ts'
-import { completedResult } from './result.ts'
+import { completedResult, type Task } from './result.ts'
 
 type Finished = Extract<Answer, { status: 'finished' }>
 
 /** How many slices of a task's bodies are compared with ZEGOCLOUD's answer; a signature has at most 16 bodies. */
 const MOST_PAGES = 5
 
-/** Lets the content win that is ZEGOCLOUD's; what is to be published then. Throws when D1 fails. */
+/** Asks ZEGOCLOUD about another task. */
+export type AskAbout = (task: Task) => Promise<Answer | ApiFailure>
+
+/** Lets the content win that is ZEGOCLOUD's; what is to be published then. Throws when D1 or ZEGOCLOUD fails. */
 export async function judge(
   dispute: Dispute,
   answer: Finished,
+  askAbout: AskAbout,
   env: Env,
   now: number,
 ): Promise<Publication | undefined> {
@@ -40,7 +45,7 @@ export async function judge(
   if (stored === undefined && (await wasDeleted(env.DB, task_id))) return undefined
 
   const winner = await findWinner(dispute, answer, env.DB)
-  if (winner) return letWin(winner, env, now)
+  if (winner) return letWin(await withoutOthersSignature(winner, askAbout, env.DB), env, now)
   if (isRight) return undefined
   const result = await completedResult(dispute, answer, now)
   if (result === undefined) return undefined
@@ -52,7 +57,7 @@ export async function judge(
 /** Whether a record is of the app and the vendor that were asked about, with the pictures of ZEGOCLOUD's answer. */
 export function isConfirmed(
   record: CompletedRecord,
-  { appid, vendor }: Omit<Dispute, 'since'>,
+  { appid, vendor }: Pick<Dispute, 'appid' | 'vendor'>,
   answer: Finished,
 ): boolean {
   const urls = record.snapshot_pic_list.map(({ url }) => url)
@@ -76,6 +81,20 @@ async function winnerOf(entry: QuarantineEntry): Promise<(Winner & { record: Com
   const callback = await readVerified(rawOf(entry), entry.received_at)
   if ('code' in callback || !('record' in callback.snapshot)) return undefined
   return { ...callback, ...callback.snapshot, entryId: entry.id }
+}
+
+/**
+ * Whoever has captured a callback can put its signature on a body that ZEGOCLOUD confirms, too. Where it also confirms the
+ * record that the signature came with, both are genuine, and the signature stays with the first.
+ */
+async function withoutOthersSignature(winner: Winner, askAbout: AskAbout, db: D1Database): Promise<Winner> {
+  const other = await otherRecordOf(db, winner)
+  if (other === undefined) return winner
+  const answer = await askAbout(other)
+  if (isFailure(answer)) throw new Error(`ZEGOCLOUD says nothing of ${other.task_id}, which has the signature`)
+  const isGenuine = answer.status === 'finished' && isConfirmed(other, other, answer)
+  const { signature: _, ...unsigned } = winner
+  return isGenuine ? unsigned : winner
 }
 
 /** Its signature is its own from now on: where a forgery has placed another task with it, that goes. */

@@ -54,7 +54,7 @@ export async function pollSlice(env: Env, settings: Settings, run: PollRun, now:
   const config = zegoConfig(settings)
   if (isFault(config) || run.left <= 0) return undefined
   const appids = [...config.secrets.keys()].filter((appid) => !run.without.includes(appid))
-  const questions = await takeQuestions(env, appids, run.left, now)
+  const questions = await takeQuestions(env, config, appids, run.left, now)
   if (questions.length === 0) return undefined
 
   const publications: Publication[] = []
@@ -73,12 +73,18 @@ export async function pollSlice(env: Env, settings: Settings, run: PollRun, now:
   return { left: run.left - questions.length, without: [...run.without, ...silent] }
 }
 
-async function takeQuestions(env: Env, appids: readonly string[], left: number, now: number): Promise<Question[]> {
+async function takeQuestions(
+  env: Env,
+  config: ZegoConfig,
+  appids: readonly string[],
+  left: number,
+  now: number,
+): Promise<Question[]> {
   const disputes = left > FOR_TASKS_ALONE ? await takeDisputes(env.DB, appids, now, DISPUTE_SLICE) : []
   if (disputes.length > 0) {
     return disputes.map((dispute) => ({
       subject: dispute,
-      settle: (answer) => settleDispute(dispute, answer, env, now),
+      settle: (answer) => settleDispute(dispute, answer, config, env, now),
     }))
   }
   const tasks = await takeDuePolls(env.DB, appids, now, Math.min(SLICE, left))
@@ -87,15 +93,14 @@ async function takeQuestions(env: Env, appids: readonly string[], left: number, 
 
 /** What is to be published of it, or why there is nothing. What goes wrong with one question holds no other one back. */
 async function ask(
-  { task_id, appid, vendor }: Question['subject'],
+  subject: Question['subject'],
   settle: Question['settle'],
   config: ZegoConfig,
   db: D1Database,
 ): Promise<Publication | 'nothing' | 'silent' | 'too frequent'> {
+  const { task_id, appid } = subject
   try {
-    const caller = callerFor(config, appid, db)
-    const known = vendorOf(vendor)
-    const answer = caller && known ? await describe(caller, task_id, known) : unknownVendor(vendor)
+    const answer = await describeTask(subject, config, db)
     if (isFailure(answer)) return noteFailure(task_id, appid, answer)
     log('info', 'zego.answer', { task_id, appid, status: answer.status })
     return (await settle(answer)) ?? 'nothing'
@@ -103,6 +108,12 @@ async function ask(
     log('error', 'zego.unsettled', { task_id, appid, why: messageOf(error) })
     return 'nothing'
   }
+}
+
+async function describeTask({ task_id, appid, vendor }: Question['subject'], config: ZegoConfig, db: D1Database) {
+  const caller = callerFor(config, appid, db)
+  const known = vendorOf(vendor)
+  return caller && known ? describe(caller, task_id, known) : unknownVendor(vendor)
 }
 
 function unknownVendor(vendor: string): Answer {
@@ -120,9 +131,10 @@ async function settleTask({ record }: DuePoll, answer: Answer, env: Env, now: nu
   return result && storeResult(env.DB, result, now)
 }
 
-async function settleDispute(dispute: Dispute, answer: Answer, env: Env, now: number) {
+async function settleDispute(dispute: Dispute, answer: Answer, config: ZegoConfig, env: Env, now: number) {
   if (answer.status === 'unfinished') return undefined
-  const publication = answer.status === 'finished' ? await judge(dispute, answer, env, now) : undefined
+  const askAbout = (task: Question['subject']) => describeTask(task, config, env.DB)
+  const publication = answer.status === 'finished' ? await judge(dispute, answer, askAbout, env, now) : undefined
   await closeDispute(env.DB, dispute, now)
   return publication
 }

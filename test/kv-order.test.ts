@@ -1,0 +1,173 @@
+/** KV and D1 end equal, whatever was in flight when a record was replaced or deleted. */
+import { env } from 'cloudflare:workers'
+import { expect, it, vi } from 'vitest'
+import { type Fields, signedCallback } from './callbacks.ts'
+import { del, post, said } from './http/api.ts'
+import { cron, deliver, read, recordInKv, rows } from './worker.ts'
+import { finished, ON, playZegocloud, register, sweep, tencent, wait } from './zego/zegocloud.ts'
+
+const GENUINE = [{ url: 'http://pictures.test/1.jpg', offset: 0 }]
+const FORGED = [{ url: 'http://evil.test/1.jpg', offset: 0 }]
+const callback = (task_id: string, pictures: object[], fields: Partial<Fields> = {}) =>
+  signedCallback({ task_id, snapshot_pic_list: JSON.stringify(pictures), ...fields })
+
+/** KV's puts of these wait until they are let go. */
+function holdPuts(isHeld: (key: string, value: string) => boolean) {
+  const put = env.RESULTS.put.bind(env.RESULTS)
+  const waiting: (() => void)[] = []
+  vi.spyOn(env.RESULTS, 'put').mockImplementation(async (key: string, value: unknown, options?: unknown) => {
+    if (typeof value === 'string' && isHeld(key, value)) await new Promise<void>((resolve) => waiting.push(resolve))
+    return put(key, value as string, options as never)
+  })
+  const isHolding = () => vi.waitFor(() => expect(waiting).not.toEqual([]))
+  return { isHolding, letGo: () => waiting.splice(0).forEach((go) => go()) }
+}
+
+/** What KV and D1 disagree about, once all that is owed has been worked off. */
+async function differences(): Promise<string[]> {
+  vi.restoreAllMocks()
+  vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] })
+  for (let hour = 0; hour < 6; hour += 1) {
+    vi.setSystemTime(Date.now() + 3_600_000)
+    await cron(1)
+  }
+  const stored = await rows<{ task_id: string; record: string }>('SELECT task_id, record FROM snapshots')
+  const inD1 = new Map(stored.map(({ task_id, record }) => [task_id, record]))
+  const keys = (await env.RESULTS.list()).keys.map(({ name }) => name)
+  const unlike = await Promise.all(
+    [...new Set([...inD1.keys(), ...keys])].map(async (key) =>
+      (await env.RESULTS.get(key)) === (inD1.get(key) ?? null) ? '' : key,
+    ),
+  )
+  const owed = await rows<{ task_id: string }>('SELECT task_id FROM snapshots WHERE publish_at IS NOT NULL')
+  return [...unlike.filter((key) => key !== ''), ...owed.map(({ task_id }) => `${task_id} is owed`)]
+}
+
+it('a dispute is won while the loser of another task is on its way to KV', async () => {
+  playZegocloud(() => finished('http://pictures.test/1.jpg'))
+  const puts = holdPuts((key) => key === 'made up')
+  const genuine = callback('genuine', GENUINE)
+  const forged = deliver({ ...genuine, task_id: 'made up', snapshot_pic_list: JSON.stringify(FORGED) }, ON)
+  await puts.isHolding()
+  expect((await deliver(genuine, ON)).status).toBe(409)
+  await sweep()
+  expect((await read('made up')).status).toBe(404)
+  puts.letGo()
+  await forged
+  expect(await differences()).toEqual([])
+})
+
+it.each([
+  ['an answer of ZEGOCLOUD', () => finished('http://pictures.test/1.jpg'), '"via":"query"'],
+  ['a failed task', () => tencent('FAIL', { Message: 'no' }), '"status":"failed"'],
+])('a callback improves %s that is on its way to KV', async (_title, answer, part) => {
+  playZegocloud(answer)
+  await register('late')
+  await wait(2)
+  const puts = holdPuts((_key, value) => value.includes(part))
+  const sweeping = sweep()
+  await puts.isHolding()
+  expect(await (await deliver(callback('late', GENUINE))).json()).toMatchObject({ status: 'stored' })
+  expect(await recordInKv('late')).toMatchObject({ via: 'callback' })
+  puts.letGo()
+  await sweeping
+  expect(await differences()).toEqual([])
+})
+
+it('an operator lets other content win while the first is on its way to KV', async () => {
+  const puts = holdPuts((_key, value) => value.includes('evil'))
+  const first = deliver(callback('task', FORGED))
+  await puts.isHolding()
+  const { id } = await (await deliver(callback('task', GENUINE))).json<{ id: string }>()
+  const path = `/v1/quarantine/${encodeURIComponent(id)}/retry?replace=true`
+  expect(await said(post(path))).toMatchObject([200, { status: 'stored' }])
+  puts.letGo()
+  await first
+  expect(await differences()).toEqual([])
+})
+
+it('a result is deleted while it is on its way to KV', async () => {
+  const puts = holdPuts(() => true)
+  const first = deliver(callback('deleted', GENUINE))
+  await puts.isHolding()
+  expect((await del('/v1/snapshots/deleted')).status).toBe(204)
+  puts.letGo()
+  await first
+  expect(await differences()).toEqual([])
+})
+
+it('a result is deleted, and another content of its task is stored before KV has let go of the first', async () => {
+  await deliver(callback('again', FORGED))
+  const kvDelete = env.RESULTS.delete.bind(env.RESULTS)
+  vi.spyOn(env.RESULTS, 'delete').mockImplementationOnce(async (key) => {
+    await deliver(callback('again', GENUINE))
+    return kvDelete(key)
+  })
+  expect((await del('/v1/snapshots/again')).status).toBe(204)
+  expect(await differences()).toEqual([])
+  expect(await recordInKv('again')).toMatchObject({ snapshot_pic_list: GENUINE })
+})
+
+it('D1 fails after a DELETE has begun: nothing is half gone', async () => {
+  await deliver(callback('halves', GENUINE))
+  vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: down'))
+  expect((await del('/v1/snapshots/halves')).status).toBe(503)
+  expect(await differences()).toEqual([])
+  expect(await recordInKv('halves')).not.toBeNull()
+})
+
+it('the isolate ends after it deleted from D1, before KV: the next minute does it', async () => {
+  await deliver(callback('cut', GENUINE))
+  vi.spyOn(env.RESULTS, 'delete').mockImplementationOnce(() => new Promise(() => {}))
+  await del('/v1/snapshots/cut')
+  expect(await recordInKv('cut')).not.toBeNull()
+  expect(await differences()).toEqual([])
+})
+
+it('what was deleted does not come back: the same content is a duplicate, under whatever signature', async () => {
+  const first = callback('gone', GENUINE)
+  await deliver(first)
+  await del('/v1/snapshots/gone')
+  for (const body of [first, callback('gone', GENUINE, { nonce: 'another' })]) {
+    expect(await (await deliver(body)).json()).toEqual({ status: 'duplicate', task_id: 'gone' })
+  }
+  expect((await read('gone')).status).toBe(404)
+  expect(await (await deliver(callback('gone', FORGED))).json()).toMatchObject({ status: 'stored' })
+})
+
+it('what was deleted does not come back by a used signature and an answer of ZEGOCLOUD', async () => {
+  const calls = playZegocloud(() => finished('http://pictures.test/1.jpg'))
+  await deliver(callback('gone', GENUINE), ON)
+  await del('/v1/snapshots/gone')
+  const used = callback('used', GENUINE)
+  await deliver(used, ON)
+  for (const task_id of ['gone', 'never seen']) await deliver({ ...used, task_id, field_id: 'other' }, ON)
+  for (let run = 0; run < 3; run += 1) await sweep()
+  expect(calls.length).toBeGreaterThan(0)
+  expect(
+    (await rows<{ task_id: string }>('SELECT task_id FROM snapshots')).map(({ task_id }) => task_id),
+  ).not.toContain('gone')
+})
+
+it('a genuine record does not lose its signature to another genuine one', async () => {
+  playZegocloud(({ query }) => finished(`http://pictures.test/${query.get('TaskId')}.jpg`))
+  const pictures = (name: string) => JSON.stringify([{ url: `http://pictures.test/${name}.jpg`, offset: 0 }])
+  const captured = callback('captured', [], { snapshot_pic_list: pictures('captured') })
+  await deliver(captured, ON)
+  await deliver({ ...captured, task_id: 'other', snapshot_pic_list: pictures('other') }, ON)
+  for (let run = 0; run < 3; run += 1) await sweep()
+  for (const task_id of ['captured', 'other']) expect((await read(task_id)).status).toBe(200)
+  expect(await differences()).toEqual([])
+})
+
+it.each([
+  'KV PUT failed: 401 Unauthorized',
+  'KV PUT failed: 400 Bad Request',
+  'KV PUT failed: 404 namespace not found',
+])('%s is an outage, not a refusal of the value', async (why) => {
+  const put = vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error(why))
+  await deliver(callback('outage', GENUINE))
+  put.mockRestore()
+  expect(await differences()).toEqual([])
+  expect(await recordInKv('outage')).not.toBeNull()
+})
