@@ -47,10 +47,10 @@ function writeConfig(config: Config) {
 }
 
 /** @returns the Worker's URL, where it has one */
-function upload(file: string, account: string) {
+async function upload(file: string, account: string) {
   rmSync(results, { force: true })
   const env = { CLOUDFLARE_ACCOUNT_ID: account, WRANGLER_OUTPUT_FILE_PATH: results }
-  if (runWrangler(['deploy', '--config', file], env).status !== 0)
+  if (!(await runWrangler(['deploy', '--config', file], env)))
     throw new DeployError(`Wrangler could not finish, and says why above. What was made stays: put that right, and run
 this command again.`)
   return urlAmong(readFileSync(results, 'utf8').split('\n').flatMap(targetsIn))
@@ -72,7 +72,7 @@ async function deploy() {
   const { api, account } = await connect(config.account_id)
   const stores = await findStores(api, config.name)
   console.log(`${config.name}, in the account ${account}:`)
-  const url = upload(writeConfig(await withStores(api, config, stores)), account)
+  const url = await upload(writeConfig(await withStores(api, config, stores)), account)
   const missing = await secretsMissing(api, config.name)
   for (const [secret, meaning] of missing)
     console.log(`\nStill to be set, ${meaning}:\n  npx wrangler secret put ${secret} --name ${config.name}`)

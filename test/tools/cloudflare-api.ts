@@ -192,9 +192,12 @@ export async function cloudflareApi(state: State) {
       const headers = { 'content-type': incoming.headers['content-type'] ?? '' }
       const init = { method: incoming.method ?? 'GET', headers, ...(body.length > 0 && { body }) }
       const answer = await app.fetch(new Request(`http://127.0.0.1${incoming.url}`, init))
-      outgoing.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
+      const keep = { connection: 'keep-alive', 'keep-alive': 'timeout=60' }
+      outgoing.writeHead(answer.status, { 'content-type': 'application/json', ...keep }).end(await answer.text())
     })
   })
+  // An upload may take longer than a connection is kept, whatever was announced.
+  server.keepAliveTimeout = 200
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() }
 }

@@ -1,5 +1,6 @@
 /** Cloudflare's API, with the credentials that Wrangler has. */
-import { spawnSync, type StdioOptions } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { createRequire } from 'node:module'
 
 /** What went wrong, and what to do about it. */
@@ -25,12 +26,15 @@ export class RefusedError extends DeployError {
 
 const wrangler = createRequire(import.meta.url).resolve('wrangler')
 
-export const runWrangler = (args: string[], env: Record<string, string> = {}, stdio: StdioOptions = 'inherit') =>
-  spawnSync(process.execPath, ['--no-warnings', wrangler, ...args], {
-    stdio,
+/** Does not block: a connection to the API that ends in the meantime must be noticed, or the next request would use it. */
+export async function runWrangler(args: string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, ['--no-warnings', wrangler, ...args], {
+    stdio: 'inherit',
     env: { ...process.env, ...env },
-    encoding: 'utf8',
   })
+  const [status] = (await once(child, 'exit')) as [number | null]
+  return status === 0
+}
 
 /** The Worker's URL among what Wrangler calls the targets of a deployment: a domain of its own comes first. */
 export function urlAmong(targets: string[]) {
@@ -40,15 +44,18 @@ export function urlAmong(targets: string[]) {
 
 /** Wrangler keeps what `wrangler login` got, and renews it. */
 function askWrangler() {
-  const quiet = { WRANGLER_SEND_METRICS: 'false' }
-  const { status, stdout } = runWrangler(['auth', 'token', '--json'], quiet, ['ignore', 'pipe', 'ignore'])
+  const { status, stdout } = spawnSync(process.execPath, ['--no-warnings', wrangler, 'auth', 'token', '--json'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false' },
+    encoding: 'utf8',
+  })
   return status === 0 ? (JSON.parse(stdout) as { token?: string }).token : undefined
 }
 
-const logIn = () => process.stdin.isTTY && process.stdout.isTTY && runWrangler(['login']).status === 0
+const logIn = async () => process.stdin.isTTY && process.stdout.isTTY && (await runWrangler(['login']))
 
-function readToken() {
-  const token = process.env['CLOUDFLARE_API_TOKEN'] || askWrangler() || (logIn() ? askWrangler() : undefined)
+async function readToken() {
+  const token = process.env['CLOUDFLARE_API_TOKEN'] || askWrangler() || ((await logIn()) ? askWrangler() : undefined)
   if (token) return token
   throw new DeployError(`nobody is logged in to Cloudflare. Log in with \`npx wrangler login\`, or set CLOUDFLARE_API_TOKEN;
 docs/deploying.md lists the permissions that the token needs.`)
@@ -89,7 +96,7 @@ function apiBelow(prefix: string, token: string) {
 
 /** @param configured the account that wrangler.toml names: for Wrangler, too, it comes before the environment's */
 export async function connect(configured?: string) {
-  const token = readToken()
+  const token = await readToken()
   const given = configured || process.env['CLOUDFLARE_ACCOUNT_ID']
   const account = given || (await onlyAccount(apiBelow('', token)))
   return { account, api: apiBelow(`/accounts/${account}`, token) }
