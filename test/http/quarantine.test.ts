@@ -18,7 +18,7 @@ async function only(): Promise<Item> {
 }
 
 async function vendorOf(task_id: string) {
-  return ((await (await read(task_id)).json()) as { vendor?: string }).vendor
+  return (await (await read(task_id)).json<{ vendor?: string }>()).vendor
 }
 
 describe('GET /v1/quarantine', () => {

@@ -50,8 +50,8 @@ async function playing(options: Partial<ApiOptions> = {}, statuses = [200]) {
     const Signature = signQuery('12345', SignatureNonce, SECRET, Timestamp)
     const common = { AppId: '12345', SignatureNonce, Timestamp, Signature, SignatureVersion: '2.0', ...change }
     const query = new URLSearchParams([...Object.entries({ ...common, ...parameters }), ...more])
-    const response = await fetch(`${url}/?${String(query)}`, { signal: AbortSignal.timeout(300) })
-    return (await response.json()) as Answer
+    const response = await fetch(`${url}/?${String(query)}`, { signal: AbortSignal.timeout(1_000) })
+    return response.json<Answer>()
   }
   const start = async (FileId: string) => String((await ask({ ...START, FileId }, TWO)).Data?.['Tencent']?.['TaskId'])
   const describe = (TaskId: string, Vendor = 'Tencent') => ask({ Action: 'DescribeMediaTask', TaskId, Vendor })
@@ -157,7 +157,7 @@ test('is told at /control what goes wrong with all of them, and counts there', a
   const { url, start, describe, callbacks } = await playing()
   const control = async (body?: string) => {
     const response = await fetch(`${url}/control`, body === undefined ? {} : { method: 'POST', body })
-    return (await response.json()) as { always: string[]; counts: Record<string, number> }
+    return response.json<{ always: string[]; counts: Record<string, number> }>()
   }
   expect((await control('{"always":["drop","hang"]}')).always).toEqual(['drop', 'hang'])
   await expect(describe('1')).rejects.toThrow('timeout')
