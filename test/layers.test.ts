@@ -63,3 +63,16 @@ it('keeps the file for consumers to zod alone', () => {
   const [event] = files.filter(({ name }) => name === 'event.ts')
   expect([event?.own, event?.foreign]).toEqual([[], ['zod/mini']])
 })
+
+it('keeps SQL in store/', () => {
+  const sql = /\b(?:SELECT|INSERT (?:OR|INTO)|UPDATE \w+ SET|DELETE FROM)\b/
+  expect(files.filter(({ name, text }) => partOf(name) !== 'store' && sql.test(text)).map(({ name }) => name)).toEqual(
+    [],
+  )
+})
+
+it('has one word for one idea: the words that gave way stay away', () => {
+  const retired =
+    /\b(?:Delivery|deliveryOf|Exhibit(?:ed)?|FullyKept|mood|standstill|goOn|patience|kept aside|set aside|anew|mends?)\b/
+  expect(files.filter(({ text }) => retired.test(text)).map(({ name }) => name)).toEqual([])
+})

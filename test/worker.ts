@@ -25,7 +25,7 @@ export async function read(taskId: string, settings: Settings = {}): Promise<Res
   return request(url, { headers: { authorization: 'Bearer test-token' } }, settings)
 }
 
-/** @param minute of the hour: a whole hour drains and looks at what is parked, a tenth one drains */
+/** @param minute of the hour: a whole hour drains and looks at poison, a tenth one drains */
 export async function cron(minute = 1, settings: Settings = {}): Promise<void> {
   const scheduledTime = new Date(Date.UTC(2026, 0, 1, 0, minute))
   await worker.scheduled(createScheduledController({ scheduledTime }), { ...env, ...settings })

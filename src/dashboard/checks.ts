@@ -117,9 +117,9 @@ function refusedByKvChecks(refused: Count): Check[] {
   return [{ shape: 'waiting', words: `${counted(refused, 'result')} refused by KV`, more }]
 }
 
-function asideCheck({ waiting, parked }: Facts['aside']): Check {
-  if (waiting + parked === 0) return { shape: 'well', words: 'No callback is waiting for D1' }
-  const words = `${plural(waiting, 'callback')} waiting for D1${parked > 0 ? `, and ${parked} that it refused` : ''}`
+function asideCheck({ waiting, poison }: Facts['aside']): Check {
+  if (waiting + poison === 0) return { shape: 'well', words: 'No callback is waiting for D1' }
+  const words = `${plural(waiting, 'callback')} waiting for D1${poison > 0 ? `, and ${poison} that it refused` : ''}`
   return { shape: 'waiting', words, more: 'They reach D1 by themselves, every tenth minute.' }
 }
 

@@ -27,7 +27,7 @@ status.get('/v1/status', async (c) => {
       without_kv_only: { ...notInKv, oldest_at: timeOf(oldestForKv) },
     },
     refused_by_kv: refusedByKv,
-    aside: { waiting: aside.waiting, parked: aside.parked },
+    aside: { waiting: aside.waiting, poison: aside.poison },
     pending,
     quarantined: mapValues(facts.quarantined, ({ fullSince, ...count }) => ({
       ...count,

@@ -24,7 +24,7 @@ const PREFIX = '/v1/snapshots/'
 /** `/v1/snapshots/{task_id}` */
 const TASK_ID_PART = 3
 
-/** A task that was started is known to nobody else: it is registered with patience. */
+/** Nobody else knows of a task that was started: registering it is tried several times. */
 const REGISTER_ATTEMPTS = 3
 const REGISTER_AGAIN_MS = 500
 

@@ -39,7 +39,7 @@ const MESSAGE_LIMIT_BYTES = 127_000
 
 /** Keys sort by time of receipt, and KV lists in the order of keys. */
 export const WAITING = 'waiting:'
-/** What D1 refuses while it takes others: tried again now and then, counted and shown. */
+/** What D1 refuses while it takes others: tried again now and then, counted and shown. The key keeps its first name. */
 export const POISON = 'parked:'
 /** Then the refusal is about the callback itself. */
 export const MOST_REFUSALS = 3

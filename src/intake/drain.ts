@@ -57,7 +57,7 @@ export async function drain(
   const moved = outcomes.filter((outcome) => outcome === 'moved').length
   const left = outcomes.filter((outcome) => outcome !== 'stays').length
   const waits = waiting.length - (from === WAITING ? left : 0)
-  await noteAside(env.DB, { waiting: waits, parked: poison.length + moved - (from === POISON ? left : 0) }, now)
+  await noteAside(env.DB, { waiting: waits, poison: poison.length + moved - (from === POISON ? left : 0) }, now)
   return outcomes.length < keys.length ? { after: keys[outcomes.length - 1]! } : undefined
 }
 

@@ -1,6 +1,7 @@
 /** What is known of how all is. Counting reads what it counts: the judgement needs few rows, however much waits. */
 import { onDatabase } from './database.ts'
 import { REASONS, type Reason } from './quarantine.ts'
+import { asideStateIn } from './state.ts'
 
 /** Up to `MOST_COUNTED` it is exact; beyond, there are more. */
 export type Count = { count: number; exact: boolean }
@@ -13,7 +14,7 @@ export type Facts = {
   /** Whether KV has refused a record for good. */
   isAnyRefusedByKv: boolean
   /** Callbacks in ASIDE when it was last listed: those that wait for D1, and those that D1 itself refuses. */
-  aside: { waiting: number; parked: number; since: number }
+  aside: { waiting: number; poison: number; since: number }
   quarantined: Record<Reason, Count & { fullSince: number | null }>
   /** `withPathToken` is unknown of a callback that only its record tells of. */
   lastCallback: { at: number; withPathToken: boolean | null } | undefined
@@ -80,8 +81,7 @@ export async function look(db: D1Database): Promise<Facts> {
 }
 
 function asideOf(note: Noted | undefined): Facts['aside'] {
-  const { waiting, parked } = JSON.parse(note?.value ?? '{"waiting":0,"parked":0}') as Facts['aside']
-  return { waiting, parked, since: note?.changed_at ?? 0 }
+  return { ...asideStateIn(note?.value), since: note?.changed_at ?? 0 }
 }
 
 function acceptedAgainOf(note: Noted | undefined): Facts['acceptedAgain'] {

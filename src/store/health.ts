@@ -57,7 +57,7 @@ function findingsOf(facts: Facts, now: number): Finding[] {
   if (isLate(oldestEvent, now)) findings.push({ part: 'publishing', words: 'publishing is behind', since: oldestEvent })
   if (isLate(oldestForKv, now)) findings.push({ part: 'kv', words: 'KV is behind', since: oldestForKv })
   else if (isAnyRefusedByKv) findings.push({ part: 'kv', words: 'KV refused a result' })
-  const waiting = aside.waiting + aside.parked
+  const waiting = aside.waiting + aside.poison
   if (waiting > 0) findings.push({ part: 'aside', words: `${shown(waiting)} waiting for D1`, since: aside.since })
   const refusedAt = lastRefusedAt(facts, now)
   if (refusedAt) findings.push({ part: 'callbacks', words: 'callbacks are refused', since: refusedAt })

@@ -1,14 +1,14 @@
 /**
- * Whose turn it is to call ZEGOCLOUD: a row for each app, for all isolates together, on D1's own clock.
+ * The rate limit of calls to ZEGOCLOUD: a row for each app, for all isolates together, on D1's own clock.
  *
- * ZEGOCLOUD takes 20 requests a second of an app; we send 15 at most, whichever second is looked at: turns are 100 ms
- * apart, and whoever is more than 400 ms late takes another one.
+ * ZEGOCLOUD takes 20 requests a second of an app; we send 15 at most, whichever second is looked at: slots are 100 ms
+ * apart, and a request that is more than 400 ms late takes another slot.
  */
 import { onDatabase } from './database.ts'
 
 const SLOT_MS = 100
 
-/** By how much a request may follow its turn. */
+/** By how much a request may follow its slot. */
 export const LATE_MS = 400
 
 /** After "too frequent": doubled while it goes on. */
@@ -32,8 +32,8 @@ const NOTE_BACK_OFF = `
 const PUSH_NEXT_SLOT = 'UPDATE turns SET next_at = max(next_at, rested_at + rest_ms) WHERE appid = ?1 RETURNING rest_ms'
 
 /**
- * In how many milliseconds the app may call; `undefined` if that is further away than `maxWaitMs`, and no turn was
- * taken. Throws when D1 does not answer.
+ * In how many milliseconds the app may call; `undefined` if that is further away than `maxWaitMs`, and no slot was
+ * reserved. Throws when D1 does not answer.
  */
 export async function reserveSlot(db: D1Database, appid: string, maxWaitMs: number): Promise<number | undefined> {
   const take = db.prepare(RESERVE_SLOT).bind(appid, maxWaitMs)

@@ -3,7 +3,7 @@ import { onDatabase } from './database.ts'
 import { REASONS, type Reason } from './quarantine.ts'
 
 /** Callbacks in ASIDE when it was last listed; no more than a list shows. */
-export type AsideState = { waiting: number; parked: number }
+export type AsideState = { waiting: number; poison: number }
 
 /** `changed_at` is when the value became what it is. */
 const NOTE_CHANGE = `
@@ -16,7 +16,12 @@ export async function noteAside(db: D1Database, state: AsideState, now: number):
 }
 
 export async function asideState(db: D1Database): Promise<AsideState> {
-  return JSON.parse((await findState(db, 'aside')) ?? '{"waiting":0,"parked":0}') as AsideState
+  return asideStateIn(await findState(db, 'aside'))
+}
+
+/** The first version wrote `parked`. */
+export function asideStateIn(value: string | undefined): AsideState {
+  return { waiting: 0, poison: 0, ...(JSON.parse(value ?? '{}') as Partial<AsideState>) }
 }
 
 /** The RETENTION_DAYS that the values in KV follow; `after` is the place reached while they are brought to it. */

@@ -1,5 +1,5 @@
 /**
- * One call of ZEGOCLOUD's server API: a turn, a signature, a time limit, an answer or why there is none.
+ * One call of ZEGOCLOUD's server API: a slot, a signature, a time limit, an answer or why there is none.
  *
  * Nothing here repeats a call: whoever starts a task twice pays twice. The URL holds a signature: it is never logged.
  */
@@ -30,9 +30,9 @@ const USER_AGENT = 'zego-snapshots'
 
 const REQUEST_LIMIT_MS = 8_000
 
-/** Longest wait for a turn: a caller who is further away comes again. */
+/** Longest wait for a slot: a caller whose slot is later has to try again. */
 const MAX_WAIT_MS = 3_000
-const MOST_TURNS = 3
+const MOST_SLOTS = 3
 const MESSAGE_LIMIT_CHARACTERS = 500
 
 export function isFailure(value: object): value is ApiFailure {
@@ -44,7 +44,7 @@ export function callerFor({ secrets, url }: ZegoConfig, appid: string, db: D1Dat
   return secret === undefined ? undefined : { db, url, appid, secret }
 }
 
-/** `Data` of ZEGOCLOUD's answer. Throws when D1 does not give a turn in time. */
+/** `Data` of ZEGOCLOUD's answer. Throws when D1 does not give a slot in time. */
 export async function call(
   caller: Caller,
   action: string,
@@ -58,9 +58,9 @@ export async function call(
   return read(answer, caller)
 }
 
-/** Whether the turn has come. Where it came while D1's answer was under way, it has passed. */
+/** Whether the slot was reached. One that came while D1's answer was under way has passed: the next one is tried. */
 async function waitForSlot({ db, appid }: Caller): Promise<boolean> {
-  for (let attempt = 0; attempt < MOST_TURNS; attempt += 1) {
+  for (let attempt = 0; attempt < MOST_SLOTS; attempt += 1) {
     const asked = performance.now()
     const wait = await reserveSlot(db, appid, MAX_WAIT_MS)
     if (wait === undefined) return false

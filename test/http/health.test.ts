@@ -89,7 +89,7 @@ describe('GET /healthz', () => {
 
   it('is degraded while callbacks wait in ASIDE', async () => {
     await deliver(signedCallback())
-    await env.DB.prepare(`INSERT INTO state VALUES ('aside', '{"waiting":1,"parked":0}', 0)`).run()
+    await env.DB.prepare(`INSERT INTO state VALUES ('aside', '{"waiting":1,"poison":0}', 0)`).run()
     expect(await health()).toEqual([200, { status: 'degraded', parts: ['aside'] }])
   })
 

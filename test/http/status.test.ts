@@ -29,7 +29,7 @@ describe('GET /v1/status', () => {
       since: null,
       unpublished: { ...nothingWaits, without_event: nothingWaits, without_kv_only: nothingWaits },
       refused_by_kv: none,
-      aside: { waiting: 0, parked: 0 },
+      aside: { waiting: 0, poison: 0 },
       pending: none,
       quarantined: Object.fromEntries(REASONS.map((reason) => [reason, none])),
       last_callback: null,
@@ -99,8 +99,8 @@ describe('GET /v1/status', () => {
 
   it('tells what waits in ASIDE', async () => {
     await status()
-    await env.DB.prepare(`INSERT INTO state VALUES ('aside', '{"waiting":3,"parked":1}', 0)`).run()
-    expect((await status()).aside).toEqual({ waiting: 3, parked: 1 })
+    await env.DB.prepare(`INSERT INTO state VALUES ('aside', '{"waiting":3,"poison":1}', 0)`).run()
+    expect((await status()).aside).toEqual({ waiting: 3, poison: 1 })
   })
 
   it('tells of the last callback, and whether it came with a path token', async () => {

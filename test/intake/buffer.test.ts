@@ -237,7 +237,7 @@ describe('what was put aside', () => {
     expect(await isHome('moved')).toBe(true)
   })
 
-  it('does not hold up the others when D1 refuses it alone: it is parked, counted, and tried again now and then', async () => {
+  it('does not hold up the others when D1 refuses it alone: it is poison, counted, and tried again now and then', async () => {
     await cron() // makes the schema
     const [bad, good] = await whileDown([signedCallback({ task_id: 'bad' }), signedCallback({ task_id: 'good' })])
     await refuseTask('bad')
@@ -248,14 +248,14 @@ describe('what was put aside', () => {
     expect(await asideKeys()).toEqual(['parked'])
     await cron(10)
     expect(await asideKeys()).toEqual(['parked'])
-    expect(await rows(`SELECT value FROM state WHERE name = 'aside'`)).toEqual([{ value: '{"waiting":0,"parked":1}' }])
+    expect(await rows(`SELECT value FROM state WHERE name = 'aside'`)).toEqual([{ value: '{"waiting":0,"poison":1}' }])
     await takeTask()
     await cron(60)
     expect(await isHome('bad')).toBe(true)
-    expect(await rows(`SELECT value FROM state WHERE name = 'aside'`)).toEqual([{ value: '{"waiting":0,"parked":0}' }])
+    expect(await rows(`SELECT value FROM state WHERE name = 'aside'`)).toEqual([{ value: '{"waiting":0,"poison":0}' }])
   })
 
-  it('in ASIDE is parked at the third refusal, behind which the others drain', async () => {
+  it('in ASIDE is poison at the third refusal, behind which the others drain', async () => {
     for (const [n, task_id] of ['bad', 'good'].entries()) {
       const callback = { body: JSON.stringify(signedCallback({ task_id })), received_at: Date.now() + n }
       await env.ASIDE.put(`waiting:${n}`, JSON.stringify(callback))

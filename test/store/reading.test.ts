@@ -31,7 +31,7 @@ async function fill() {
       WHERE i % 8 = r.key`,
     ),
     env.DB.prepare(
-      `INSERT INTO state (name, value, changed_at) SELECT value, '{"waiting":1,"parked":1}', 1 FROM json_each(
+      `INSERT INTO state (name, value, changed_at) SELECT value, '{"waiting":1,"poison":1}', 1 FROM json_each(
         '["aside","retention","callback","refusal:bad_signature","refusal:stale","refusal:not_found"]')`,
     ),
   ])

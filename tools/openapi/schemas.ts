@@ -54,7 +54,7 @@ export const schemas = {
     since: z.nullable(isoTime),
     unpublished: z.object({ ...waiting.shape, without_event: waiting, without_kv_only: waiting }),
     refused_by_kv: z.object(counted),
-    aside: z.object({ waiting: count, parked: count }),
+    aside: z.object({ waiting: count, poison: count }),
     pending: z.object(counted),
     quarantined: z.record(z.enum(REASONS), z.object({ ...counted, full_since: z.optional(isoTime) })),
     last_callback: z.nullable(z.object({ received_at: isoTime, with_path_token: z.nullable(z.boolean()) })),
