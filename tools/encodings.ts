@@ -153,7 +153,7 @@ export const shapeNames = Object.keys(shapes) as ShapeName[]
 const packers = {
   gzip: { contentEncoding: 'gzip', pack: (bytes: Uint8Array) => gzipSync(bytes) },
   deflate: { contentEncoding: 'deflate', pack: (bytes: Uint8Array) => deflateSync(bytes) },
-  /** What some clients send as deflate. Nothing in the bytes tells it, so it needs the header. */
+  /** What some clients send as deflate. Nothing in its first bytes tells it. */
   'deflate-raw': { contentEncoding: 'deflate', pack: (bytes: Uint8Array) => deflateRawSync(bytes) },
   'gzip-twice': { contentEncoding: 'gzip, gzip', pack: (bytes: Uint8Array) => gzipSync(gzipSync(bytes)) },
 }

@@ -1,5 +1,5 @@
 /** The fields of a form: percent-encoded, or `multipart/form-data` as PHP's curl sends an array. */
-import { percentDecodeAll } from './text.ts'
+import { mayBeMisread, percentDecodeAll } from './text.ts'
 
 export type Entry = [key: string, text: string]
 export type Form = { entries: Entry[]; fits: boolean }
@@ -13,8 +13,7 @@ const PART_NAME = /^content-disposition:[^\n]*?[;\s]name=(?:"([^"\n]*)"|([^\s;]*
 /** A `%` that begins no escape stays as it is, as in every reader of forms. */
 export function readForm(text: string, contentType: string | null): Form {
   const entries = [...new URLSearchParams(text)]
-  if (!entries.flat().some((part) => part.includes('\uFFFD'))) return { entries, fits: true }
-  // U+FFFD stands for bytes that are not UTF-8, unless it was sent itself.
+  if (!entries.flat().some(mayBeMisread)) return { entries, fits: true }
   const keysAndTexts = text
     .split('&')
     .filter((field) => field !== '')

@@ -7,7 +7,7 @@ import type { Refusal } from './refusal.ts'
 import { type Envelope, envelopeOf, latestClaim, timeOf } from './signature.ts'
 import { readSnapshot, type Unusable } from './snapshot.ts'
 import { readBody, readUtf8 } from './text.ts'
-import { unpack } from './unpack.ts'
+import { unpack, unpackRaw } from './unpack.ts'
 
 /** A request's body as it was received, and the two headers that describe it. */
 export type RawBody = { bytes: Uint8Array; contentType: string | null; contentEncoding: string | null }
@@ -90,10 +90,13 @@ function usual({ bytes, contentType }: RawBody): ReturnType<typeof decode> | und
   return body && decode(body, contentType)
 }
 
-async function unpackAndDecode({ bytes, contentType, contentEncoding }: RawBody): Promise<Named | Unread> {
-  const unpacked = await unpack(bytes, contentEncoding)
-  if ('code' in unpacked) return unpacked
-  return decode(readBody(unpacked, contentType), contentType)
+async function unpackAndDecode({ bytes, contentType }: RawBody): Promise<Named | Unread> {
+  const decodeUnpacked = (unpacked: Uint8Array | Unread) =>
+    'code' in unpacked ? unpacked : decode(readBody(unpacked, contentType), contentType)
+  const named = decodeUnpacked(await unpack(bytes))
+  if (!('code' in named) || named.code !== 'undecodable') return named
+  const unpacked = await unpackRaw(bytes)
+  return unpacked === undefined ? named : decodeUnpacked(unpacked)
 }
 
 function shown(value: unknown): string | undefined {

@@ -1,6 +1,7 @@
 /**
- * Bytes become characters. ZEGOCLOUD documents no charset, so the bytes decide: UTF-8 if they are valid UTF-8. Only
- * otherwise the charset that the Content-Type declares counts, and if that does not fit, GB18030, which includes GBK.
+ * Bytes become characters. ZEGOCLOUD documents no charset, so the bytes decide: UTF-8 if they are valid UTF-8, and more
+ * likely that than GBK. Only otherwise the charset that the Content-Type declares counts, and if that does not fit,
+ * GB18030, which includes GBK.
  */
 import { bytesOf } from './bytes.ts'
 
@@ -12,8 +13,31 @@ export type Text = { text: string; fits: boolean }
 
 type Texts = { texts: string[]; fits: boolean }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+type Decoder = { decode: (bytes: Uint8Array) => string }
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const byteByByte = new TextDecoder('latin1')
+
+/**
+ * Some words of GBK are also valid UTF-8, as letters that hardly anyone writes: 图片, "picture", reads as ͼƬ. Letters of
+ * living alphabets and combining accents are left out.
+ */
+const UNLIKELY = /[\u0180-\u019f\u01a2-\u01ae\u01b1-\u02ad\u0370-\u0383\u03cf-\u03ff]/
+/** Two bytes of GBK, in the part that common words are made of. */
+const HANZI = /[\xb0-\xf7][\xa1-\xfe]/g
+
+const utf8: Decoder = {
+  decode(bytes) {
+    const text = strictUtf8.decode(bytes)
+    if (UNLIKELY.test(text) && isAscii(byteByByte.decode(bytes).replaceAll(HANZI, ''))) throw new TypeError('it is GBK')
+    return text
+  },
+}
+
+/** Whether UTF-8 is perhaps not what the sender wrote. U+FFFD stands for bytes that are not UTF-8, unless it was sent itself. */
+export const mayBeMisread = (text: string) => text.includes('\uFFFD') || UNLIKELY.test(text)
+
+const isAscii = (text: string) => !/[^\0-\x7f]/.test(text)
 
 const [PERCENT, PLUS, SPACE] = [0x25, 0x2b, 0x20]
 const HEX = '0123456789ABCDEF'
@@ -37,7 +61,8 @@ export function readBody(bytes: Uint8Array, contentType: string | null): Text {
 /** Percent-encoding undone, `+` for a space; `undefined` if a `%` is not followed by two digits. */
 export function percentDecode(text: string, contentType: string | null): Text | undefined {
   try {
-    return { text: decodeURIComponent(text.replaceAll('+', ' ')), fits: true }
+    const decoded = decodeURIComponent(text.replaceAll('+', ' '))
+    return mayBeMisread(decoded) ? onlyOf(percentDecodeAll([text], contentType)) : { text: decoded, fits: true }
   } catch {
     return /%(?![\da-f]{2})/i.test(text) ? undefined : onlyOf(percentDecodeAll([text], contentType))
   }
@@ -46,15 +71,17 @@ export function percentDecode(text: string, contentType: string | null): Text | 
 /** The same for texts that belong together: all are read in one encoding. A `%` without two digits stays. */
 export function percentDecodeAll(texts: readonly string[], contentType: string | null): Texts {
   // Characters beyond ASCII have been read already: the bytes beside them can only be UTF-8.
-  const isAscii = texts.every((text) => !/[^\0-\x7f]/.test(text))
   const isReadable = texts.every((text) => text.isWellFormed())
-  return readTogether(texts.map(percentBytes), isAscii ? decodersFor(contentType) : isReadable ? [utf8] : [])
+  return readTogether(
+    texts.map(percentBytes),
+    texts.every(isAscii) ? decodersFor(contentType) : isReadable ? [utf8] : [],
+  )
 }
 
 const onlyOf = ({ texts, fits }: Texts): Text => ({ text: texts[0] ?? '', fits })
 
 /** In the first encoding in which all are valid. */
-function readTogether(all: readonly Uint8Array[], decoders: readonly TextDecoder[]): Texts {
+function readTogether(all: readonly Uint8Array[], decoders: readonly Decoder[]): Texts {
   for (const decoder of decoders) {
     const texts = all.map((bytes) => tryDecode(decoder, bytes))
     if (texts.every((text) => text !== undefined)) return { texts, fits: true }
@@ -62,7 +89,7 @@ function readTogether(all: readonly Uint8Array[], decoders: readonly TextDecoder
   return { texts: all.map((bytes) => byteByByte.decode(bytes)), fits: false }
 }
 
-function decodersFor(contentType: string | null): TextDecoder[] {
+function decodersFor(contentType: string | null): Decoder[] {
   const declared = /;\s*charset\s*=\s*["']?([^\s;"']+)/i.exec(contentType ?? '')?.[1] ?? ''
   // UTF-16 is recognized by its bytes. A header that only claims it would make nearly any bytes fit.
   const label = /^utf-?16/i.test(declared) ? '' : declared
@@ -85,7 +112,7 @@ function decoderOf(label: string): TextDecoder | undefined {
   }
 }
 
-function tryDecode(decoder: TextDecoder, bytes: Uint8Array): string | undefined {
+function tryDecode(decoder: Decoder, bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes)
   } catch {

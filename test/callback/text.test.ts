@@ -31,6 +31,8 @@ describe('the characters of a body', () => {
     ['UTF-8, whatever is declared', '\xc3\xa9', 'é', 'text/plain; charset=gbk'],
     ['GBK', '\xc4\xe3\xba\xc3', '你好'],
     ['GBK, where UTF-8 is declared', '\xc4\xe3\xba\xc3', '你好', 'text/plain; charset=utf-8'],
+    ['GBK, where UTF-8 would have letters that nobody writes', '\xcd\xbc\xc6\xac', '图片'],
+    ['the same in UTF-8 beside others', '\xcd\xbc\xc3\x80', 'ͼÀ'],
     ['GB18030 of four bytes', '\x94\x39\xfc\x36', '😀'],
     ['Big5, where it is declared', '\xa7\x41\xa6\x6e', '你好', 'text/plain; charset=big5'],
     ['Latin-1, where it is declared', '\xe9', 'é', 'text/plain; charset=ISO-8859-1'],

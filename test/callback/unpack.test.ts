@@ -7,8 +7,7 @@ import { encodeAs, shapeNames } from '../../tools/encodings.ts'
 import { signedCallback } from '../callbacks.ts'
 import { readBody } from './bodies.ts'
 
-const read = (bytes: Uint8Array, contentEncoding: string | null = null) =>
-  decodeBody({ bytes, contentType: null, contentEncoding })
+const read = (bytes: Uint8Array) => decodeBody({ bytes, contentType: null, contentEncoding: null })
 
 /** JSON of as many bytes. */
 const sized = (length: number) => bytesOf(`{"event":"${'x'.repeat(length - 12)}"}`)
@@ -23,8 +22,8 @@ const PACKERS = {
 
 describe('a packed body', () => {
   it.each(Object.entries(PACKERS))('of %s may unpack to 1,900,000 bytes and no more', async (_, pack) => {
-    expect(await read(pack(sized(BODY_LIMIT_BYTES)), 'deflate')).toHaveProperty('fields')
-    expect(await read(pack(sized(BODY_LIMIT_BYTES + 1)), 'deflate')).toEqual({ code: 'body_too_large' })
+    expect(await read(pack(sized(BODY_LIMIT_BYTES)))).toHaveProperty('fields')
+    expect(await read(pack(sized(BODY_LIMIT_BYTES + 1)))).toEqual({ code: 'body_too_large' })
   })
 
   it('is not unpacked further than that, however small it is', async () => {
@@ -56,6 +55,6 @@ describe('a packed body', () => {
   })
 
   it.each(['x^', 'hC', '8O', 'X%C3%85', '\u001f\u008b\b'])('is not one because it begins with %j', async (start) => {
-    expect(await read(bytesOf(`${start}=1&event=2`), 'deflate')).toHaveProperty('fields')
+    expect(await read(bytesOf(`${start}=1&event=2`))).toHaveProperty('fields')
   })
 })
