@@ -1,10 +1,10 @@
-/** What operators do with one task or one entry, from `/v1` and from the dashboard alike. All throw when D1 fails. */
+/** What operators do with tasks and entries, from `/v1` and from the dashboard alike. All throw when D1 fails. */
 import { forget, forgetQuietly } from './publish/forget.ts'
 import { publish } from './publish/publish.ts'
 import { retry, type Retried } from './retry.ts'
 import { type Env, rulesOf, type Settings } from './settings.ts'
-import { scheduleRepublish } from './store/outbox.ts'
-import { findEntry, removeEntry } from './store/quarantine.ts'
+import { scheduleRange, scheduleRepublish } from './store/outbox.ts'
+import { findEntry, type Reason, removeEntry, removeOfReason } from './store/quarantine.ts'
 import { removeRecord } from './store/removals.ts'
 import { findRecord } from './store/snapshots.ts'
 import { canAskOf } from './zego/config.ts'
@@ -29,6 +29,13 @@ export async function republish(
   report('snapshot.republished', { task_id, appid: publication.record.appid })
   waitUntil(publish([publication], env, settings, now))
   return 'accepted'
+}
+
+/** The same for all that was received in a range of time, in milliseconds: the sweep publishes it, at its own pace. */
+export async function republishRange(since: number, until: number, { env, report }: Operation) {
+  const scheduled = await scheduleRange(env.DB, since, until, Date.now())
+  report('snapshots.republished', { since, until, tasks: scheduled.republished })
+  return scheduled
 }
 
 /** Deletes a result from D1, and then from KV: where KV fails, D1 remembers what it owes. */
@@ -59,4 +66,11 @@ export async function retryEntry(
 export async function deleteEntry(id: string, { env, report }: Operation): Promise<void> {
   await removeEntry(env.DB, id)
   report('quarantine.deleted', { id })
+}
+
+/** @param before when they were received, in milliseconds */
+export async function deleteOfReason(reason: Reason, before: number | undefined, { env, report }: Operation) {
+  const removed = await removeOfReason(env.DB, reason, before)
+  report('quarantine.deleted', { reason, deleted: removed.deleted })
+  return removed
 }

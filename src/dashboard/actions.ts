@@ -3,9 +3,9 @@ import { Hono } from 'hono/tiny'
 import type { Context } from 'hono'
 import { partOf, requestId } from '../http/request.ts'
 import { log } from '../log.ts'
-import { type Operation, removeSnapshot, republish, retryEntry } from '../operate.ts'
+import { deleteOfReason, type Operation, removeSnapshot, republish, retryEntry } from '../operate.ts'
 import { isFault, rulesOf } from '../settings.ts'
-import { REASONS, removeEntries, removeOfReason } from '../store/quarantine.ts'
+import { REASONS, removeEntries } from '../store/quarantine.ts'
 import { askZego } from './answer.tsx'
 import { formOf } from './auth.tsx'
 import { showEntry, showHealth, showTask } from './pages.tsx'
@@ -42,8 +42,7 @@ actions.post('/quarantine/delete-all', async (c) => {
   const given = (await formOf(c)).get('reason')
   const reason = REASONS.find((each) => each === given)
   if (reason === undefined) return c.redirect('/quarantine', 303)
-  const { deleted, left } = await removeOfReason(c.env.DB, reason)
-  log('info', 'quarantine.deleted', { reason, deleted, request_id: requestId(c) })
+  const { left } = await deleteOfReason(reason, undefined, operationOf(c))
   const path = left === 0 ? quarantinePath({}, { flash: 'deleted' }) : quarantinePath({ reason }, { flash: 'left' })
   return c.redirect(path, 303)
 })

@@ -2,7 +2,7 @@
 import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
 import { isText } from '../callback/bytes.ts'
-import { deleteEntry, retryEntry } from '../operate.ts'
+import { deleteEntry, deleteOfReason, retryEntry } from '../operate.ts'
 import {
   findEntry,
   type ListedEntry,
@@ -14,24 +14,33 @@ import {
 import { answer } from './answer.ts'
 import { type Api, operationOf } from './api.ts'
 import { notFound, type ProblemError } from './problem.ts'
-import { cursor, DEFAULT_LIMIT, flag, noQuery, paging, queryOf, readQuery } from './query.ts'
+import { cursor, DEFAULT_LIMIT, flag, noQuery, oneOf, paging, queryOf, rangeOf, readQuery, time } from './query.ts'
 import { partOf } from './request.ts'
 
 export const quarantineQuery = queryOf(() => ({
   ...paging(),
-  reason: z.optional(z.enum(REASONS)),
+  reason: z.optional(oneOf(REASONS)),
+  task_id: z.optional(z.string()),
   cursor: z.optional(cursor(/^q\d{1,16}-\d{1,16}$/)),
 }))
+export const removalQuery = queryOf(() => ({ reason: oneOf(REASONS), before: z.optional(time()) }))
 export const retryQuery = queryOf(() => ({ replace: z.optional(flag()) }))
 
 export const quarantine = new Hono<Api>()
 
 quarantine.get('/v1/quarantine', async (c) => {
-  const { reason, limit = DEFAULT_LIMIT, ...query } = readQuery(c.req.url, quarantineQuery)
-  const [since, until] = [query.since, query.until].map((at) => (at === undefined ? undefined : Date.parse(at)))
-  const { items, next } = await listEntries(c.env.DB, { reason, since, until, limit, after: placeOf(query.cursor) })
+  const { reason, task_id, limit = DEFAULT_LIMIT, ...query } = readQuery(c.req.url, quarantineQuery)
+  const filter = { reason, task_id, limit, ...rangeOf(query), after: placeOf(query.cursor) }
+  const { items, next } = await listEntries(c.env.DB, filter)
   const next_cursor = next === undefined ? null : `q${next.received_at}-${next.rowid}`
   return c.json({ items: items.map(shown), next_cursor })
+})
+
+quarantine.delete('/v1/quarantine', async (c) => {
+  const { reason, before } = readQuery(c.req.url, removalQuery)
+  const until = before === undefined ? undefined : Date.parse(before)
+  const { deleted, left } = await deleteOfReason(reason, until, operationOf(c))
+  return c.json({ deleted, more: left > 0 })
 })
 
 quarantine.get('/v1/quarantine/:id', async (c) => {

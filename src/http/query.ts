@@ -2,30 +2,40 @@
 import * as z from 'zod/mini'
 import { ProblemError } from './problem.ts'
 
-/** A whole number in digits. */
-export const wholeNumber = (least: number, most: number) =>
-  z.pipe(
-    z.pipe(
-      z.string().check(z.regex(/^\d{1,15}$/)),
-      z.transform((text) => Number(text)),
-    ),
-    z.int().check(z.minimum(least), z.maximum(most)),
-  )
+/** A whole number in digits. An error is the rule that is broken: it follows the parameter's name. */
+export function wholeNumber(least: number, most: number) {
+  const error = `must be a whole number from ${least} to ${most}`
+  const digits = z.string({ error }).check(z.regex(/^\d{1,15}$/, error))
+  const number = z.int().check(z.minimum(least, error), z.maximum(most, error))
+  return z.pipe(z.pipe(digits, z.transform(Number)), number)
+}
 
 /** An ISO 8601 time, with its offset, or a date, in UTC. As text; `Date.parse` reads it. */
-const time = () => z.union([z.iso.datetime({ offset: true }), z.iso.date()])
+export function time() {
+  const error = 'must be an ISO 8601 time with its offset, such as 2026-01-31T08:00:00Z, or a date'
+  // In a query a + that is not percent-encoded means a space.
+  const withPlus = z.transform((text: string) => text.replace(/ (?=\d\d:\d\d$)/, '+'))
+  return z.pipe(z.pipe(z.string({ error }), withPlus), z.union([z.iso.datetime({ offset: true }), z.iso.date()], error))
+}
 
-export const flag = () =>
-  z.pipe(
+export function oneOf<const Choices extends readonly [string, ...string[]]>(choices: Choices) {
+  return z.enum(choices, `must be ${listed(choices, 'disjunction')}`)
+}
+
+export function flag() {
+  return z.pipe(
     z.pipe(
-      z.enum(['true', 'false']),
+      oneOf(['true', 'false']),
       z.transform((text) => text === 'true'),
     ),
     z.boolean(),
   )
+}
 
 /** A place in a list, opaque to whoever holds it. */
-export const cursor = (form: RegExp) => z.string().check(z.regex(form))
+export function cursor(form: RegExp) {
+  return z.string().check(z.regex(form, 'must be the next_cursor of a page of this list'))
+}
 
 /** What both lists take. */
 export const paging = () => ({
@@ -35,6 +45,12 @@ export const paging = () => ({
 })
 
 export const DEFAULT_LIMIT = 20
+
+/** In milliseconds. */
+export function rangeOf({ since, until }: { since?: string | undefined; until?: string | undefined }) {
+  const [from, to] = [since, until].map((at) => (at === undefined ? undefined : Date.parse(at)))
+  return { since: from, until: to }
+}
 
 /** The parameters of a route. */
 export type Query<Shape extends z.core.$ZodShape = z.core.$ZodShape> = () => z.ZodMiniObject<Shape>
@@ -54,18 +70,29 @@ export function readQuery<Shape extends z.core.$ZodShape>(
   query: Query<Shape>,
 ): z.output<z.ZodMiniObject<Shape>> {
   const schema = query()
+  const names = Object.keys(schema.shape)
   const given = new URL(url).searchParams
   for (const name of given.keys()) {
-    if (!Object.hasOwn(schema.shape, name)) throw invalid(name, `There is no parameter ${JSON.stringify(name)} here.`)
+    if (!names.includes(name))
+      throw invalid(name, `There is no parameter ${JSON.stringify(name)} here${others(names)}.`)
     if (given.getAll(name).length > 1) throw invalid(name, `${name} is given more than once.`)
   }
   const read = z.safeParse(schema, Object.fromEntries(given))
   if (read.success) return read.data
-  const parameter = String(read.error.issues[0]?.path[0])
-  throw invalid(parameter, `${parameter} cannot be used as it is given: /openapi.json says what it may be.`)
+  const [{ path, message }] = read.error.issues as [z.core.$ZodIssue]
+  throw invalid(String(path[0]), `${String(path[0])} ${message}.`)
 }
 
-function invalid(parameter: string, detail: string): ProblemError {
-  const title = 'A query parameter is wrong'
+export function invalid(parameter: string, detail: string): ProblemError {
+  const title = 'A parameter is wrong'
   return new ProblemError({ code: 'invalid_request', status: 400, title, detail, more: { parameter } })
+}
+
+function others(names: readonly string[]): string {
+  if (names.length === 0) return ''
+  return `; there ${names.length === 1 ? 'is' : 'are'} ${listed(names, 'conjunction')}`
+}
+
+function listed(names: readonly string[], type: 'conjunction' | 'disjunction'): string {
+  return new Intl.ListFormat('en', { type }).format(names)
 }

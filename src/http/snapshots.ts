@@ -1,15 +1,27 @@
-/** `/v1/snapshots`: the results, for whoever has the API token. */
+/** `/v1/snapshots`, and `/v1/republish`: the results, for whoever has the API token. */
+import { etag } from 'hono/etag'
 import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
-import { sha256 } from '../callback/bytes.ts'
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
-import { removeSnapshot, republish } from '../operate.ts'
+import { removeSnapshot, republish, republishRange } from '../operate.ts'
 import type { Env } from '../settings.ts'
-import { findRecord, listRecords, type Stored } from '../store/snapshots.ts'
+import { type Filter, findRecord, listRecords, readFeed, type Stored } from '../store/snapshots.ts'
 import { type Api, operationOf } from './api.ts'
 import { notFound, ProblemError, unavailable } from './problem.ts'
-import { cursor, DEFAULT_LIMIT, noQuery, paging, queryOf, readQuery, wholeNumber } from './query.ts'
+import {
+  cursor,
+  DEFAULT_LIMIT,
+  invalid,
+  noQuery,
+  oneOf,
+  paging,
+  queryOf,
+  rangeOf,
+  readQuery,
+  time,
+  wholeNumber,
+} from './query.ts'
 import { partOf } from './request.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -23,28 +35,48 @@ const WAIT_GROWTH = 1.25
 export const getQuery = queryOf(() => ({ wait: z.optional(wholeNumber(0, 25)) }))
 export const listQuery = queryOf(() => ({
   ...paging(),
-  status: z.optional(z.enum(['pending', 'completed', 'failed'])),
-  cursor: z.optional(cursor(/^s\d{1,16}$/)),
+  status: z.optional(oneOf(['pending', 'completed', 'failed'])),
+  order: z.optional(oneOf(['newest', 'oldest'])),
+  cursor: z.optional(cursor(/^(?:s\d{1,16}|f\d{1,16}-\d{1,16})$/)),
 }))
+/** Both are required: all that there is would be a mistake more often than a wish. */
+export const rangeQuery = queryOf(() => ({ since: time(), until: time() }))
 
 export const snapshots = new Hono<Api>()
 
 snapshots.get('/v1/snapshots', async (c) => {
-  const { status, limit = DEFAULT_LIMIT, ...query } = readQuery(c.req.url, listQuery)
-  const after = query.cursor === undefined ? undefined : Number(query.cursor.slice(1))
-  const [since, until] = [query.since, query.until].map((at) => (at === undefined ? undefined : Date.parse(at)))
-  const { records, next } = await listRecords(c.env.DB, { status, since, until, limit, after })
-  const next_cursor = next === undefined ? null : `s${next}`
+  const { status, order, limit = DEFAULT_LIMIT, ...query } = readQuery(c.req.url, listQuery)
+  const filter = { status, limit, ...rangeOf(query) }
+  const isFeed = order === 'oldest'
+  if (query.cursor !== undefined && query.cursor.startsWith('f') !== isFeed) {
+    throw invalid('cursor', 'cursor must be the next_cursor of a page in the same order.')
+  }
+  const { records, next_cursor } = await (isFeed ? feedPage : listPage)(c.env.DB, filter, query.cursor)
   return c.body(`{"items":[${records.join(',')}],"next_cursor":${JSON.stringify(next_cursor)}}`, 200, JSON_TYPE)
 })
 
-snapshots.get('/v1/snapshots/:task_id', async (c) => {
+async function listPage(db: D1Database, filter: Filter, given?: string) {
+  const { records, next } = await listRecords(db, filter, given === undefined ? undefined : Number(given.slice(1)))
+  return { records, next_cursor: next === undefined ? null : `s${next}` }
+}
+
+async function feedPage(db: D1Database, filter: Filter, given?: string) {
+  const [place = 0, late = 0] = given?.slice(1).split('-').map(Number) ?? []
+  const { records, next } = await readFeed(db, filter, given === undefined ? undefined : { place, late })
+  return { records, next_cursor: `f${Math.max(next.place, 0)}-${next.late}` }
+}
+
+snapshots.get('/v1/snapshots/:task_id', etag(), async (c) => {
   const { wait = 0 } = readQuery(c.req.url, getQuery)
   const record = await waitForRecord(c.env, partOf(c.req.url, 3), wait * 1000)
   if (record === undefined) throw unknownTask()
-  const etag = await etagOf(record)
-  c.header('etag', etag)
-  return isNamed(etag, c.req.header('if-none-match')) ? c.body(null, 304) : c.body(record, 200, JSON_TYPE)
+  return c.body(record, 200, JSON_TYPE)
+})
+
+snapshots.post('/v1/republish', async (c) => {
+  const { since, until } = readQuery(c.req.url, rangeQuery)
+  const { republished, next } = await republishRange(Date.parse(since), Date.parse(until), operationOf(c))
+  return c.json({ republished, next_since: next === undefined ? null : new Date(next).toISOString() }, 202)
 })
 
 snapshots.post('/v1/snapshots/:task_id/republish', async (c) => {
@@ -96,18 +128,6 @@ async function recordFromKv(results: KVNamespace, taskId: string): Promise<strin
     log('error', 'read.failed', { store: 'kv', task_id: taskId, why: messageOf(error) })
     return null
   }
-}
-
-const TAG_LENGTH = 32
-
-/** Strong: equal tags, equal bytes. */
-async function etagOf(text: string): Promise<string> {
-  return `"${(await sha256(text)).slice(0, TAG_LENGTH)}"`
-}
-
-/** Whether an `If-None-Match` names the tag: in a list, weakly, or as `*`. */
-function isNamed(etag: string, ifNoneMatch = ''): boolean {
-  return ifNoneMatch.trim() === '*' || [...ifNoneMatch.matchAll(/"[^"]*"/g)].some(([tag]) => tag === etag)
 }
 
 function unknownTask(): ProblemError {

@@ -109,3 +109,35 @@ export async function scheduleRepublish(db: D1Database, taskId: string, now: num
   const record = JSON.parse(row.text) as FinishedRecord
   return { task_id: taskId, ...row, record, since: now, kv: true, event: true }
 }
+
+/** How many rows are looked at in one call. */
+const MOST_SCHEDULED = 1_000
+
+const REPUBLISH_RANGE = `
+  UPDATE snapshots SET kv_due = ?3, event_due = ?3, unpublished_since = ?3, kv_refused = NULL
+  WHERE status <> 'pending' AND place IN (
+    SELECT place FROM snapshots WHERE place >= ?1 AND place < ?2 ORDER BY place LIMIT ${MOST_SCHEDULED})
+  RETURNING 1`
+
+const NEXT_IN_RANGE = `
+  SELECT received_at AS at FROM snapshots WHERE place >= ?1 AND place < ?2 ORDER BY place LIMIT 1 OFFSET ${MOST_SCHEDULED}`
+
+/**
+ * Puts the finished records that were received in a range back into the outbox; `next` is where there are more.
+ * Throws when D1 does not take it. Times in milliseconds.
+ */
+export async function scheduleRange(
+  db: D1Database,
+  since: number,
+  until: number,
+  now: number,
+): Promise<{ republished: number; next: number | undefined }> {
+  const [least, below] = [since, until].map((ms) => Math.min(Math.max(ms * 1000, 0), Number.MAX_SAFE_INTEGER))
+  const [scheduled, next] = await onDatabase(db, () =>
+    db.batch<{ at: number }>([
+      db.prepare(REPUBLISH_RANGE).bind(least, below, now),
+      db.prepare(NEXT_IN_RANGE).bind(least, below),
+    ]),
+  )
+  return { republished: scheduled!.results.length, next: next!.results[0]?.at }
+}

@@ -10,6 +10,7 @@ import pending from './migrations/0002_pending.sql'
 import reading from './migrations/0003_reading.sql'
 import quarantine from './migrations/0004_quarantine.sql'
 import removals from './migrations/0005_removals.sql'
+import feed from './migrations/0006_feed.sql'
 
 export type Migration = { name: string; sql: string }
 
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0003_reading.sql', sql: reading },
   { name: '0004_quarantine.sql', sql: quarantine },
   { name: '0005_removals.sql', sql: removals },
+  { name: '0006_feed.sql', sql: feed },
 ]
 
 /** As `wrangler d1 migrations apply` makes it, so that it then has nothing to do. */

@@ -1,4 +1,4 @@
-/** The stored records: found and listed. Each query is answered by an index. */
+/** The stored records: found, listed, and followed as a feed. Each query is answered by an index. */
 import { onDatabase } from './database.ts'
 
 export type Status = 'pending' | 'completed' | 'failed'
@@ -13,12 +13,13 @@ export type Filter = {
   /** Exclusive, in milliseconds. */
   until?: number | undefined
   limit: number
-  /** The `next` of the page before. */
-  after?: number | undefined
 }
 
-/** JSON texts, newest first; `next` leads to the next page, `undefined` on the last one. */
-export type Page = { records: string[]; next: number | undefined }
+/** JSON texts, and what leads to the next page. */
+export type Page<Next> = { records: string[]; next: Next }
+
+/** How far a feed was read: to a place, and to a number among the rows that were stored below it later. */
+export type FeedPosition = { place: number; late: number }
 
 /**
  * Hardly any row is not completed, so these are found by looking: at no more than this a page. A page may then be
@@ -30,11 +31,14 @@ const LOOKED_AT = 199
 const INLINE_LENGTH = 20_000
 const PAGE_LENGTH = 4_000_000
 
-const RANGE = `place >= ?1 AND place < ?2 ORDER BY place DESC LIMIT ?3`
-const ROW = `place, status, CASE WHEN length(record) <= ${INLINE_LENGTH} THEN record END AS record`
-const LIST = `SELECT ${ROW} FROM snapshots WHERE ${RANGE}`
+const ROW = `place, status, late, CASE WHEN length(record) <= ${INLINE_LENGTH} THEN record END AS record`
 /** `status <> 'completed'` lets SQLite use the partial index. */
-const LIST_UNFINISHED = `SELECT ${ROW} FROM snapshots WHERE status <> 'completed' AND status = ?4 AND ${RANGE}`
+const RANGE = (status: Status | undefined, order: 'ASC' | 'DESC') => `
+  SELECT ${ROW} FROM snapshots
+  WHERE ${status === 'pending' || status === 'failed' ? `status <> 'completed' AND status = '${status}' AND` : ''}
+    place >= ?1 AND place < ?2 ORDER BY place ${order} LIMIT ?3`
+
+type Row = { place: number; status: Status; late: number; record: string | null }
 
 /** `undefined` if the task is not known. Throws when D1 cannot answer. */
 export async function findRecord(db: D1Database, taskId: string): Promise<Stored | undefined> {
@@ -44,32 +48,69 @@ export async function findRecord(db: D1Database, taskId: string): Promise<Stored
   return row ?? undefined
 }
 
-/** Reads at most 200 rows, however many there are. Throws when D1 cannot answer. */
-export async function listRecords(db: D1Database, { status, since, until, limit, after }: Filter): Promise<Page> {
-  const least = placeAt(since ?? 0)
-  const below = Math.min(placeAt(until ?? Infinity), after ?? Infinity)
-  const looked = status === 'completed' ? LOOKED_AT : limit + 1
-  const [sql, ...more] = status === 'pending' || status === 'failed' ? [LIST_UNFINISHED, status] : [LIST]
-  type Row = { place: number; status: Status; record: string | null }
-  const { results: rows } = await onDatabase(db, () =>
-    db
-      .prepare(sql)
-      .bind(least, below, looked, ...more)
-      .all<Row>(),
-  )
+/**
+ * A page, the newest first. Reads at most 200 rows, however many there are. Throws when D1 cannot answer.
+ * @param after the `next` of the page before; it is `undefined` on the last one
+ */
+export async function listRecords(db: D1Database, filter: Filter, after = Infinity): Promise<Page<number | undefined>> {
+  const { status, since = 0, until = Infinity } = filter
+  const looked = lookedAt(filter)
+  const range = [placeAt(since), Math.min(placeAt(until), after), looked]
+  const list = db.prepare(RANGE(status, 'DESC')).bind(...range)
+  const { results: rows } = await onDatabase(db, () => list.all<Row>())
+  const { records, isFull, last } = await fill(db, rows, filter)
+  return { records, next: isFull || rows.length === looked ? last?.place : undefined }
+}
+
+/** With `+`, SQLite goes by the index of late rows, which are few, not through all places. */
+const LATE = `SELECT ${ROW} FROM snapshots WHERE late > ?1 AND +place >= ?2 AND +place <= ?3 ORDER BY late LIMIT ?4`
+const LAST_LATE = 'SELECT coalesce(max(late), 0) AS late FROM snapshots WHERE late IS NOT NULL'
+
+/**
+ * A page of the feed, the oldest first: what was stored late, below the place that was read, and then what stands above
+ * it. In one transaction, so that every row is seen by the one or by the other. Throws when D1 cannot answer.
+ * @param after the `next` of the page before, which is always there
+ */
+export async function readFeed(db: D1Database, filter: Filter, after?: FeedPosition): Promise<Page<FeedPosition>> {
+  const { status, since = 0, until = Infinity } = filter
+  const least = placeAt(since)
+  const from = after ?? { place: least - 1, late: Number.MAX_SAFE_INTEGER }
+  const looked = lookedAt(filter)
+  const [late, above, [top]] = await onDatabase(db, async () => {
+    const results = await db.batch<Row>([
+      db.prepare(LATE).bind(from.late, least, Math.min(from.place, placeAt(until) - 1), looked),
+      db.prepare(RANGE(status, 'ASC')).bind(from.place + 1, placeAt(until), looked),
+      db.prepare(LAST_LATE),
+    ])
+    return results.map(({ results: rows }) => rows) as [Row[], Row[], [{ late: number }]]
+  })
+  const rows = [
+    ...late.map((row) => ({ ...row, next: { ...from, late: row.late } })),
+    ...(late.length === looked ? [] : above).map((row) => ({ ...row, next: { place: row.place, late: top.late } })),
+  ]
+  const { records, last } = await fill(db, rows, filter)
+  return { records, next: last?.next ?? after ?? { ...from, late: top.late } }
+}
+
+function lookedAt({ status, limit }: Filter): number {
+  return status === 'completed' ? LOOKED_AT : limit + 1
+}
+
+/** The records of rows until the page is full, and the last row that it took or passed over. */
+async function fill<Given extends Row>(db: D1Database, rows: readonly Given[], { status, limit }: Filter) {
   const records: string[] = []
   let length = 0
-  let last: number | undefined
+  let last: Given | undefined
   for (const row of rows) {
     if (status === undefined || row.status === status) {
-      if (records.length === limit || length > PAGE_LENGTH) return { records, next: last }
+      if (records.length === limit || length > PAGE_LENGTH) return { records, last, isFull: true }
       const record = row.record ?? (await recordAt(db, row.place))
       if (record !== undefined) records.push(record)
       length += record?.length ?? 0
     }
-    last = row.place
+    last = row
   }
-  return { records, next: rows.length === looked ? last : undefined }
+  return { records, last, isFull: false }
 }
 
 /** The first place of a millisecond, as a number that is exact. */

@@ -1,6 +1,5 @@
 /** What is known of the parts that D1 cannot count, and what the last callbacks were like. A row for each. */
 import { onDatabase } from './database.ts'
-import { REASONS, type Reason } from './quarantine.ts'
 
 /** Callbacks in ASIDE when it was last listed; no more than a list shows. */
 export type AsideState = { waiting: number; poison: number }
@@ -67,88 +66,4 @@ export async function noteAccepted(db: D1Database, count: number, version: strin
 /** One row written. */
 export async function noteRefusal(db: D1Database, code: string, now: number): Promise<void> {
   await onDatabase(db, () => db.prepare(NOTE_LAST).bind(`refusal:${code}`, '', now).run())
-}
-
-/** How many there are; of more than are counted, at least so many. */
-export type Count = { count: number; exact: boolean }
-
-/** Times in milliseconds. */
-export type Overview = {
-  /** Records whose event is not sent, and records that only KV lacks. */
-  unsent: Count & { oldest: number | null }
-  notInKv: Count & { oldest: number | null }
-  pending: Count
-  quarantined: Record<Reason, Count>
-  /** `with_path_token` is unknown of what came before it was noted. */
-  lastCallback: { at: number; withPathToken: boolean | null } | undefined
-  lastRefusals: Record<string, number>
-}
-
-/** Counting reads what it counts: all of it together stays under 200 rows. */
-const MOST_UNPUBLISHED = 30
-const MOST_PENDING = 20
-const MOST_A_REASON = 9
-/** Where the newest rows are all pending, the last callback is not looked for any further. */
-const LOOKED_AT = 10
-
-const count = (rows: string) => `SELECT count(*) AS count FROM (${rows})`
-
-const UNPUBLISHED = `
-  SELECT count(*) AS count, min(unpublished_since) AS oldest FROM (
-    SELECT unpublished_since FROM snapshots WHERE publish_at IS NOT NULL AND event_sent = ?1
-    ORDER BY publish_at LIMIT ${MOST_UNPUBLISHED + 1})`
-const PENDING = count(
-  `SELECT 1 FROM snapshots WHERE status <> 'completed' AND status = 'pending' LIMIT ${MOST_PENDING + 1}`,
-)
-const QUARANTINED = count(`SELECT 1 FROM quarantine WHERE reason = ?1 LIMIT ${MOST_A_REASON + 1}`)
-const LAST_STORED = `
-  SELECT max(received_at) AS at FROM (
-    SELECT received_at, via FROM snapshots WHERE place < ?1 ORDER BY place DESC LIMIT ${LOOKED_AT})
-  WHERE via = 'callback'`
-const LAST_NOTED = `SELECT name, value, changed_at FROM state WHERE name IN ('callback') OR name BETWEEN 'refusal:' AND 'refusal;'`
-
-/** How all is going, in one batch that reads at most 200 rows. Throws when D1 does not answer. */
-export async function overview(db: D1Database): Promise<Overview> {
-  const results = await onDatabase(db, () =>
-    db.batch([
-      db.prepare(UNPUBLISHED).bind(0),
-      db.prepare(UNPUBLISHED).bind(1),
-      db.prepare(PENDING),
-      db.prepare(LAST_STORED).bind(Number.MAX_SAFE_INTEGER),
-      db.prepare(LAST_NOTED),
-      ...REASONS.map((reason) => db.prepare(QUARANTINED).bind(reason)),
-    ]),
-  )
-  const [unsent, notInKv, pending, stored, noted, ...quarantined] = results.map(({ results: rows }) => rows) as [
-    [Counted],
-    [Counted],
-    [Counted],
-    [{ at: number | null }],
-    Noted[],
-    ...[Counted][],
-  ]
-  const lastNoted = noted.find(({ name }) => name === 'callback')
-  const at = Math.max(stored[0].at ?? 0, lastNoted?.changed_at ?? 0)
-  const refusals = noted.filter(({ name }) => name !== 'callback')
-  return {
-    unsent: waiting(unsent[0]),
-    notInKv: waiting(notInKv[0]),
-    pending: counted(pending[0].count, MOST_PENDING),
-    quarantined: Object.fromEntries(
-      REASONS.map((reason, n) => [reason, counted(quarantined[n]![0].count, MOST_A_REASON)]),
-    ) as Record<Reason, Count>,
-    lastCallback: at === 0 ? undefined : { at, withPathToken: lastNoted ? lastNoted.value === 'true' : null },
-    lastRefusals: Object.fromEntries(refusals.map(({ name, changed_at }) => [name.split(':')[1], changed_at])),
-  }
-}
-
-type Counted = { count: number; oldest: number | null }
-type Noted = { name: string; value: string; changed_at: number }
-
-function waiting({ count: found, oldest }: Counted) {
-  return { ...counted(found, MOST_UNPUBLISHED), oldest }
-}
-
-function counted(found: number, most: number): Count {
-  return { count: Math.min(found, most), exact: found <= most }
 }

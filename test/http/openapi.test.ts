@@ -112,7 +112,14 @@ describe('GET /openapi.json', () => {
 
   it('tells the range of a parameter', () => {
     const { parameters } = document.paths['/v1/snapshots']!.get!
-    expect(parameters.map(({ name }) => name).toSorted()).toEqual(['cursor', 'limit', 'since', 'status', 'until'])
+    expect(parameters.map(({ name }) => name).toSorted()).toEqual([
+      'cursor',
+      'limit',
+      'order',
+      'since',
+      'status',
+      'until',
+    ])
     expect(parameters.find(({ name }) => name === 'limit')!.schema).toMatchObject({
       type: 'integer',
       minimum: 1,

@@ -39,7 +39,8 @@ describe('another method on a known path', () => {
     ['POST', '/v1/snapshots/a', 'HEAD, GET, PUT, DELETE'],
     ['GET', '/v1/snapshots/a/republish', 'POST'],
     ['POST', '/v1/snapshots/a/confirmation', 'HEAD, GET'],
-    ['PATCH', '/v1/quarantine', 'HEAD, GET'],
+    ['PATCH', '/v1/quarantine', 'HEAD, GET, DELETE'],
+    ['GET', '/v1/republish', 'POST'],
     ['POST', '/v1/quarantine/a', 'HEAD, GET, DELETE'],
     ['GET', '/v1/quarantine/a/retry', 'POST'],
     ['DELETE', '/v1/status', 'HEAD, GET'],
@@ -59,5 +60,25 @@ describe('another method on a known path', () => {
   it('may be HEAD wherever GET is', async () => {
     const answer = await api('/v1/status', { method: 'HEAD' })
     expect([answer.status, await answer.text()]).toEqual([200, ''])
+  })
+})
+
+describe('a parameter that is wrong', () => {
+  it.each([
+    ['/v1/snapshots?limit=0', 'limit must be a whole number from 1 to 100.'],
+    ['/v1/snapshots?limit=', 'limit must be a whole number from 1 to 100.'],
+    ['/v1/snapshots?limit=1&limit=1', 'limit is given more than once.'],
+    ['/v1/snapshots?status=done', 'status must be pending, completed, or failed.'],
+    [
+      '/v1/snapshots?since=2026-01-01T00:00:00',
+      'since must be an ISO 8601 time with its offset, such as 2026-01-31T08:00:00Z, or a date.',
+    ],
+    ['/v1/snapshots?cursor=x', 'cursor must be the next_cursor of a page of this list.'],
+    ['/v1/snapshots/a?wait=26', 'wait must be a whole number from 0 to 25.'],
+    ['/v1/snapshots/a?for=1', 'There is no parameter "for" here; there is wait.'],
+    ['/v1/status?x', 'There is no parameter "x" here.'],
+  ])('is told by its rule: %s', async (path, detail) => {
+    const [parameter] = /(?<=\?)\w+/.exec(path)!
+    expect(await said(get(path))).toMatchObject([400, { code: 'invalid_request', parameter, detail }])
   })
 })

@@ -1,8 +1,8 @@
 /** Every route: what it takes and what it answers. The documentation is this table. */
-import { quarantineQuery, retryQuery } from '../../src/http/quarantine.ts'
+import { quarantineQuery, removalQuery, retryQuery } from '../../src/http/quarantine.ts'
 import { noQuery, type Query } from '../../src/http/query.ts'
 import type { SchemaName } from './schemas.ts'
-import { getQuery, listQuery } from '../../src/http/snapshots.ts'
+import { getQuery, listQuery, rangeQuery } from '../../src/http/snapshots.ts'
 
 export type Route = {
   method: 'get' | 'post' | 'put' | 'delete'
@@ -81,6 +81,13 @@ export const ROUTES: readonly Route[] = [
     answers: { ...KNOWN, 202: 'Settled', 409: 'Problem' },
   },
   {
+    method: 'post',
+    path: '/v1/republish',
+    summary: 'Republishes all that was received in a range, at most 1,000 a call.',
+    query: rangeQuery,
+    answers: { ...GUARDED, 202: 'Republished' },
+  },
+  {
     method: 'get',
     path: '/v1/snapshots/{task_id}/confirmation',
     summary: 'Asks ZEGOCLOUD now, and compares the URLs. Nothing is changed.',
@@ -92,6 +99,13 @@ export const ROUTES: readonly Route[] = [
     summary: 'Lists what was kept aside, newest first, without the bodies.',
     query: quarantineQuery,
     answers: { ...GUARDED, 200: 'EntryPage' },
+  },
+  {
+    method: 'delete',
+    path: '/v1/quarantine',
+    summary: 'Deletes entries of a reason, the oldest first, at most 1,000 a call.',
+    query: removalQuery,
+    answers: { ...GUARDED, 200: 'Deleted' },
   },
   {
     method: 'get',

@@ -49,6 +49,8 @@ export const schemas = {
   ListedEntry: z.object({ ...kept, body: z.optional(z.string()), body_base64: z.optional(z.string()) }),
   EntryPage: z.object({ items: z.array(z.object(kept)), ...page }),
   Settled: settled,
+  Republished: z.object({ republished: count, next_since: z.nullable(isoTime) }),
+  Deleted: z.object({ deleted: count, more: z.boolean() }),
   Status: z.object({
     ...verdict,
     since: z.nullable(isoTime),

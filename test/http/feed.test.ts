@@ -1,0 +1,150 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
+import type { SnapshotRecord } from '../../src/event.ts'
+import { signedCallback } from '../callbacks.ts'
+import { deliver, read } from '../worker.ts'
+import { del, get, post, said } from './api.ts'
+
+type Page = { items: SnapshotRecord[]; next_cursor: string }
+
+const START = Date.UTC(2026, 5, 1)
+
+async function deliverAt(second: number, task_id: string) {
+  vi.useFakeTimers({ now: START + second * 1000, toFake: ['Date'] })
+  await deliver(signedCallback({ task_id }))
+}
+
+/** A reader that remembers where it is, as a program that polls does. */
+function reader(query = '') {
+  let cursor = ''
+  return async (more = '') => {
+    const page = await (await get(`/v1/snapshots?order=oldest${query}${more}${cursor}`)).json<Page>()
+    cursor = `&cursor=${page.next_cursor}`
+    return page.items.map(({ task_id }) => task_id)
+  }
+}
+
+describe('GET /v1/snapshots?order=oldest', () => {
+  it('goes on where it stopped when more has come', async () => {
+    const next = reader()
+    expect(await next()).toEqual([])
+    for (const n of [1, 2, 3]) await deliverAt(n, `t${n}`)
+    expect(await next('&limit=2')).toEqual(['t1', 't2'])
+    expect(await next('&limit=2')).toEqual(['t3'])
+    expect(await next()).toEqual([])
+    await deliverAt(4, 't4')
+    expect(await next()).toEqual(['t4'])
+  })
+
+  it('shows what was received before the last one that was read, and stored after it', async () => {
+    const next = reader()
+    await deliverAt(10, 'newest')
+    expect(await next()).toEqual(['newest'])
+    for (const n of [3, 1, 2]) await deliverAt(n, `late${n}`)
+    await deliverAt(11, 'on time')
+    expect(await next('&limit=2')).toEqual(['late3', 'late1'])
+    expect(await next('&limit=2')).toEqual(['late2', 'on time'])
+    expect(await next()).toEqual([])
+    expect(await reader()()).toEqual(['late1', 'late2', 'late3', 'newest', 'on time'])
+  })
+
+  it('shows it once where its place is still ahead', async () => {
+    const next = reader('&limit=1')
+    await deliverAt(1, 'first')
+    await deliverAt(9, 'last')
+    expect(await next()).toEqual(['first'])
+    await deliverAt(5, 'late')
+    expect([await next(), await next(), await next()]).toEqual([['late'], ['last'], []])
+  })
+
+  it('shows what is stored below a record that was read and deleted since', async () => {
+    const next = reader()
+    await deliverAt(1, 'first')
+    await deliverAt(9, 'deleted')
+    expect(await next()).toEqual(['first', 'deleted'])
+    await del('/v1/snapshots/deleted')
+    await deliverAt(5, 'late')
+    expect(await next()).toEqual(['late'])
+    await del('/v1/snapshots/late')
+    await deliverAt(4, 'later still')
+    expect(await next()).toEqual(['later still'])
+  })
+
+  it('shows a task again once it has finished', async () => {
+    await read('anything') // makes the schema
+    const record = JSON.stringify({ task_id: 'task', status: 'pending', appid: '1', vendor: 'hw' })
+    const insert = `INSERT INTO snapshots (place, task_id, status, record) VALUES (?, 'task', 'pending', ?)`
+    await env.DB.prepare(insert)
+      .bind(START * 1000, record)
+      .run()
+    const next = reader()
+    expect(await next()).toEqual(['task'])
+    await deliverAt(1, 'task')
+    expect(await next()).toEqual(['task'])
+    expect(await next()).toEqual([])
+  })
+
+  it('shows a task again whose other content wins, received before it, and what is stored between the two', async () => {
+    await deliverAt(3, 'elsewhere')
+    await deliverAt(9, 'task')
+    const next = reader()
+    expect(await next()).toEqual(['elsewhere', 'task'])
+    vi.useFakeTimers({ now: START + 5000, toFake: ['Date'] })
+    await deliver(signedCallback({ task_id: 'task', vendor: 'hw' }))
+    const { items } = await (await get('/v1/quarantine')).json<{ items: { id: string }[] }>()
+    await post(`/v1/quarantine/${items[0]!.id}/retry?replace=true`)
+    expect(await next()).toEqual(['task'])
+    await deliverAt(7, 'between')
+    expect(await next()).toEqual(['between'])
+  })
+
+  it('takes the filters of the list', async () => {
+    for (const n of [1, 2, 3, 4]) await deliverAt(n, `t${n}`)
+    const at = (n: number) => new Date(START + n * 1000).toISOString()
+    const next = reader(`&since=${at(2)}&until=${at(4)}&status=completed`)
+    expect(await next('&limit=1')).toEqual(['t2'])
+    expect(await next()).toEqual(['t3'])
+    expect(await reader('&status=pending')()).toEqual([])
+  })
+
+  it.each([
+    ['oldest', 's1'],
+    ['newest', 'f1-1'],
+    ['oldest', 'f1'],
+  ])('refuses in the order %s the cursor %s', async (order, cursor) => {
+    const answer = await said(get(`/v1/snapshots?order=${order}&cursor=${cursor}`))
+    expect(answer).toMatchObject([400, { code: 'invalid_request', parameter: 'cursor' }])
+  })
+})
+
+/** Writes in any order, deletes and reads among them: what was stored is read, whoever reads when. */
+it('misses nothing, and repeats nothing, whatever the order', async () => {
+  let seed = 7
+  const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % below
+  const readers = [reader('&limit=1'), reader('&limit=3')]
+  const seen: string[][] = [[], []]
+  const stored = new Set<string>()
+  const deleted = new Set<string>()
+  const readSome = async (index: number) => seen[index]!.push(...(await readers[index]!()))
+  for (let step = 0; step < 120; step += 1) {
+    const task_id = `t${step}`
+    const [some] = [...stored].toReversed()
+    if (random(4) === 0) await readSome(random(2))
+    else if (random(6) === 0 && some !== undefined) {
+      await del(`/v1/snapshots/${some}`)
+      stored.delete(some)
+      deleted.add(some)
+    } else {
+      await deliverAt(random(30), task_id)
+      stored.add(task_id)
+    }
+  }
+  for (const index of [0, 1]) {
+    for (let before = -1; before < seen[index]!.length;) {
+      before = seen[index]!.length
+      await readSome(index)
+    }
+    const left = seen[index]!.filter((id) => !deleted.has(id))
+    expect(left.toSorted()).toEqual([...stored].toSorted())
+  }
+})

@@ -1,0 +1,77 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
+import { signedCallback } from '../callbacks.ts'
+import { cron, deliver, events, recordInKv, rows } from '../worker.ts'
+import { post, said } from './api.ts'
+
+const START = Date.UTC(2026, 5, 1)
+const at = (second: number) => new Date(START + second * 1000).toISOString()
+const republish = (since: string, until: string) => said(post(`/v1/republish?since=${since}&until=${until}`))
+
+async function deliverAt(second: number, task_id: string) {
+  vi.useFakeTimers({ now: START + second * 1000, toFake: ['Date'] })
+  await deliver(signedCallback({ task_id }))
+}
+
+/** Finished tasks, a second apart, as if published. */
+async function stored(count: number) {
+  await deliverAt(-1, 'makes the schema')
+  const insert = `
+    WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 - 1)
+    INSERT INTO snapshots (place, task_id, status, content, via, record)
+    SELECT (?2 + i * 1000) * 1000, 't' || i, 'completed', 'c' || i, 'callback', '{}' FROM n`
+  await env.DB.prepare(insert).bind(count, START).run()
+}
+
+const waiting = () => rows<{ task_id: string }>('SELECT task_id FROM snapshots WHERE publish_at IS NOT NULL')
+
+describe('POST /v1/republish', () => {
+  it('writes KV and sends the event again for what was received in the range, since inclusive, until exclusive', async () => {
+    for (const n of [1, 2, 3]) {
+      await deliverAt(n, `range${n}`)
+      await events(`range${n}`)
+      await env.RESULTS.delete(`range${n}`)
+    }
+    expect(await republish(at(2), at(3))).toEqual([202, { republished: 1, next_since: null }])
+    expect(await waiting()).toEqual([{ task_id: 'range2' }])
+    await cron()
+    const [first, second] = await events('range2', 2)
+    expect(second).toEqual(first)
+    expect(await Promise.all([1, 2, 3].map(async (n) => (await recordInKv(`range${n}`)) !== null))).toEqual([
+      false,
+      true,
+      false,
+    ])
+  })
+
+  it('takes a thousand a call, and says where the next call goes on', async () => {
+    await stored(1_005)
+    const [status, body] = await republish(at(0), at(5_000))
+    expect([status, body]).toEqual([202, { republished: 1_000, next_since: at(1_000) }])
+    expect(await republish(at(1_000), at(5_000))).toEqual([202, { republished: 5, next_since: null }])
+    expect(await waiting()).toHaveLength(1_005)
+  })
+
+  it('passes over what has not finished', async () => {
+    await stored(2)
+    await env.DB.prepare(`UPDATE snapshots SET status = 'pending' WHERE task_id = 't1'`).run()
+    expect(await republish(at(0), at(5))).toEqual([202, { republished: 1, next_since: null }])
+  })
+
+  it('takes a + that became a space', async () => {
+    await stored(3)
+    expect(await republish('2026-06-01T08:00:00+08:00', '2026-06-01T08:00:02 08:00')).toMatchObject([
+      202,
+      { republished: 2 },
+    ])
+  })
+
+  it.each([
+    ['since', ''],
+    ['until', 'since=2026-06-01'],
+    ['since', 'since=yesterday&until=2026-06-02'],
+    ['status', 'since=2026-06-01&until=2026-06-02&status=failed'],
+  ])('names the parameter %s in ?%s', async (parameter, query) => {
+    expect(await said(post(`/v1/republish?${query}`))).toMatchObject([400, { code: 'invalid_request', parameter }])
+  })
+})
