@@ -57,7 +57,8 @@ export async function retryEntry(
   const now = Date.now()
   const retried = await retry(entry, wins, rulesOf(settings, canAskOf(settings)), env.DB, now)
   const { received, otherTask } = retried
-  report('quarantine.retried', { id, task_id: entry.task_id, replace: wins, status: received.status })
+  const appid = received.status === 'stored' ? received.publication.record.appid : undefined
+  report('quarantine.retried', { id, task_id: entry.task_id, appid, replace: wins, status: received.status })
   if (otherTask !== undefined) waitUntil(forgetQuietly(otherTask, env, now))
   if (received.status === 'stored') waitUntil(publish([received.publication], env, settings, now))
   return retried

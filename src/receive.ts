@@ -15,6 +15,9 @@ export type Received =
   | { status: 'accepted'; task_id: string | undefined; store: 'intake' | 'aside' }
   | Refused
 
+/** What was decoded, for the log. */
+export type Outcome = Received & { decoded?: Decoded | undefined }
+
 /** `decoded` as far as it could be read. */
 export type Refused = { status: 'refused'; refusal: Refusal; decoded?: Decoded | undefined }
 
@@ -29,18 +32,18 @@ export type Rules = {
 export type Stores = Pick<Env, 'DB' | 'INTAKE' | 'ASIDE'>
 
 /** @param now when it was received, in milliseconds */
-export async function receive(raw: RawBody, rules: Rules, now: number, stores: Stores): Promise<Received> {
+export async function receive(raw: RawBody, rules: Rules, now: number, stores: Stores): Promise<Outcome> {
   const admitted = await admit(raw, rules, now)
   if ('refusal' in admitted) return admitted
   const { callback, decoded } = admitted
   try {
-    return receivedAs(await settle(stores.DB, callback, rules), callback, decoded)
+    return { ...receivedAs(await settle(stores.DB, callback, rules), callback), decoded }
   } catch (error) {
     log('error', 'callback.unsettled', { task_id: callback.task_id, why: messageOf(error) })
   }
   const store = await putAside(callback, stores)
-  if (store) return { status: 'accepted', task_id: callback.task_id, store }
-  return { status: 'refused', refusal: { code: 'storage_unavailable' } }
+  if (store) return { status: 'accepted', task_id: callback.task_id, store, decoded }
+  return { status: 'refused', refusal: { code: 'storage_unavailable' }, decoded }
 }
 
 /** A callback that is verified and fresh, or why it is not. Nothing but its envelope is looked at before it is. */

@@ -33,6 +33,7 @@ export type VerifiedCallback = {
   /** At most 512 characters, as is the task_id: for people to find it by. */
   event: string | undefined
   task_id: string | undefined
+  appid?: string | undefined
   raw: RawBody
   /** `text` is the record's JSON. */
   snapshot: { record: CompletedRecord; text: string } | Unusable
@@ -68,6 +69,7 @@ export async function readCallback(decoded: Decoded, receivedAt: number): Promis
     signedAt,
     event: shown(content.event),
     task_id: shown(content.task_id),
+    appid: shown(envelope.appid),
     raw,
     snapshot: readSnapshot(content, bytes.length, signedAt, receivedAt),
   }

@@ -65,7 +65,8 @@ actions.post('/health/test', async (c) => {
 })
 
 function operationOf(c: Context<Visit>): Operation {
+  const began = Date.now()
   const report = (event: string, facts: Record<string, unknown>) =>
-    log('info', event, { ...facts, request_id: requestId(c) })
+    log('info', event, { ...facts, duration_ms: Date.now() - began, request_id: requestId(c) })
   return { env: c.env, settings: c.get('settings'), report, waitUntil: (work) => c.executionCtx.waitUntil(work) }
 }

@@ -8,7 +8,7 @@ import { BODY_LIMIT_BYTES, describeRefusal } from '../callback/refusal.ts'
 import { keepRefused, keepUnverifiedBody, type RefusedRequest } from '../evidence.ts'
 import { log, messageOf } from '../log.ts'
 import { publish } from '../publish/publish.ts'
-import { receive, type Received, type Refused } from '../receive.ts'
+import { type Outcome, receive, type Refused } from '../receive.ts'
 import { type Env, isFault, readSettings, rulesOf, type SettingFault, type Settings, versionOf } from '../settings.ts'
 import { canAskOf } from '../zego/config.ts'
 import { answer } from './answer.ts'
@@ -44,7 +44,7 @@ function rawOf({ headers }: Request, bytes: Uint8Array): RawBody {
   return { bytes, contentType: headers.get('content-type'), contentEncoding: headers.get('content-encoding') }
 }
 
-async function take(raw: RawBody, settings: Settings, env: Env): Promise<Received> {
+async function take(raw: RawBody, settings: Settings, env: Env): Promise<Outcome> {
   const rules = rulesOf(settings, canAskOf(settings))
   if (isFault(settings.pathTokens)) return notConfigured(settings.pathTokens)
   if (isFault(rules)) return notConfigured(rules)
@@ -73,34 +73,43 @@ function onlyPosted(): ProblemError {
 
 /** Never throws: what fails here is published by the sweep, or was evidence, kept at best effort. */
 async function afterAnswer(
-  received: Received,
+  received: Outcome,
   request: RefusedRequest,
   settings: Settings,
   env: Env,
   request_id: string,
 ): Promise<void> {
-  await scheduler.wait(AFTER_ANSWER_MS)
   const duration_ms = Date.now() - request.receivedAt
-  report(received, request, { request_id, duration_ms })
+  await scheduler.wait(AFTER_ANSWER_MS)
+  const decoded = await decodedOf(received, request.raw)
+  report({ ...received, decoded }, request, { request_id, duration_ms })
   if (received.status === 'stored') await publish([received.publication], env, settings, Date.now())
   // At the time of receipt: health asks which of the two came last.
   if (received.status === 'refused') {
     await noteRefused(env.DB, received.refusal.code, request.receivedAt)
-    await quietly('callback.unkept', () => keepRefused(received, request, env.DB))
+    await quietly('callback.unkept', () => keepRefused({ ...received, decoded }, request, env.DB))
   } else await noteTaken(env.DB, tokenIn(request.path) !== '', request.receivedAt)
 }
 
-function report(received: Received, { raw }: RefusedRequest, facts: Record<string, unknown>): void {
+/** While a setting is missing nothing is decoded before the answer. */
+async function decodedOf(received: Outcome, raw: RawBody): Promise<Outcome['decoded']> {
+  if (received.status !== 'refused' || received.refusal.code !== 'not_configured') return received.decoded
+  const decoded = await decodeBody(raw)
+  return 'code' in decoded ? undefined : decoded
+}
+
+function report({ decoded, ...received }: Outcome, { raw }: RefusedRequest, facts: Record<string, unknown>): void {
+  const about = { task_id: decoded && taskIdOf(decoded), appid: decoded?.envelope.appid, ...facts }
   if (received.status !== 'refused') {
-    const { status, publication, ...outcome } = { publication: undefined, ...received }
-    return log('info', `callback.${status}`, { ...outcome, appid: publication?.record.appid, ...facts })
+    const { status, publication: _, ...outcome } = { publication: undefined, ...received }
+    return log('info', `callback.${status}`, { ...outcome, ...about })
   }
-  const { refusal, decoded } = received
+  const { refusal } = received
   const { status } = describeRefusal(refusal)
   const { bytes, contentType: content_type, contentEncoding: content_encoding } = raw
-  const body = { content_type, content_encoding, length: bytes.length, task_id: decoded && taskIdOf(decoded) }
   const level = status >= 500 || status === 413 ? 'error' : 'warn'
-  log(level, 'callback.refused', { status, ...refusal, appid: decoded?.envelope.appid, ...body, ...facts })
+  const body = { content_type, content_encoding, length: bytes.length }
+  log(level, 'callback.refused', { status, ...refusal, ...body, ...about })
 }
 
 const ASKED_FOR_MS = 10_000
@@ -114,12 +123,13 @@ export const keepMisdirected = createMiddleware<{ Bindings: Env }>(async (c, nex
   if (c.req.method !== 'POST') return next()
   const isCallbackPath = tokenIn(pathname) !== undefined
   const copy = isCallbackPath ? c.req.raw : c.req.raw.clone()
+  const began = Date.now()
   await next()
   if (![401, 403, 404, 405].includes(c.res.status) || (isCallbackPath && c.res.status !== 404)) return
-  c.executionCtx.waitUntil(quietly('callback.unkept', () => keepCopy(c, copy, pathname)))
+  c.executionCtx.waitUntil(quietly('callback.unkept', () => keepCopy(c, copy, pathname, began)))
 })
 
-async function keepCopy(c: Context<{ Bindings: Env }>, copy: Request, path: string): Promise<void> {
+async function keepCopy(c: Context<{ Bindings: Env }>, copy: Request, path: string, began: number): Promise<void> {
   const bytes = await Promise.race([readBody(copy, BODY_LIMIT_BYTES), scheduler.wait(ASKED_FOR_MS)])
   if (!(bytes instanceof Uint8Array)) return
   const raw = rawOf(copy, bytes)
@@ -128,7 +138,7 @@ async function keepCopy(c: Context<{ Bindings: Env }>, copy: Request, path: stri
   const now = Date.now()
   const shown = pathWithoutToken(path, readSettings(c.env))
   const facts = { status: c.res.status, path: shown, task_id: taskIdOf(decoded), appid: decoded.envelope.appid }
-  log('warn', 'callback.misdirected', { ...facts, request_id: requestId(c) })
+  log('warn', 'callback.misdirected', { ...facts, duration_ms: now - began, request_id: requestId(c) })
   const request = { raw, path, receivedAt: now, version: versionOf(c.env) }
   const detail = `It was POSTed to ${shown}, which is not where callbacks are received.`
   await keepUnverifiedBody('wrong_path', detail, request, c.env.DB, decoded)

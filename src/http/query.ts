@@ -1,4 +1,4 @@
-/** Query parameters, read by the schema that documents them: what it does not name is refused, and so is a repetition. */
+/** What a request says, read by the schema that documents it: what it does not name is refused, and so is a repetition. */
 import * as z from 'zod/mini'
 import { ProblemError } from './problem.ts'
 
@@ -19,7 +19,8 @@ export function time() {
 }
 
 export function oneOf<const Choices extends readonly [string, ...string[]]>(choices: Choices) {
-  return z.enum(choices, `must be ${listed(choices, 'disjunction')}`)
+  const listed = new Intl.ListFormat('en', { type: 'disjunction' }).format(choices)
+  return z.enum(choices, `must be ${listed}`)
 }
 
 export function flag() {
@@ -58,41 +59,38 @@ export type Query<Shape extends z.core.$ZodShape = z.core.$ZodShape> = () => z.Z
 /** Its schema is made when it is first asked for: an isolate that only takes callbacks starts without it. */
 export function queryOf<Shape extends z.core.$ZodShape>(shape: () => Shape): Query<Shape> {
   let schema: z.ZodMiniObject<Shape> | undefined
-  return () => (schema ??= z.object(shape()))
+  return () => (schema ??= made(shape()))
+}
+
+function made<Shape extends z.core.$ZodShape>(shape: Shape) {
+  return z.strictObject(shape, `the request takes ${Object.keys(shape).join(', ') || 'none'}`)
 }
 
 /** For routes without parameters. */
 export const noQuery = queryOf(() => ({}))
 
 /** The query; throws the problem that names what is wrong with it. */
-export function readQuery<Shape extends z.core.$ZodShape>(
-  url: string,
-  query: Query<Shape>,
-): z.output<z.ZodMiniObject<Shape>> {
-  const schema = query()
-  const names = Object.keys(schema.shape)
+export function readQuery<Shape extends z.core.$ZodShape>(url: string, query: Query<Shape>) {
   const given = new URL(url).searchParams
-  for (const name of given.keys()) {
-    if (!names.includes(name))
-      throw invalid(name, `There is no parameter ${JSON.stringify(name)} here${others(names)}.`)
-    if (given.getAll(name).length > 1) throw invalid(name, `${name} is given more than once.`)
-  }
-  const read = z.safeParse(schema, Object.fromEntries(given))
+  const repeated = [...given.keys()].find((name, index, names) => names.indexOf(name) !== index)
+  if (repeated !== undefined) throw invalid(repeated, `${repeated} is given more than once.`)
+  return checked(query(), Object.fromEntries(given))
+}
+
+/** What a schema makes of a value; throws the problem that names the first thing that is wrong with it, and its rule. */
+export function checked<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
+  const read = z.safeParse(schema, value)
   if (read.success) return read.data
-  const [{ path, message }] = read.error.issues as [z.core.$ZodIssue]
-  throw invalid(String(path[0]), `${String(path[0])} ${message}.`)
+  const [issue] = read.error.issues as [z.core.$ZodIssue]
+  if (issue.code === 'unrecognized_keys') {
+    const name = issue.keys[0]!
+    throw invalid(name, `${JSON.stringify(name)} is not known here: ${issue.message}.`)
+  }
+  const parameter = String(issue.path[0])
+  throw invalid(parameter, `${parameter} ${issue.message}.`)
 }
 
 export function invalid(parameter: string, detail: string): ProblemError {
   const title = 'A parameter is wrong'
   return new ProblemError({ code: 'invalid_request', status: 400, title, detail, more: { parameter } })
-}
-
-function others(names: readonly string[]): string {
-  if (names.length === 0) return ''
-  return `; there ${names.length === 1 ? 'is' : 'are'} ${listed(names, 'conjunction')}`
-}
-
-function listed(names: readonly string[], type: 'conjunction' | 'disjunction'): string {
-  return new Intl.ListFormat('en', { type }).format(names)
 }

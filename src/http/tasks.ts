@@ -10,13 +10,13 @@ import { register } from '../store/pending.ts'
 import { findRecord } from '../store/snapshots.ts'
 import { callerFor, isObject, isFailure, type ApiFailure } from '../zego/client.ts'
 import { confirm } from '../zego/confirm.ts'
-import { appOf, appRule, type Fault, orderOf } from '../zego/parameters.ts'
+import { appOf, appRule, inRecordsWords, inZegosWords, registrationBody, startBody } from '../zego/parameters.ts'
 import { type ZegoConfig, zegoConfig } from '../zego/config.ts'
 import { start } from '../zego/describe.ts'
 import { vendorOf } from '../zego/vendor.ts'
 import { type Api, report } from './api.ts'
 import { notConfigured, notFound, ProblemError } from './problem.ts'
-import { noQuery, readQuery } from './query.ts'
+import { checked, invalid, noQuery, readQuery } from './query.ts'
 import { partOf, readBody } from './request.ts'
 
 const BODY_LIMIT_BYTES = 65_536
@@ -32,20 +32,21 @@ export const tasks = new Hono<Api>()
 
 tasks.post('/v1/snapshots', async (c) => {
   const config = configOf(c)
-  const order = orderOf(await readJson(c), [...config.secrets.keys()])
-  if ('parameter' in order) throw invalid(order)
-  const { appid, vendor } = order
-  const started = await start(callerFor(config, appid, c.env.DB)!, order)
+  const body = checked(startBody(), inZegosWords(await readJson(c)))
+  const appid = appidOf(config, 'AppId', body.AppId)
+  const started = await start(callerFor(config, appid, c.env.DB)!, body)
   if (isFailure(started)) throw refused(started, startIsUnknown(started))
-  const record = pendingRecord(started.taskId, appid, vendor.record)
+  const record = pendingRecord(started.taskId, appid, vendorOf(body.Vendor)!.record)
   report(c, 'task.started', { task_id: started.taskId, appid })
   return created(c, await registerWithPatience(c.env.DB, record))
 })
 
 tasks.put('/v1/snapshots/:task_id', async (c) => {
   const config = configOf(c)
-  const task = taskOf(partOf(c.req.url, TASK_ID_PART), await readJson(c), [...config.secrets.keys()])
-  if (!('status' in task)) throw invalid(task)
+  const { vendor, appid } = checked(registrationBody(), inRecordsWords(await readJson(c)))
+  const task = pendingRecord(partOf(c.req.url, TASK_ID_PART), appidOf(config, 'appid', appid), vendor)
+  const why = whyUnusable(task)
+  if (why !== undefined) throw invalid('task_id', `task_id cannot be used: ${why}.`)
   const { record, isNew } = await register(c.env.DB, task)
   if (!isNew) return c.json(record)
   report(c, 'task.registered', { task_id: task.task_id, appid: task.appid })
@@ -84,20 +85,14 @@ async function readJson(c: Context<Api>): Promise<Record<string, unknown>> {
   }
   const given = parse(new TextDecoder().decode(body))
   if (isObject(given)) return given
-  throw invalid({ parameter: 'body', why: 'it has to be a JSON object' })
+  throw invalid('body', 'The body must be a JSON object.')
 }
 
-/** A task that somebody else has started. */
-function taskOf(taskId: string, given: Record<string, unknown>, appids: readonly string[]): PendingRecord | Fault {
-  const unknown = Object.keys(given).find((name) => name !== 'vendor' && name !== 'appid')
-  if (unknown !== undefined) return { parameter: unknown, why: 'there is no such field; there are vendor and appid' }
-  const vendor = vendorOf(given.vendor)
-  if (vendor === undefined) return { parameter: 'vendor', why: 'it has to be "tencent" or "hw"' }
-  const appid = appOf(given.appid, appids)
-  if (appid === undefined) return { parameter: 'appid', why: appRule(appids) }
-  const record = pendingRecord(taskId, appid, vendor.record)
-  const why = whyUnusable(record)
-  return why === undefined ? record : { parameter: 'task_id', why }
+function appidOf({ secrets }: ZegoConfig, parameter: string, named: string | undefined): string {
+  const appids = [...secrets.keys()]
+  const appid = appOf(named, appids)
+  if (appid === undefined) throw invalid(parameter, `${parameter} ${appRule(appids)}.`)
+  return appid
 }
 
 /** A callback's own rules hold for a task that waits for one. */
@@ -178,16 +173,5 @@ function unknownVendor(vendor: string): ProblemError {
     status: 409,
     title: 'ZEGOCLOUD cannot be asked about this task',
     detail,
-  })
-}
-
-function invalid({ parameter, why }: Fault): ProblemError {
-  const detail = `${parameter} cannot be used: ${why}.`
-  return new ProblemError({
-    code: 'invalid_request',
-    status: 400,
-    title: 'A parameter is wrong',
-    detail,
-    more: { parameter },
   })
 }

@@ -125,11 +125,11 @@ export async function settleOne(
     const callback = await readVerified(rawOf(buffered), buffered.received_at)
     if ('code' in callback) return { status: 'refused', why: `it was decoded once, and is not now: ${callback.code}` }
     const settlement = await settle(db, callback, { acknowledged: true, trusted: true, canAsk })
-    const { task_id } = callback
+    const { task_id, appid, receivedAt } = callback
     // It was answered 202: an acknowledged callback that is kept nowhere must not be forgotten.
     if (settlement.status === 'signature_reused' && !settlement.kept)
       return { status: 'refused', why: 'it was not kept' }
-    log('info', `callback.${settlement.status}`, { task_id, buffered: true })
+    log('info', `callback.${settlement.status}`, { task_id, appid, buffered: true, waited_ms: Date.now() - receivedAt })
     return settlement.status === 'stored'
       ? { status: 'settled', publication: settlement.publication }
       : { status: 'settled' }

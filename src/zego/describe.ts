@@ -1,7 +1,7 @@
 /** ZEGOCLOUD's two actions about screenshot tasks: `MediaThumbnails` starts one, `DescribeMediaTask` says what became of it. */
 import { call, type Caller, type Data, isObject, isFailure, type ApiFailure } from './client.ts'
 import { isAboutTheTask } from './codes.ts'
-import type { Order } from './parameters.ts'
+import { parametersOf, type StartBody } from './parameters.ts'
 import type { Vendor } from './vendor.ts'
 
 /** What ZEGOCLOUD tells of a task. `urls` are as it gives them: Huawei's are names, relative to a bucket. */
@@ -64,10 +64,10 @@ function fileIdOf({ FileId }: Data): string | undefined {
 }
 
 /** Never repeated: a second start makes a second task, and costs again. The id of the task is in `Data.Tencent.TaskId`, or `Data.Huawei.task_id`. */
-export async function start(caller: Caller, { vendor, parameters }: Order): Promise<{ taskId: string } | ApiFailure> {
-  const answer = await call(caller, 'MediaThumbnails', parameters)
+export async function start(caller: Caller, body: StartBody): Promise<{ taskId: string } | ApiFailure> {
+  const answer = await call(caller, 'MediaThumbnails', parametersOf(body))
   if (isFailure(answer)) return answer
-  const task = answer.data[vendor.api]
+  const task = answer.data[body.Vendor]
   const id = isObject(task) ? (task.TaskId ?? task.task_id) : undefined
   if ((typeof id === 'string' && id !== '') || typeof id === 'number') return { taskId: String(id) }
   return { code: 'zego_unknown', why: 'it accepted the task, and answer no task id' }

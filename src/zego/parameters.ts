@@ -1,97 +1,107 @@
 /**
- * The parameters of `MediaThumbnails`, checked against ZEGOCLOUD's rules before they are sent.
+ * What starts or registers a task, as schemas: checked against ZEGOCLOUD's rules before it is sent, and documented by
+ * them. An error is the rule that is broken: it follows the parameter's name.
  * @see https://www.zegocloud.com/docs/real-time-video-server/api-reference/cdn/media-thumbnails
  */
+import * as z from 'zod/mini'
+import { isWithin } from '../callback/bytes.ts'
 import type { Parameters } from './client.ts'
-import { type Vendor, vendorOf } from './vendor.ts'
+import { vendorOf } from './vendor.ts'
 
-/** A task that can be started. */
-export type Order = { appid: string; vendor: Vendor; parameters: Parameters }
+/** A record holds no more of it: the callback of a longer one could not be stored. */
+const FILE_ID_LIMIT_BYTES = 512
 
-/** Which parameter is wrong, and what it has to be. */
-export type Fault = { parameter: string; why: string }
+const seconds = (error: string) => z.number(error).check(z.minimum(0, error), z.lt(1e9, error))
 
-const TYPES = ['SnapshotByTimeOffset', 'SampleSnapshot']
-const NAMES = ['AppId', 'Vendor', 'FileId', 'Type', 'Definition', 'ExtTimeOffsetSet', 'Interval']
-const FILE_ID_LIMIT_CHARACTERS = 1_024
+/** Without an app's name, the only one is meant. */
+const AppId = () => z.optional(z.string('must be a string of digits'))
+
+function fileId() {
+  const error = `must be a string of 1 to ${FILE_ID_LIMIT_BYTES} bytes of UTF-8`
+  const fits = z.refine<string>((text) => isWithin(FILE_ID_LIMIT_BYTES, text), error)
+  return z.string(error).check(z.regex(/\S/, error), z.maxLength(FILE_ID_LIMIT_BYTES, error), fits)
+}
+
+function offsets() {
+  const error = 'must be a list of time points in seconds, each a number from 0 up'
+  return z.optional(z.array(seconds(error), error).check(z.minLength(1, error)))
+}
+
+function definition() {
+  const error = 'must be the id of a Tencent screenshot template, a whole number'
+  return z.union([z.int().check(z.minimum(0)), z.string().check(z.regex(/^\d{1,15}$/))], error)
+}
+
+function interval() {
+  const error = 'must be the seconds between two screenshots of Huawei, a number above 0'
+  return seconds(error).check(z.gt(0, error))
+}
+
+/** Refuses other fields, and says which it takes. */
+function fieldsOf<Shape extends z.core.$ZodShape>(shape: Shape) {
+  return z.strictObject(shape, `the request takes ${Object.keys(shape).join(', ')}`)
+}
+
+function makeStart() {
+  const Type = z.enum(
+    ['SnapshotByTimeOffset', 'SampleSnapshot'],
+    'must be "SnapshotByTimeOffset", which needs ExtTimeOffsetSet, or "SampleSnapshot"',
+  )
+  const common = { AppId: AppId(), FileId: fileId(), Type, ExtTimeOffsetSet: offsets() }
+  const vendors = [
+    fieldsOf({ Vendor: z.literal('Tencent'), ...common, Definition: definition() }),
+    fieldsOf({ Vendor: z.literal('Huawei'), ...common, Interval: interval() }),
+  ] as const
+  return z.discriminatedUnion('Vendor', vendors, 'must be "Tencent" or "Huawei"').check(
+    z.refine(({ Type: type, ExtTimeOffsetSet: points }) => type === 'SampleSnapshot' || points !== undefined, {
+      path: ['ExtTimeOffsetSet'],
+      error: 'must have the time points in seconds, for SnapshotByTimeOffset',
+    }),
+  )
+}
+
+function makeRegistration() {
+  return fieldsOf({ vendor: z.enum(['tencent', 'hw'], 'must be "tencent" or "hw"'), appid: AppId() })
+}
+
+const made: { start?: ReturnType<typeof makeStart>; registration?: ReturnType<typeof makeRegistration> } = {}
+
+/** Made when they are first asked for: an isolate that only takes callbacks starts without them. */
+export const startBody = () => (made.start ??= makeStart())
+export const registrationBody = () => (made.registration ??= makeRegistration())
 
 type Given = Readonly<Record<string, unknown>>
 
-export function orderOf(given: Given, appids: readonly string[]): Order | Fault {
-  const unknown = Object.keys(given).find((name) => !NAMES.includes(name))
-  if (unknown !== undefined) return fault(unknown, `there is no such parameter; there are ${NAMES.join(', ')}`)
-  const vendor = vendorOf(given.Vendor)
-  if (vendor === undefined) return fault('Vendor', 'it has to be "Tencent" or "Huawei"')
-  const appid = appOf(given.AppId, appids)
-  if (appid === undefined) return fault('AppId', appRule(appids))
-  const wrong = [fileIdFault, typeFault, definitionFault, offsetsFault, intervalFault]
-    .map((check) => check(given, vendor))
-    .find((found) => found !== undefined)
-  return wrong ?? { appid, vendor, parameters: parametersOf(given, vendor) }
+/** A vendor has two names, in any case, and an app's id is also taken as a number. */
+export function inZegosWords({ Vendor, AppId: app, ...given }: Given): Given {
+  return { Vendor: vendorOf(Vendor)?.api ?? Vendor, ...given, ...(app !== undefined && { AppId: textOf(app) }) }
 }
 
-/** The app that is meant: the only one need not be named. `undefined` for one whose ServerSecret is not known. */
-export function appOf(given: unknown, appids: readonly string[]): string | undefined {
-  if (given === undefined) return appids.length === 1 ? appids[0] : undefined
-  const named = typeof given === 'number' ? String(given) : given
+export function inRecordsWords({ vendor, appid, ...given }: Given): Given {
+  return { vendor: vendorOf(vendor)?.record ?? vendor, ...given, ...(appid !== undefined && { appid: textOf(appid) }) }
+}
+
+function textOf(app: unknown): unknown {
+  return typeof app === 'number' ? String(app) : app
+}
+
+/** The app that is meant; `undefined` for one whose ServerSecret is not known. */
+export function appOf(named: string | undefined, appids: readonly string[]): string | undefined {
+  if (named === undefined && appids.length === 1) return appids[0]
   return appids.find((appid) => appid === named)
 }
 
 export function appRule(appids: readonly string[]): string {
   return appids.length === 1
-    ? 'ZEGO_SERVER_SECRET holds no ServerSecret for it'
-    : 'it has to name one of the apps in ZEGO_SERVER_SECRET, as a string'
+    ? 'must be the app whose ServerSecret ZEGO_SERVER_SECRET holds'
+    : 'must be one of the apps in ZEGO_SERVER_SECRET, as a string'
 }
 
-function fileIdFault({ FileId }: Given): Fault | undefined {
-  if (isText(FileId) && FileId.length <= FILE_ID_LIMIT_CHARACTERS) return undefined
-  return fault('FileId', `it has to be a string of 1 to ${FILE_ID_LIMIT_CHARACTERS} characters`)
-}
+export type StartBody = z.output<ReturnType<typeof makeStart>>
 
-function typeFault({ Type }: Given): Fault | undefined {
-  return TYPES.includes(Type as string) ? undefined : fault('Type', `it has to be "${TYPES.join('" or "')}"`)
-}
-
-function definitionFault({ Definition }: Given, vendor: Vendor): Fault | undefined {
-  if (vendor.api !== 'Tencent') {
-    return Definition === undefined ? undefined : fault('Definition', 'only Tencent has templates; leave it out')
-  }
-  if (isWhole(Definition)) return undefined
-  return fault('Definition', 'Tencent needs the id of a screenshot template, a whole number')
-}
-
-function offsetsFault({ Type, ExtTimeOffsetSet: offsets }: Given): Fault | undefined {
-  if (offsets === undefined && Type !== 'SnapshotByTimeOffset') return undefined
-  if (Array.isArray(offsets) && offsets.length > 0 && offsets.every((offset) => isSeconds(offset))) return undefined
-  return fault('ExtTimeOffsetSet', 'it has to be a list of time points in seconds, each a number from 0 up')
-}
-
-function intervalFault({ Interval }: Given, vendor: Vendor): Fault | undefined {
-  if (vendor.api !== 'Huawei') {
-    return Interval === undefined ? undefined : fault('Interval', 'only Huawei has it; a Tencent template has its own')
-  }
-  if (isSeconds(Interval) && Interval > 0) return undefined
-  return fault('Interval', 'Huawei needs the seconds between two screenshots, a number above 0')
-}
-
-function parametersOf(given: Given, { api }: Vendor): Parameters {
-  return Object.entries({ ...given, Vendor: api })
-    .filter(([name, value]) => name !== 'AppId' && value !== undefined)
-    .flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((one) => [name, String(one)] as const))
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== ''
-}
-
-function isWhole(value: unknown): boolean {
-  return typeof value === 'number' ? Number.isSafeInteger(value) && value >= 0 : /^\d{1,15}$/.test(String(value))
-}
-
-function isSeconds(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value < 1e9
-}
-
-function fault(parameter: string, why: string): Fault {
-  return { parameter, why }
+/** As ZEGOCLOUD takes them: a list is a parameter for each of its items. */
+export function parametersOf({ AppId: _app, ...given }: StartBody): Parameters {
+  return Object.entries(given).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one) => [name, String(one)] as const),
+  )
 }

@@ -75,8 +75,8 @@ describe('a parameter that is wrong', () => {
     ],
     ['/v1/snapshots?cursor=x', 'cursor must be the next_cursor of a page of this list.'],
     ['/v1/snapshots/a?wait=26', 'wait must be a whole number from 0 to 25.'],
-    ['/v1/snapshots/a?for=1', 'There is no parameter "for" here; there is wait.'],
-    ['/v1/status?x', 'There is no parameter "x" here.'],
+    ['/v1/snapshots/a?for=1', '"for" is not known here: the request takes wait.'],
+    ['/v1/status?x', '"x" is not known here: the request takes none.'],
   ])('is told by its rule: %s', async (path, detail) => {
     const [parameter] = /(?<=\?)\w+/.exec(path)!
     expect(await said(get(path))).toMatchObject([400, { code: 'invalid_request', parameter, detail }])

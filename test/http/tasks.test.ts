@@ -76,6 +76,7 @@ describe('POST /v1/snapshots', () => {
     ['Vendor', { Vendor: 'Amazon' }],
     ['FileId', { FileId: '' }],
     ['FileId', { FileId: 7 }],
+    ['FileId', { FileId: 'ä'.repeat(257) }],
     ['Type', { Type: 'Snapshot' }],
     ['Definition', { Definition: undefined }],
     ['Definition', { Definition: 'ten' }],
@@ -95,6 +96,22 @@ describe('POST /v1/snapshots', () => {
     const { status, body } = await said(api('POST', '/snapshots', { ...TENCENT, ...change }))
     expect([status, body]).toMatchObject([400, { code: 'invalid_request', parameter }])
     expect(calls).toEqual([])
+  })
+
+  it.each<[string, object]>([
+    ['FileId must be a string of 1 to 512 bytes of UTF-8.', { FileId: 'ä'.repeat(257) }],
+    ['Vendor must be "Tencent" or "Huawei".', { Vendor: 1 }],
+    [
+      '"Callback" is not known here: the request takes Vendor, AppId, FileId, Type, ExtTimeOffsetSet, Definition.',
+      { Callback: 'x' },
+    ],
+  ])('tells the rule: %s', async (detail, change) => {
+    expect((await said(api('POST', '/snapshots', { ...TENCENT, ...change }))).body).toMatchObject({ detail })
+  })
+
+  it('takes as much of a FileId as a record holds', async () => {
+    playZegocloud(startedAs('task'))
+    expect((await said(api('POST', '/snapshots', { ...TENCENT, FileId: 'ä'.repeat(256) }))).status).toBe(201)
   })
 
   it.each(['', 'null', '[]', '{', '"text"', '7'])('refuses %j', async (body) => {
