@@ -1,9 +1,10 @@
 /** Callbacks that could not be verified or read, looked at again once another version of the Worker is in place. */
 import { isRightPath } from './callback-path.ts'
-import { log } from './log.ts'
+import { log, messageOf } from './log.ts'
 import { publish } from './publish/publish.ts'
 import { retry } from './retry.ts'
 import { type Env, isFault, limitsOf, rulesOf, type Settings, versionOf } from './settings.ts'
+import { isOutage } from './store/database.ts'
 import type { Publication } from './store/outbox.ts'
 import type { QuarantineEntry } from './store/quarantine.ts'
 import { noteAccepted } from './store/state.ts'
@@ -12,7 +13,7 @@ import { canAskOf } from './zego/config.ts'
 
 /**
  * A slice; tells whether there is more. What is authentic by now is stored and published like any callback, the rest stays.
- * It was kept by its own path: the path token is a factor of its own. Throws when D1 fails: the next run goes on.
+ * It was kept by its own path: the path token is a factor of its own. Throws when D1 is down: the next run goes on.
  */
 export async function recheck(env: Env, settings: Settings, now: number): Promise<boolean> {
   const version = versionOf(env)
@@ -22,7 +23,7 @@ export async function recheck(env: Env, settings: Settings, now: number): Promis
   const stay: string[] = []
   let accepted = 0
   for (const entry of entries) {
-    const status = await recheckOne(entry, env, settings, now, publications)
+    const status = await recheckOrStay(entry, env, settings, now, publications)
     if (status === 'stays') stay.push(entry.id)
     else accepted += 1
   }
@@ -32,13 +33,22 @@ export async function recheck(env: Env, settings: Settings, now: number): Promis
   return entries.length === limit
 }
 
-async function recheckOne(
-  entry: QuarantineEntry,
-  env: Env,
-  settings: Settings,
-  now: number,
-  publications: Publication[],
-): Promise<'accepted' | 'stays'> {
+type Status = 'accepted' | 'stays'
+type Slice = [env: Env, settings: Settings, now: number, publications: Publication[]]
+
+/** What D1 refuses alone, each time, holds up none of the others: the version after this one looks again. */
+async function recheckOrStay(entry: QuarantineEntry, ...slice: Slice): Promise<Status> {
+  try {
+    return await recheckOne(entry, ...slice)
+  } catch (error) {
+    const [{ DB }] = slice
+    if (await isOutage(error, DB)) throw error
+    log('error', 'quarantine.refused', { id: entry.id, task_id: entry.task_id, why: messageOf(error) })
+    return 'stays'
+  }
+}
+
+async function recheckOne(entry: QuarantineEntry, ...[env, settings, now, publications]: Slice): Promise<Status> {
   const rules = rulesOf(settings, canAskOf(settings))
   if (isFault(rules) || isFault(settings.pathTokens)) return 'stays'
   if (!(await isRightPath(entry.path ?? '', settings.pathTokens))) return 'stays'

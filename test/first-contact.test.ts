@@ -85,6 +85,31 @@ describe('a callback that was refused', () => {
     expect(await kept()).toContain('signature_reused')
   })
 
+  it('that D1 refuses alone, each time, holds up none of the others', async () => {
+    ten(1)
+    for (const task_id of ['bad', ...Array.from({ length: 12 }, (_, n) => `good ${n}`)]) {
+      await deliver(signedCallback({ task_id }), WRONG)
+    }
+    await env.DB.prepare(
+      `CREATE TRIGGER refuse BEFORE INSERT ON snapshots WHEN NEW.task_id = 'bad'
+      BEGIN SELECT RAISE(ABORT, 'refused'); END`,
+    ).run()
+    for (let minute = 1; minute < 4; minute += 1) await cron(minute, { ...RIGHT, INTAKE: { send: async () => {} } })
+    expect(await rows(`SELECT task_id, looked_by FROM quarantine`)).toEqual([{ task_id: 'bad', looked_by: 'second' }])
+    expect(await rows('SELECT 1 FROM snapshots')).toHaveLength(12)
+  })
+
+  it('waits for D1 where that fails in the middle of another look', async () => {
+    ten(2)
+    for (let n = 0; n < 3; n += 1) await deliver(signedCallback({ task_id: `${n}` }), WRONG)
+    const down = vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1 DB is overloaded'))
+    await cron(1, RIGHT)
+    down.mockRestore()
+    expect(await kept()).toHaveLength(3)
+    await cron(1, RIGHT)
+    expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toMatchObject([[], { length: 3 }])
+  })
+
   it('is one entry for each content and signature, three for each content', async () => {
     const body = { ...signedCallback({ task_id: 'again' }) }
     for (let n = 0; n < 6; n += 1) await deliver(body, WRONG)
