@@ -41,6 +41,7 @@ const CHAIN_MS = 50_000
 /** @param scheduledAt in milliseconds */
 export async function everyMinute(env: Env, scheduledAt: number): Promise<void> {
   const settings = readSettings(env)
+  if (settings.database) return void (await attempt('alert', () => alert(env, settings, Date.now())))
   const until = Date.now() + CHAIN_MS
   const minute = Math.floor(scheduledAt / 60_000)
   const isSwept = await attempt('sweep', () => runJob({ kind: 'sweep', until, lanes: ['event', 'kv'] }, env))

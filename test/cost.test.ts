@@ -1,6 +1,8 @@
 /** The bill: what Cloudflare counts of each thing that the Worker does. docs/cost.md turns it into money. */
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { versionOf } from '../src/settings.ts'
+import { verdict } from '../src/store/installation.ts'
 import { LEDGER_STEPS } from '../src/store/purge.ts'
 import { signedCallback } from './callbacks.ts'
 import { type Bill, billOf, counted, rowsWrittenBy, takeIntake } from './counted.ts'
@@ -281,7 +283,30 @@ const reads: Line[] = [
   ],
 ]
 
+/** Another isolate has not asked yet whose database it is. */
+const firstRequest = () => {
+  verdict.until = 0
+  return request(`${HOST}/openapi.json`, {}, counted)
+}
+
 const upkeep: Line[] = [
+  [
+    'what the first request of an isolate costs more',
+    { requests: 1, d1Calls: 1, statements: 1, rowsRead: 1 },
+    async () => {
+      await env.DB.prepare(`INSERT INTO state VALUES ('installation', ?1, 0)`).bind(versionOf(env)).run()
+      return firstRequest
+    },
+  ],
+  [
+    'the same after a deploy',
+    { requests: 1, d1Calls: 2, statements: 2, rowsRead: 5, rowsWritten: 1, kvReads: 5 },
+    async () => {
+      await tenDeliveries()
+      later(2 * 60 * MINUTE)
+      return firstRequest
+    },
+  ],
   [
     'a minute in which nothing is due',
     { requests: 1, d1Calls: 7, statements: 7, rowsRead: 29 },

@@ -33,8 +33,8 @@ function secretCheck(setting: object | SettingFault, name: string, more: string)
 
 /** Settings that may be missing, but not be broken. */
 export function settingChecks(settings: Settings): Check[] {
-  const { pathTokens, toleranceSeconds, retentionDays, serverSecrets, apiUrl } = settings
-  const broken = [pathTokens, toleranceSeconds, retentionDays, apiUrl].filter(isFault).map(faultCheck)
+  const { database, pathTokens, toleranceSeconds, retentionDays, serverSecrets, apiUrl } = settings
+  const broken = [database, pathTokens, toleranceSeconds, retentionDays, apiUrl].filter(isFault).map(faultCheck)
   return [
     ...broken,
     ...pathTokenChecks(pathTokens),
@@ -43,7 +43,8 @@ export function settingChecks(settings: Settings): Check[] {
   ]
 }
 
-function faultCheck({ setting, why }: SettingFault): Check {
+function faultCheck({ setting, why, fix }: SettingFault): Check {
+  if (fix !== undefined) return { shape: 'bad', words: `${setting}: ${why}`, command: fix }
   const isVar = !/SECRET|TOKEN/.test(setting)
   const command = isVar ? `# in wrangler.toml, under [vars], then: npx wrangler deploy\n${setting} = …` : put(setting)
   return { shape: 'bad', words: `${setting}: ${why}`, command }
