@@ -2,8 +2,32 @@
 import { describeRefusal } from '../callback/refusal.ts'
 import type { SettingFault } from '../settings.ts'
 
+/** All that a client may meet. */
+export const CODES = [
+  'invalid_request',
+  'unauthorized',
+  'forbidden',
+  'not_found',
+  'method_not_allowed',
+  'body_too_large',
+  'undecodable',
+  'bad_signature',
+  'unknown_app',
+  'invalid_timestamp',
+  'stale',
+  'signature_reused',
+  'not_finished',
+  'unknown_vendor',
+  'too_frequent',
+  'zego_error',
+  'zego_unknown',
+  'not_configured',
+  'storage_unavailable',
+  'internal_error',
+] as const
+
 export type Problem = {
-  code: string
+  code: (typeof CODES)[number]
   status: number
   title: string
   detail: string

@@ -14,7 +14,7 @@ import {
 import { answer } from './answer.ts'
 import { type Api, operationOf } from './api.ts'
 import { notFound, type ProblemError } from './problem.ts'
-import { cursor, DEFAULT_LIMIT, flag, noQuery, oneOf, paging, queryOf, rangeOf, readQuery, time } from './query.ts'
+import { cursor, flag, noQuery, oneOf, paging, queryOf, rangeOf, readQuery, time } from './query.ts'
 import { partOf } from './request.ts'
 
 export const quarantineQuery = queryOf(() => ({
@@ -24,12 +24,12 @@ export const quarantineQuery = queryOf(() => ({
   cursor: z.optional(cursor(/^q\d{1,16}-\d{1,16}$/)),
 }))
 export const removalQuery = queryOf(() => ({ reason: oneOf(REASONS), before: z.optional(time()) }))
-export const retryQuery = queryOf(() => ({ replace: z.optional(flag()) }))
+export const retryQuery = queryOf(() => ({ replace: z._default(flag(), false) }))
 
 export const quarantine = new Hono<Api>()
 
 quarantine.get('/v1/quarantine', async (c) => {
-  const { reason, task_id, limit = DEFAULT_LIMIT, ...query } = readQuery(c.req.url, quarantineQuery)
+  const { reason, task_id, limit, ...query } = readQuery(c.req.url, quarantineQuery)
   const filter = { reason, task_id, limit, ...rangeOf(query), after: placeOf(query.cursor) }
   const { items, next } = await listEntries(c.env.DB, filter)
   const next_cursor = next === undefined ? null : `q${next.received_at}-${next.rowid}`
@@ -52,7 +52,7 @@ quarantine.get('/v1/quarantine/:id', async (c) => {
 })
 
 quarantine.post('/v1/quarantine/:id/retry', async (c) => {
-  const { replace = false } = readQuery(c.req.url, retryQuery)
+  const { replace } = readQuery(c.req.url, retryQuery)
   const retried = await retryEntry(partOf(c.req.url, 3), replace, operationOf(c))
   if (retried === undefined) throw unknown()
   return answer(retried.received)

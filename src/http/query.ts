@@ -38,14 +38,14 @@ export function cursor(form: RegExp) {
   return z.string().check(z.regex(form, 'must be the next_cursor of a page of this list'))
 }
 
+const DEFAULT_LIMIT = 20
+
 /** What both lists take. */
 export const paging = () => ({
   since: z.optional(time()),
   until: z.optional(time()),
-  limit: z.optional(wholeNumber(1, 100)),
+  limit: z._default(wholeNumber(1, 100), DEFAULT_LIMIT),
 })
-
-export const DEFAULT_LIMIT = 20
 
 /** In milliseconds. */
 export function rangeOf({ since, until }: { since?: string | undefined; until?: string | undefined }) {

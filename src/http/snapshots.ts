@@ -9,19 +9,7 @@ import type { Env } from '../settings.ts'
 import { type Filter, findRecord, listRecords, readFeed, type Stored } from '../store/snapshots.ts'
 import { type Api, operationOf } from './api.ts'
 import { notFound, ProblemError, unavailable } from './problem.ts'
-import {
-  cursor,
-  DEFAULT_LIMIT,
-  invalid,
-  noQuery,
-  oneOf,
-  paging,
-  queryOf,
-  rangeOf,
-  readQuery,
-  time,
-  wholeNumber,
-} from './query.ts'
+import { cursor, invalid, noQuery, oneOf, paging, queryOf, rangeOf, readQuery, time, wholeNumber } from './query.ts'
 import { partOf } from './request.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -32,11 +20,11 @@ const FIRST_WAIT_MS = 400
 const LONGEST_WAIT_MS = 950
 const WAIT_GROWTH = 1.25
 
-export const getQuery = queryOf(() => ({ wait: z.optional(wholeNumber(0, 25)) }))
+export const getQuery = queryOf(() => ({ wait: z._default(wholeNumber(0, 25), 0) }))
 export const listQuery = queryOf(() => ({
   ...paging(),
   status: z.optional(oneOf(['pending', 'completed', 'failed'])),
-  order: z.optional(oneOf(['newest', 'oldest'])),
+  order: z._default(oneOf(['newest', 'oldest']), 'newest'),
   cursor: z.optional(cursor(/^(?:s\d{1,16}|f\d{1,16}-\d{1,16})$/)),
 }))
 /** Both are required: all that there is would be a mistake more often than a wish. */
@@ -45,7 +33,7 @@ export const rangeQuery = queryOf(() => ({ since: time(), until: time() }))
 export const snapshots = new Hono<Api>()
 
 snapshots.get('/v1/snapshots', async (c) => {
-  const { status, order, limit = DEFAULT_LIMIT, ...query } = readQuery(c.req.url, listQuery)
+  const { status, order, limit, ...query } = readQuery(c.req.url, listQuery)
   const filter = { status, limit, ...rangeOf(query) }
   const isFeed = order === 'oldest'
   if (query.cursor !== undefined && query.cursor.startsWith('f') !== isFeed) {
@@ -67,7 +55,7 @@ async function feedPage(db: D1Database, filter: Filter, given?: string) {
 }
 
 snapshots.get('/v1/snapshots/:task_id', etag(), async (c) => {
-  const { wait = 0 } = readQuery(c.req.url, getQuery)
+  const { wait } = readQuery(c.req.url, getQuery)
   const record = await waitForRecord(c.env, partOf(c.req.url, 3), wait * 1000)
   if (record === undefined) throw unknownTask()
   return c.body(record, 200, JSON_TYPE)

@@ -1,8 +1,8 @@
 /** The OpenAPI document, made of the table of routes and of the schemas that validate. */
 import * as z from 'zod/mini'
 import type { Query } from '../../src/http/query.ts'
-import type { Route } from './routes.ts'
-import { type SchemaName, schemas } from './schemas.ts'
+import { type Answer, PROBLEMS, type ProblemName, type Route, TAGS } from './routes.ts'
+import { componentSchemas, inlineSchema, type SchemaName } from './schemas.ts'
 
 type Json = Record<string, unknown>
 
@@ -11,41 +11,86 @@ export function documentOf(routes: readonly Route[]): Json {
   for (const route of routes) paths[route.path] = { ...paths[route.path], [route.method]: operationOf(route) }
   return {
     openapi: '3.1.0',
-    info: { title: 'zego-snapshots', version: '1', description: "ZEGOCLOUD's on-demand screenshots, received." },
+    info: {
+      title: 'zego-snapshots',
+      version: '1',
+      description:
+        "ZEGOCLOUD's on-demand screenshots: received, stored and published. Times are ISO 8601 in UTC with milliseconds. Fields are added later; none is renamed or removed.",
+      license: { name: 'MIT', identifier: 'MIT' },
+      contact: { name: 'Whoever runs this receiver' },
+    },
+    servers: [{ url: '/', description: 'The Worker that this document comes from.' }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
+    webhooks: { snapshotFinished: { post: EVENT } },
     components: {
       schemas: componentSchemas(),
-      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      responses: Object.fromEntries(Object.values(PROBLEMS).map((problem) => [problem.name, problemOf(problem)])),
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'API_TOKEN; for GET, READ_TOKEN will do.' },
+      },
     },
   }
 }
 
-function operationOf({ path, summary, isOpen = false, query, body, answers }: Route): Json {
+/** It comes by the queue rather than by HTTP: OpenAPI has no other place for it. */
+const EVENT = {
+  operationId: 'onSnapshotFinished',
+  tags: ['events'],
+  summary: 'A task has finished.',
+  description:
+    'A message of the queue `zego-snapshots-events`, not a request: at least once for each finished task, in no order. Drop repeats by `id`. With `dataref` the pictures are left out: GET that path of this Worker.',
+  security: [],
+  requestBody: { required: true, content: { 'application/json': { schema: reference('schemas', 'Event') } } },
+  responses: { '204': { description: 'The consumer acknowledges the message.' } },
+}
+
+function operationOf({ operationId, tag, summary, description, isOpen = false, ...route }: Route): Json {
+  const { path, method, query, body, answers } = route
+  const ifNoneMatch = answers[304] && { name: 'If-None-Match', in: 'header', description: IF_NONE_MATCH, schema: TEXT }
   return {
+    operationId,
+    tags: [tag],
     summary,
+    description: description ?? summary,
     security: isOpen ? [] : [{ token: [] }],
-    parameters: [...pathParameters(path), ...queryParameters(query)],
-    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: reference(body) } } } }),
-    responses: Object.fromEntries(Object.entries(answers).map(([status, name]) => [status, responseOf(status, name)])),
+    parameters: [...pathParameters(path), ...queryParameters(query), ...(ifNoneMatch ? [ifNoneMatch] : [])],
+    ...(body && { requestBody: { required: true, content: contentOf(body.types, body.schema) } }),
+    responses: { ...problemsOf(route.problems, isOpen, method), ...answersOf(answers) },
   }
 }
 
-function responseOf(status: string, name: SchemaName | null): Json {
-  const description = DESCRIPTIONS[status] ?? 'As asked.'
-  if (name === null) return { description }
-  const type = name === 'Problem' ? 'application/problem+json' : 'application/json'
-  return { description, content: { [type]: { schema: reference(name) } } }
+const TEXT = { type: 'string' }
+const IF_NONE_MATCH = 'The `ETag` of the record that you have: 304 where it is still the same.'
+
+function answersOf(answers: Route['answers']): Json {
+  return Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)]))
 }
 
-const DESCRIPTIONS: Record<string, string> = {
-  202: 'Taken, and not done yet; or kept in the quarantine.',
-  204: 'Gone.',
-  304: 'It has not changed.',
-  400: 'Something in the request is wrong: `parameter` names it.',
-  401: 'The token, or the signature, is not right.',
-  404: 'Not known.',
-  409: 'Something stands against it.',
-  503: 'Not configured, or a store does not answer.',
+function answerOf([description, schema, headers]: Answer): Json {
+  const type = schema === 'Problem' ? 'application/problem+json' : 'application/json'
+  return { description, ...headersOf(headers), ...(schema && { content: contentOf([type], schema) }) }
+}
+
+/** What any route that asks for the token may answer; READ_TOKEN is refused what changes anything. */
+function problemsOf(names: readonly ProblemName[] = [], isOpen: boolean, method: string): Json {
+  const guards: ProblemName[] = ['invalid', 'unauthorized', 'failed', 'unavailable']
+  const all = isOpen ? names : [...guards, ...(method === 'get' ? [] : (['forbidden'] as const)), ...names]
+  return Object.fromEntries(all.map((name) => [PROBLEMS[name].status, reference('responses', PROBLEMS[name].name)]))
+}
+
+function problemOf({ description, headers }: (typeof PROBLEMS)[ProblemName]): Json {
+  return { description, ...headersOf(headers), content: contentOf(['application/problem+json'], 'Problem') }
+}
+
+function headersOf(headers: Readonly<Record<string, string>> | undefined): Json {
+  if (headers === undefined) return {}
+  const all = Object.entries(headers).map(([name, description]) => [name, { description, schema: TEXT }] as const)
+  return { headers: Object.fromEntries(all) }
+}
+
+function contentOf(types: readonly string[], schema: SchemaName): Json {
+  return Object.fromEntries(types.map((type) => [type, { schema: reference('schemas', schema) }]))
 }
 
 function pathParameters(path: string): Json[] {
@@ -53,8 +98,8 @@ function pathParameters(path: string): Json[] {
     name,
     in: 'path',
     required: true,
-    schema: { type: 'string' },
     description: 'Percent-encoded.',
+    schema: TEXT,
   }))
 }
 
@@ -63,24 +108,18 @@ function queryParameters(query: Query | undefined): Json[] {
   return Object.entries(query().shape).map(([name, schema]) => ({
     name,
     in: 'query',
-    required: false,
-    schema: plain(z.toJSONSchema(schema as z.ZodMiniType)),
+    required: !z.safeParse(schema, undefined).success,
+    description: ruleOf(schema),
+    schema: inlineSchema(schema),
   }))
 }
 
-function reference(name: SchemaName): Json {
-  return { $ref: `#/components/schemas/${name}` }
+/** The words of the problem that a wrong value is answered with. */
+function ruleOf(schema: z.core.$ZodType): string {
+  const { error } = z.safeParse(schema, '\0')
+  return error ? `It ${error.issues[0]!.message}.` : 'As it stands in what is listed.'
 }
 
-function componentSchemas(): Json {
-  const registry = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id })
-  const made = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}`, unrepresentable: 'any' })
-  return Object.fromEntries(Object.entries(made.schemas).map(([id, schema]) => [id, plain(schema)]))
-}
-
-/** OpenAPI 3.1 has its own word for the dialect, and its own place for the id. */
-function plain(schema: object): Json {
-  const { $schema: _dialect, $id: _id, id: _name, ...rest } = schema as Json
-  return rest
+function reference(kind: 'schemas' | 'responses', name: string): Json {
+  return { $ref: `#/components/${kind}/${name}` }
 }

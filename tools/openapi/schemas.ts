@@ -1,8 +1,10 @@
-/** What the routes answer with, as schemas: the documentation is made of them, and the tests hold answers against them. */
+/** What the routes take and answer, as schemas: the documentation is made of them, and the tests compare answers to them. */
 import * as z from 'zod/mini'
-import { snapshotRecord } from '../../src/event.ts'
+import * as event from '../../src/event.ts'
+import { CODES } from '../../src/http/problem.ts'
 import { PARTS } from '../../src/store/health.ts'
 import { REASONS } from '../../src/store/quarantine.ts'
+import { registrationBody, startBody } from '../../src/zego/parameters.ts'
 
 const isoTime = z.iso.datetime({ precision: 3 })
 const count = z.int().check(z.minimum(0))
@@ -16,8 +18,13 @@ const problem = z.looseObject({
   title: z.string(),
   status: z.int(),
   detail: z.string(),
-  code: z.string(),
+  code: z.enum(CODES),
   parameter: z.optional(z.string()),
+  setting: z.optional(z.string()),
+  age_seconds: z.optional(z.int()),
+  zego_code: z.optional(z.int()),
+  zego_message: z.optional(z.string()),
+  task_id: z.optional(z.string()),
 })
 
 const kept = {
@@ -29,28 +36,54 @@ const kept = {
   content_type: z.optional(z.string()),
   content_encoding: z.optional(z.string()),
 }
-const page = { next_cursor: z.nullable(z.string()) }
+const entry = z.object(kept)
 
-const settled = z.union([
-  z.object({ status: z.enum(['stored', 'duplicate']), task_id: z.string() }),
-  z.object({ status: z.literal('quarantined'), id: z.string(), reason: z.enum(REASONS) }),
-  z.object({ status: z.literal('accepted'), task_id: z.optional(z.string()) }),
-])
+const ofReason = z.object({ ...counted, full_since: z.optional(isoTime) })
+const quarantined = Object.fromEntries(REASONS.map((reason) => [reason, ofReason]))
 
 const verdict = {
   status: z.enum(['ok', 'degraded', 'unhealthy']),
   parts: z.optional(z.array(z.enum(PARTS))),
 }
 
+const task_id = z.string()
+
 export const schemas = {
-  Problem: problem,
-  Snapshot: snapshotRecord,
-  SnapshotPage: z.object({ items: z.array(snapshotRecord), ...page }),
-  ListedEntry: z.object({ ...kept, body: z.optional(z.string()), body_base64: z.optional(z.string()) }),
-  EntryPage: z.object({ items: z.array(z.object(kept)), ...page }),
-  Settled: settled,
+  Picture: event.picture,
+  CompletedRecord: event.completedRecord,
+  FailedRecord: event.failedRecord,
+  PendingRecord: event.pendingRecord,
+  Snapshot: event.snapshotRecord,
+  SnapshotPage: z.object({ items: z.array(event.snapshotRecord), next_cursor: z.nullable(z.string()) }),
+  Start: startBody(),
+  Registration: registrationBody(),
+  Callback: z.looseObject({
+    event: z.string(),
+    appid: z.string(),
+    timestamp: z.string(),
+    nonce: z.string(),
+    signature: z.string(),
+    task_id: z.optional(z.string()),
+    vendor: z.optional(z.string()),
+    field_id: z.optional(z.string()),
+    snapshot_pic_list: z.optional(z.union([z.string(), z.array(event.picture)])),
+  }),
+  Settled: z.object({ status: z.enum(['stored', 'duplicate']), task_id }),
+  Taken: z.union([
+    z.object({ status: z.literal('accepted'), task_id: z.optional(task_id) }),
+    z.object({ status: z.literal('quarantined'), id: z.string(), reason: z.enum(REASONS) }),
+  ]),
   Republished: z.object({ republished: count, next_since: z.nullable(isoTime) }),
   Deleted: z.object({ deleted: count, more: z.boolean() }),
+  Confirmation: z.object({
+    confirmed: z.nullable(z.boolean()),
+    stored: z.optional(z.array(z.string())),
+    zegocloud: z.optional(z.array(z.string())),
+  }),
+  ListedEntry: entry,
+  Entry: z.object({ ...kept, body: z.optional(z.string()), body_base64: z.optional(z.string()) }),
+  EntryPage: z.object({ items: z.array(entry), next_cursor: z.nullable(z.string()) }),
+  Waiting: waiting,
   Status: z.object({
     ...verdict,
     since: z.nullable(isoTime),
@@ -58,19 +91,60 @@ export const schemas = {
     refused_by_kv: z.object(counted),
     aside: z.object({ waiting: count, poison: count }),
     pending: z.object(counted),
-    quarantined: z.record(z.enum(REASONS), z.object({ ...counted, full_since: z.optional(isoTime) })),
+    quarantined: z.object(quarantined),
     last_callback: z.nullable(z.object({ received_at: isoTime, with_path_token: z.nullable(z.boolean()) })),
     last_refusals: z.record(z.string(), isoTime),
   }),
+  OfReason: ofReason,
   Health: z.object(verdict),
-  Confirmation: z.object({
-    confirmed: z.nullable(z.boolean()),
-    stored: z.optional(z.array(z.string())),
-    zegocloud: z.optional(z.array(z.string())),
-  }),
-  Start: z.looseObject({}),
-  Registration: z.object({ vendor: z.string(), appid: z.optional(z.string()) }),
   OpenApi: z.looseObject({ openapi: z.string(), paths: z.looseObject({}) }),
+  Event: event.snapshotEvent,
+  ReferredRecord: event.referredRecord,
+  Problem: problem,
 } satisfies Record<string, z.ZodMiniType>
 
 export type SchemaName = keyof typeof schemas
+
+const names = z.registry<{ id: string }>()
+for (const [id, schema] of Object.entries(schemas)) names.add(schema, { id })
+
+type Made = Record<string, unknown>
+
+/** What has no counterpart in JSON must not be there; a time's form is told by its name rather than by a long pattern. */
+function override({
+  zodSchema,
+  jsonSchema,
+}: {
+  zodSchema: z.core.$ZodTypes
+  jsonSchema: z.core.JSONSchema.BaseSchema
+}) {
+  if (zodSchema._zod.def.type === 'undefined') jsonSchema.not = {}
+  if (jsonSchema.format === 'date-time' || jsonSchema.format === 'date') delete jsonSchema.pattern
+  if (jsonSchema.format === 'starts_with') delete jsonSchema.format
+}
+
+const OPTIONS = { unrepresentable: 'any', override } as const
+
+/** All of them, for `components.schemas`. */
+export function componentSchemas(): Record<string, Made> {
+  const made = z.toJSONSchema(names, { ...OPTIONS, uri: (id) => `#/components/schemas/${id}` })
+  return Object.fromEntries(Object.entries(made.schemas).map(([id, schema]) => [id, plain(schema)]))
+}
+
+/** One schema where it stands. */
+export function inlineSchema(schema: z.core.$ZodType): Made {
+  return plain(z.toJSONSchema(schema, OPTIONS))
+}
+
+/** The event as a document of its own, for whoever consumes the queue. */
+export function eventDocument(): Made {
+  const { $schema, id: _id, ...rest } = z.toJSONSchema(event.snapshotEvent, { ...OPTIONS, metadata: names })
+  const title = 'An event on the queue zego-snapshots-events'
+  return { $schema, title, description: 'A CloudEvents 1.0 event: one for each finished task, at least once.', ...rest }
+}
+
+/** OpenAPI 3.1 has its own word for the dialect, and its own place for the id. */
+function plain(schema: object): Made {
+  const { $schema: _dialect, $id: _id, id: _name, ...rest } = schema as Made
+  return rest
+}

@@ -1,0 +1,61 @@
+/** The OpenAPI document as it is made, and answers compared to it. */
+import { expect } from 'vitest'
+import * as z from 'zod'
+import { documentOf } from '../../tools/openapi/document.ts'
+import { ROUTES } from '../../tools/openapi/routes.ts'
+
+export type Json = Record<string, unknown>
+type Content = Record<string, { schema: Json }>
+type Answer = { $ref?: string; description: string; content?: Content; headers?: Json }
+type Operation = {
+  operationId: string
+  tags: string[]
+  summary: string
+  description: string
+  parameters: { name: string; in: string; description: string; required: boolean; schema: Json }[]
+  requestBody?: { content: Content }
+  responses: Record<string, Answer>
+}
+type Document = {
+  openapi: string
+  info: Json
+  servers: Json[]
+  tags: { name: string }[]
+  paths: Record<string, Record<string, Operation>>
+  webhooks: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, Json>; responses: Record<string, Answer> }
+}
+
+export const document = documentOf(ROUTES) as Document
+export const operations = Object.values({ ...document.paths, ...document.webhooks }).flatMap((methods) =>
+  Object.values(methods),
+)
+
+/** A schema of the document with all that it refers to, as one that validates. */
+export function validator(schema: Json) {
+  const whole = JSON.stringify({ ...schema, $defs: document.components.schemas })
+  return z.fromJSONSchema(
+    JSON.parse(whole.replaceAll('#/components/schemas/', '#/$defs/')) as z.core.JSONSchema.JSONSchema,
+  )
+}
+
+export function resolved(answer: Answer): Answer {
+  const name = answer.$ref?.replace('#/components/responses/', '')
+  return name === undefined ? answer : document.components.responses[name]!
+}
+
+/** Compares an answer to what is documented for it. */
+export async function holds(method: string, path: string, answer: Response): Promise<void> {
+  const documented = document.paths[path]?.[method]?.responses[answer.status]
+  expect([method, path, answer.status, documented !== undefined]).toEqual([method, path, answer.status, true])
+  const { content = {}, headers = {} } = resolved(documented!)
+  const text = await answer.text()
+  const [type] = Object.keys(content)
+  if (type === undefined) return expect(text).toBe('')
+  expect(answer.headers.get('content-type')).toBe(type)
+  const { error } = validator(content[type]!.schema).safeParse(JSON.parse(text))
+  expect([path, answer.status, error?.issues]).toEqual([path, answer.status, undefined])
+  for (const name of Object.keys(headers).filter((header) => header !== 'Retry-After')) {
+    expect([path, answer.status, name, answer.headers.has(name)]).toEqual([path, answer.status, name, true])
+  }
+}
