@@ -110,17 +110,16 @@ for (const [id, schema] of Object.entries(schemas)) names.add(schema, { id })
 
 type Made = Record<string, unknown>
 
-/** What has no counterpart in JSON must not be there; a time's form is told by its name rather than by a long pattern. */
-function override({
-  zodSchema,
-  jsonSchema,
-}: {
-  zodSchema: z.core.$ZodTypes
-  jsonSchema: z.core.JSONSchema.BaseSchema
-}) {
+type Override = NonNullable<z.core.ToJSONSchemaParams['override']>
+
+/** What JSON has no word for must not be there; a time is told by its format, and no number by what JavaScript can count. */
+const override: Override = ({ zodSchema, jsonSchema }) => {
+  const { format, maximum, minimum } = jsonSchema
   if (zodSchema._zod.def.type === 'undefined') jsonSchema.not = {}
-  if (jsonSchema.format === 'date-time' || jsonSchema.format === 'date') delete jsonSchema.pattern
-  if (jsonSchema.format === 'starts_with') delete jsonSchema.format
+  if (format === 'date-time' || format === 'date') delete jsonSchema.pattern
+  if (format === 'starts_with') delete jsonSchema.format
+  if (maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+  if (minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
 }
 
 const OPTIONS = { unrepresentable: 'any', override } as const
