@@ -1,8 +1,7 @@
 /** The OpenAPI document as it is made, and answers compared to it. */
 import { expect } from 'vitest'
 import * as z from 'zod'
-import { documentOf } from '../../tools/openapi/document.ts'
-import { ROUTES } from '../../tools/openapi/routes.ts'
+import { openApiDocument } from '../../tools/openapi/document.ts'
 
 export type Json = Record<string, unknown>
 type Content = Record<string, { schema: Json }>
@@ -26,7 +25,7 @@ type Document = {
   components: { schemas: Record<string, Json>; responses: Record<string, Answer> }
 }
 
-export const document = documentOf(ROUTES) as Document
+export const document = openApiDocument() as Document
 export const operations = Object.values({ ...document.paths, ...document.webhooks }).flatMap((methods) =>
   Object.values(methods),
 )

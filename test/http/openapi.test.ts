@@ -22,8 +22,11 @@ describe('GET /openapi.json', () => {
     const served = app.routes
       .filter(({ method, path }) => method !== 'ALL' && /^\/(v1\/|healthz|openapi)/.test(path))
       .map(({ method, path }) => `${method.toLowerCase()} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
-    const documented = ROUTES.map(({ method, path }) => `${method} ${path}`)
-    expect(documented.filter((route) => !route.includes('/zego/')).toSorted()).toEqual([...new Set(served)].toSorted())
+    expect(
+      Object.keys(ROUTES)
+        .filter((route) => !route.includes('/zego/'))
+        .toSorted(),
+    ).toEqual([...new Set(served)].toSorted())
   })
 
   it('tells the range of a parameter, in the words of the problem', () => {

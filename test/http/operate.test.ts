@@ -73,7 +73,7 @@ describe('the entity tag', () => {
     await deliver(signedCallback({ task_id: 'tagged' }))
     const first = await get('/v1/snapshots/tagged')
     const etag = first.headers.get('etag')!
-    expect(etag).toMatch(/^"[0-9a-f]{40}"$/)
+    expect(etag).toMatch(/^"[0-9a-f]{64}"$/)
     for (const named of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
       const again = await api('/v1/snapshots/tagged', { headers: { 'if-none-match': named } })
       expect([again.status, again.headers.get('etag'), await again.text()]).toEqual([304, etag, ''])

@@ -1,14 +1,18 @@
 /** The OpenAPI document, made of the table of routes and of the schemas that validate. */
 import * as z from 'zod/mini'
 import type { Query } from '../../src/http/query.ts'
-import { type Answer, PROBLEMS, type ProblemName, type Route, TAGS } from './routes.ts'
+import { type Answer, PROBLEMS, type ProblemName, TAGS } from './answers.ts'
+import { type Route, ROUTES } from './routes.ts'
 import { componentSchemas, inlineSchema, type SchemaName } from './schemas.ts'
 
 type Json = Record<string, unknown>
 
-export function documentOf(routes: readonly Route[]): Json {
+export function openApiDocument(): Json {
   const paths: Record<string, Json> = {}
-  for (const route of routes) paths[route.path] = { ...paths[route.path], [route.method]: operationOf(route) }
+  for (const [name, route] of Object.entries(ROUTES)) {
+    const [method, path] = name.split(' ') as [string, string]
+    paths[path] = { ...paths[path], [method]: operationOf(method, path, route) }
+  }
   return {
     openapi: '3.1.0',
     info: {
@@ -45,12 +49,12 @@ const EVENT = {
   responses: { '204': { description: 'The consumer acknowledges the message.' } },
 }
 
-function operationOf({ operationId, tag, summary, description, isOpen = false, ...route }: Route): Json {
-  const { path, method, query, body, answers } = route
+function operationOf(method: string, path: string, route: Route): Json {
+  const { operationId, summary, description, isOpen = false, query, body, answers } = route
   const ifNoneMatch = answers[304] && { name: 'If-None-Match', in: 'header', description: IF_NONE_MATCH, schema: TEXT }
   return {
     operationId,
-    tags: [tag],
+    tags: [tagOf(path)],
     summary,
     description: description ?? summary,
     security: isOpen ? [] : [{ token: [] }],
@@ -58,6 +62,12 @@ function operationOf({ operationId, tag, summary, description, isOpen = false, .
     ...(body && { requestBody: { required: true, content: contentOf(body.types, body.schema) } }),
     responses: { ...problemsOf(route.problems, isOpen, method), ...answersOf(answers) },
   }
+}
+
+function tagOf(path: string): keyof typeof TAGS {
+  if (path.startsWith('/zego/')) return 'callbacks'
+  if (path.startsWith('/v1/quarantine')) return 'quarantine'
+  return path.startsWith('/v1/') && path !== '/v1/status' ? 'snapshots' : 'health'
 }
 
 const TEXT = { type: 'string' }

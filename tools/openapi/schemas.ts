@@ -69,6 +69,7 @@ export const schemas = {
     snapshot_pic_list: z.optional(z.union([z.string(), z.array(event.picture)])),
   }),
   Settled: z.object({ status: z.enum(['stored', 'duplicate']), task_id }),
+  Accepted: z.object({ status: z.literal('accepted'), task_id }),
   Taken: z.union([
     z.object({ status: z.literal('accepted'), task_id: z.optional(task_id) }),
     z.object({ status: z.literal('quarantined'), id: z.string(), reason: z.enum(REASONS) }),
