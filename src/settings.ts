@@ -165,7 +165,7 @@ function listOf(value: unknown): string[] {
 /** They stand in a URL's path as one part of it. */
 function pathTokensOf(value: unknown): string[] {
   const tokens = listOf(value)
-  if (tokens.some((token) => /[/\\]/.test(token) || /^\.{1,2}$/.test(token))) {
+  if (tokens.some((token) => /[/\\]|^(?:\.|%2e){1,2}$/i.test(token))) {
     throw new Unreadable('a path token must not hold / or \\, nor be . or ..')
   }
   return tokens

@@ -14,7 +14,7 @@ let start = today
 const hours = (n: number) => vi.setSystemTime(start + n * HOUR)
 
 /** Another isolate knows nothing yet. */
-const newIsolate = () => Object.assign(verdict, { isForeign: false, until: 0 })
+const newIsolate = () => Object.assign(verdict, { isForeign: false, until: 0, lookingUntil: 0 })
 const production = { VERSION: { id: 'production' } }
 /** As `wrangler deploy --env staging` makes it: the same database and queues, KV of its own. */
 const staging = {
@@ -93,6 +93,15 @@ describe('a Worker on the database of another one', () => {
     expect((await deliver(signedCallback({ task_id: 'staged' }), { ...staging })).status).toBe(202)
     expect(send).not.toHaveBeenCalled()
     expect([await stored(), await asideOf(env.OTHER_ASIDE)]).toEqual([['published', 'waits'], 1])
+  })
+
+  it('is found by one look for fifty requests at once, none of which goes past it', async () => {
+    newIsolate()
+    const prepare = vi.spyOn(env.DB, 'prepare')
+    const tasks = Array.from({ length: 50 }, (_, n) => signedCallback({ task_id: `at once ${n}` }))
+    const answers = await Promise.all(tasks.map((callback) => deliver(callback, { ...staging })))
+    expect(answers.map(({ status }) => status)).toEqual(tasks.map(() => 202))
+    expect([prepare.mock.calls.length, await stored()]).toEqual([1, ['published', 'waits']])
   })
 
   it('gives back what INTAKE brings it, and acknowledges nothing that it has not kept', async () => {

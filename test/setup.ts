@@ -7,7 +7,7 @@ beforeEach(reset)
 
 /** Most tests put rows into D1 alone, and have no question whose they are. */
 beforeEach(() => {
-  Object.assign(verdict, { isForeign: false, until: Infinity })
+  Object.assign(verdict, { isForeign: false, until: Infinity, lookingUntil: 0 })
 })
 
 afterEach(() => {

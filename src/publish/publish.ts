@@ -16,7 +16,7 @@ const MS_A_DAY = 86_400_000
 const KV_SHORTEST_TTL_MS = 60_000
 
 /**
- * Publishes what each target lacks, and tells whether all went well. Never throws: what fails is due again later.
+ * Publishes what each target lacks, and tells whether any target took any of it. Never throws: what fails is due again later.
  * @param now in milliseconds
  */
 export async function publish(
@@ -25,7 +25,7 @@ export async function publish(
   settings: Settings,
   now: number,
 ): Promise<boolean> {
-  if (publications.length === 0) return true
+  if (publications.length === 0) return false
   const days = retentionDaysOf(settings)
   const results = await Promise.all(publications.map((publication) => publishOne(publication, targets, days, now)))
   try {
@@ -36,7 +36,7 @@ export async function publish(
     log('warn', 'publish.unmarked', { tasks: results.length, why: messageOf(error) })
     return false
   }
-  return results.every(({ kvDue, eventDue }) => !kvDue && !eventDue)
+  return results.some(({ kvDue, eventDue }) => kvDue === null || eventDue === null)
 }
 
 async function publishOne(
@@ -102,9 +102,9 @@ export async function sweep(env: Env, lanes: readonly Lane[], now: number): Prom
   const most = limitsOf(settings).publications
   const publishDue = async (lane: Lane, limit: number) => {
     const publications = await takeDue(env.DB, lane, now, limit)
-    const isWell = await publish(publications, env, settings, now)
-    if (publications.length > 0) log('info', 'sweep.published', { lane, tasks: publications.length, well: isWell })
-    return { tasks: publications.length, isWell, goesOn: isWell && publications.length === limit }
+    const isWorking = await publish(publications, env, settings, now)
+    if (publications.length > 0) log('info', 'sweep.published', { lane, tasks: publications.length })
+    return { tasks: publications.length, goesOn: isWorking && publications.length === limit }
   }
   const events = lanes.includes('event') ? await publishDue('event', most - KEPT_FOR_KV) : { tasks: 0, goesOn: false }
   const more: Lane[] = events.goesOn ? ['event'] : []

@@ -38,8 +38,9 @@ const FOREIGN: SettingFault = {
 }
 
 /** What this isolate has found, and until when it holds. */
-export const verdict = { isForeign: false, until: 0 }
+export const verdict = { isForeign: false, until: 0, lookingUntil: 0 }
 const MINUTE_MS = 60_000
+const PAUSE_MS = 10
 
 /** Callbacks wait for it together with D1, INTAKE and ASIDE; nothing waits for the others. */
 export const LOOK_DEADLINE_MS = { answer: 500, job: 5_000 }
@@ -50,6 +51,8 @@ export const LOOK_DEADLINE_MS = { answer: 500, job: 5_000 }
  */
 export async function ownBindings(env: Env, deadlineMs: number): Promise<Env> {
   const now = Date.now()
+  // Another request's promise cannot be waited for: the runtime cancels what one request does for another.
+  while (Date.now() < Math.min(verdict.lookingUntil, now + deadlineMs)) await scheduler.wait(PAUSE_MS)
   if (now >= verdict.until) await look(env, deadlineMs, now)
   return verdict.isForeign ? { ...env, DB: REFUSES, INTAKE: REFUSES, foreign: FOREIGN } : env
 }
@@ -61,7 +64,7 @@ const REFUSES = { prepare: refuse, batch: refuse, send: refuse } as unknown as D
 
 /** A store that fails refuses nothing: what was found before still holds. */
 async function look(env: Env, deadlineMs: number, now: number): Promise<void> {
-  verdict.until = now + MINUTE_MS
+  Object.assign(verdict, { until: now + MINUTE_MS, lookingUntil: now + deadlineMs })
   try {
     const isOwn = await withDeadline(compare(env, now), deadlineMs, 'the look at whose database it is')
     verdict.isForeign = isOwn === false
@@ -70,6 +73,7 @@ async function look(env: Env, deadlineMs: number, now: number): Promise<void> {
   } catch (error) {
     if (!isSchemaOutdated(error)) log('warn', 'database.unseen', { why: messageOf(error) })
   }
+  verdict.lookingUntil = 0
 }
 
 /** `undefined` where there is no result to compare. Throws when D1 or KV does not answer. */

@@ -31,8 +31,9 @@ const RULES = {
   callback: {
     onlyIf: `EXISTS (SELECT 1 FROM ledger WHERE signature = ?10 AND content = ?3 AND (seen_at = ?7 OR ${IS_KNOWN}))
       AND NOT EXISTS (SELECT 1 FROM removals WHERE content = ?3 AND task_id = ?1)`,
-    over: `snapshots.status <> 'completed' AND coalesce(snapshots.ask_app = excluded.record ->> '$.appid', true)
-      OR snapshots.via = 'query' AND ${URLS('snapshots.record')} = ${URLS('excluded.record')}`,
+    over: `coalesce(snapshots.record ->> '$.appid' = excluded.record ->> '$.appid', true) AND (
+      snapshots.status <> 'completed'
+      OR snapshots.via = 'query' AND ${URLS('snapshots.record')} = ${URLS('excluded.record')})`,
   },
   /** ZEGOCLOUD's answer, for a task that is known or, where ?10 says so, for any. Never over what a callback said. */
   answer: {

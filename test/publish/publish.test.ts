@@ -209,6 +209,32 @@ describe('the sweep', () => {
     expect(await rows('SELECT count(*) AS owed FROM snapshots WHERE event_due IS NOT NULL')).toEqual([{ owed: 0 }])
   })
 
+  it('puts into KV what only KV lacks, however many events the queue does not take', async () => {
+    await backlog(60, null, START - 10 * MINUTE, 'event')
+    await backlog(40, START, null, 'kv')
+    vi.spyOn(env.EVENTS, 'send').mockRejectedValue(new Error('down'))
+    await cron()
+    const owedToKv = async () => (await rows('SELECT 1 FROM snapshots WHERE kv_due IS NOT NULL')).length
+    for (let patience = 200; patience > 0 && (await owedToKv()) > 0; patience -= 1) await scheduler.wait(20)
+    expect(await owedToKv()).toBe(0)
+  })
+
+  it('puts into KV what both lack, however long the queue is down', async () => {
+    await backlog(40, START, START, 'both')
+    vi.spyOn(env.EVENTS, 'send').mockRejectedValue(new Error('down'))
+    await cron()
+    const owedToKv = async () => (await rows('SELECT 1 FROM snapshots WHERE kv_due IS NOT NULL')).length
+    for (let patience = 200; patience > 0 && (await owedToKv()) > 0; patience -= 1) await scheduler.wait(20)
+    expect(await owedToKv()).toBe(0)
+  })
+
+  it('takes as many large records as fit the memory of a Worker, and the others after them', async () => {
+    await backlog(15, null, START, 'large')
+    await env.DB.prepare(`UPDATE snapshots SET record = json_set(record, '$.extra', hex(zeroblob(900000)))`).run()
+    const taken = [1, 2, 3].map(() => takeDue(env.DB, 'event', START, 200))
+    expect((await Promise.all(taken)).map(({ length }) => length)).toEqual([11, 4, 0])
+  })
+
   it('tries KV with one record before the others: while it rests, one a minute is refused', async () => {
     await backlog(8, START, null)
     const put = vi.spyOn(env.RESULTS, 'put')

@@ -17,6 +17,12 @@ beforeEach(() => {
 const keepTen = { RETENTION_DAYS: 10 }
 const stored = async () => (await rows('SELECT task_id FROM snapshots ORDER BY place')).map(({ task_id }) => task_id)
 
+/** The minute at which a signature's turn comes. Minutes since 1970 begin anywhere: the test's hour 0 is at a place of its own. */
+function minuteOf(signature: string): number {
+  const first = Math.floor(Date.UTC(2026, 0, 1) / 60_000) % LEDGER_STEPS
+  return (Number.parseInt(signature.slice(0, 3), 16) - first + LEDGER_STEPS) % LEDGER_STEPS
+}
+
 describe('results', () => {
   it('are kept for ever unless RETENTION_DAYS is set, or while it cannot be read', async () => {
     await deliver(signedCallback({ task_id: 'kept' }))
@@ -76,6 +82,20 @@ describe('results', () => {
     expect(await rows('SELECT task_id FROM removals')).toEqual([])
   })
 
+  it('leave D1, and with them old signatures and entries, though KV takes no delete', async () => {
+    for (const task_id of ['a', 'b']) await deliver(signedCallback({ task_id, nonce: task_id }))
+    await deliver(signedCallback({ task_id: 'expiring', nonce: 'c' }), keepTen)
+    await deliver(signedCallback({ event: 'compose', nonce: 'd' }))
+    vi.spyOn(env.RESULTS, 'delete').mockRejectedValue(new Error('KV delete() limit exceeded for the day.'))
+    days(40)
+    const signatures = await rows<{ signature: string }>('SELECT signature FROM ledger')
+    for (const { signature } of signatures) await cron(minuteOf(signature), keepTen)
+    for (const table of ['snapshots', 'ledger', 'quarantine']) {
+      expect([table, await rows(`SELECT 1 FROM ${table}`)]).toEqual([table, []])
+    }
+    expect(await rows('SELECT task_id FROM removals ORDER BY task_id')).toEqual([{ task_id: 'a' }, { task_id: 'b' }])
+  })
+
   it('are never removed before they are published', async () => {
     const send = vi.spyOn(env.EVENTS, 'send').mockRejectedValue(new Error('down'))
     await deliver(signedCallback({ task_id: 'unpublished' }), keepTen)
@@ -124,17 +144,79 @@ describe('results', () => {
   })
 })
 
+describe('RETENTION_DAYS that changes', () => {
+  /** Each key's end in KV, in days after the start. Values whose end has come are there still: KV goes by its own clock. */
+  const ends = async () =>
+    Object.fromEntries(
+      (await env.RESULTS.list()).keys.map(({ name, expiration }) => [
+        name,
+        expiration === undefined ? null : (expiration * 1000 - START) / DAY,
+      ]),
+    )
+  const everything = async (settings: Record<string, unknown>) => {
+    for (let minute = 1; minute < 4; minute += 1) await cron(minute, settings)
+  }
+  beforeEach(async () => {
+    await deliver(signedCallback({ task_id: 'day 0' }), keepTen)
+    await everything(keepTen)
+    days(1)
+    await deliver(signedCallback({ task_id: 'day 1' }), keepTen)
+  })
+
+  it.each([
+    ['is raised', 20, { 'day 0': 20, 'day 1': 21 }],
+    ['is removed', undefined, { 'day 0': null, 'day 1': null }],
+    ['is 0', 0, { 'day 0': null, 'day 1': null }],
+    ['cannot be read', 'ten', { 'day 0': 10, 'day 1': 11 }],
+  ])('and %s: no value ends in KV before its row', async (_title, RETENTION_DAYS, expected) => {
+    await everything({ RETENTION_DAYS })
+    expect([await ends(), await stored()]).toEqual([expected, ['day 0', 'day 1']])
+  })
+
+  it('and is lowered: values leave KV with their rows', async () => {
+    await everything({ RETENTION_DAYS: 20 })
+    vi.setSystemTime(START + 1.5 * DAY)
+    await everything({ RETENTION_DAYS: 1 })
+    expect([Object.keys(await ends()), await stored()]).toEqual([['day 1'], ['day 1']])
+  })
+
+  it('and cannot be read for a day: what came meanwhile leaves when its days are over', async () => {
+    await deliver(signedCallback({ task_id: 'meanwhile' }), { RETENTION_DAYS: 'ten' })
+    await everything({ RETENTION_DAYS: 'ten' })
+    days(2)
+    await everything(keepTen)
+    days(12)
+    await everything(keepTen)
+    expect([await stored(), Object.keys(await ends())]).toEqual([[], ['day 0', 'day 1']]) // which end by themselves
+  })
+
+  it('and is lowered to 1 under very many results works them off, and rows and values end equal', async () => {
+    await everything(keepTen)
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+      INSERT INTO snapshots (place, task_id, status, content, record) SELECT ?1 * 1000 + i, 't' || i, 'completed', 'c', '{}' FROM n`,
+    )
+      .bind(START)
+      .run()
+    const last = Array.from({ length: 60 }, (_, n) => `t${n + 11_941}`)
+    for (const taskId of last) await env.RESULTS.put(taskId, '{}')
+    days(1.5)
+    const oneDay = { RETENTION_DAYS: 1 }
+    let minutes = 0
+    for (; (await stored()).length > 1; minutes += 1) await cron(minutes * 10 + 1, oneDay)
+    expect(minutes).toBe(5)
+    await env.DB.prepare(`UPDATE removals SET kv_due = NULL WHERE task_id NOT IN ('${last.join("','")}')`).run()
+    for (const limit of [1, 2, 3]) await cron(limit, oneDay)
+    await vi.waitFor(async () => expect(Object.keys(await ends())).toEqual(['day 1']), 5_000)
+  })
+})
+
 describe('the ledger', () => {
   /** The minute at which a signature's turn comes. */
   async function atItsTurn(settings = {}) {
     const [row] = await rows<{ signature: string }>('SELECT signature FROM ledger')
     await cron(minuteOf(row!.signature), settings)
     return (await rows('SELECT signature FROM ledger')).length
-  }
-  /** Minutes since 1970 begin anywhere: the test's hour 0 is at a place of its own. */
-  const minuteOf = (signature: string) => {
-    const first = Math.floor(Date.UTC(2026, 0, 1) / 60_000) % LEDGER_STEPS
-    return (Number.parseInt(signature.slice(0, 3), 16) - first + LEDGER_STEPS) % LEDGER_STEPS
   }
   /** No split of it claims a later time. */
   const callback = () => signedCallback({ nonce: 'a-nonce' })
@@ -163,6 +245,18 @@ describe('the ledger', () => {
     expect(await atItsTurn(keepTen)).toBe(1)
     vi.setSystemTime(claim!.latest_claim + 600_001)
     expect(await atItsTurn(keepTen)).toBe(0)
+  })
+
+  it.each([0, 10_000_000])('lets none of what it forgot in again when the tolerance becomes %j', async (tolerance) => {
+    const old = callback()
+    await deliver(old, keepTen)
+    days(31)
+    expect(await atItsTurn(keepTen)).toBe(0)
+    const lenient = { ...keepTen, SIGNATURE_TOLERANCE_SECONDS: tolerance }
+    const answer = await deliver({ ...old, task_id: 'forged' }, lenient)
+    expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'stale' }])
+    expect(await rows(`SELECT 1 FROM snapshots WHERE task_id = 'forged'`)).toEqual([])
+    expect((await deliver(signedCallback({ task_id: 'new' }), lenient)).status).toBe(200)
   })
 
   it.each([0, 'x', ''])('forgets nothing while the tolerance is %j: no timestamp is ever stale', async (tolerance) => {

@@ -4,6 +4,8 @@ import { describe, expect, it, vi } from 'vitest'
 import { applyMigrations, MIGRATIONS, statementsOf } from '../../src/store/schema.ts'
 import { onDatabase } from '../../src/store/database.ts'
 import worker from '../../src/worker.ts'
+import { signedCallback } from '../callbacks.ts'
+import { cron, deliver, rows } from '../worker.ts'
 
 const recorded = async () => {
   const { results } = await env.DB.prepare('SELECT name FROM d1_migrations ORDER BY id').all<{ name: string }>()
@@ -98,6 +100,24 @@ describe('new code on an old database', () => {
     await env.DB.prepare('DROP TABLE d1_migrations').run()
     await applyMigrations(env.DB)
     expect(await recorded()).toEqual(MIGRATIONS.map(({ name }) => name))
+  })
+
+  it('cannot hold up what goes on each minute, when one of its indexes is never made', async () => {
+    await deliver(signedCallback({ task_id: 'in D1' }))
+    await env.DB.batch(
+      ['DROP INDEX snapshots_refused', 'CREATE TABLE snapshots_refused (id)', 'DELETE FROM d1_migrations'].map((sql) =>
+        env.DB.prepare(sql),
+      ),
+    )
+    const waits = { body: JSON.stringify(signedCallback({ task_id: 'in ASIDE' })), received_at: Date.now() }
+    await env.ASIDE.put('waiting:1', JSON.stringify(waits))
+    await env.DB.prepare('UPDATE snapshots SET event_due = 1, unpublished_since = 1').run()
+    await cron(10)
+    expect(await rows('SELECT task_id, publish_at FROM snapshots ORDER BY place')).toEqual([
+      { task_id: 'in D1', publish_at: null },
+      { task_id: 'in ASIDE', publish_at: null },
+    ])
+    expect(await recorded()).not.toContain('0005_removals.sql')
   })
 
   it('adds by cron what no query misses, such as an index', async () => {

@@ -160,6 +160,15 @@ describe('what may be replaced', () => {
     expect(await settled(callback)).toBe('conflict')
   })
 
+  it.each([
+    ['pending', null],
+    ['failed', null],
+    ['completed', 'query'],
+  ])('not a %s task of another app, whose own secret this one is not', async (status, via) => {
+    await given(status, via, { ...record('task', urls), appid: 'another' })
+    expect(await settled(callback)).toBe('conflict')
+  })
+
   it('not a record of a callback', async () => {
     await given('completed', 'callback', record('task', urls))
     expect(await settled(callback)).toBe('conflict')

@@ -1,0 +1,66 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it } from 'vitest'
+import { readSettings } from '../src/settings.ts'
+import { signedCallback } from './callbacks.ts'
+import { visitor } from './dashboard/visitor.ts'
+import { request } from './worker.ts'
+
+const read = (given: Record<string, unknown>) => readSettings({ ...env, ...given })
+
+describe('a path token', () => {
+  it.each(['end/', '/', 'a/b', 'back\\slash', '.', '..', '%2e%2E', ' ../ ', '["good","bad/"]', '["."]'])(
+    'is refused that no URL can hold as one part: %j',
+    async (token) => {
+      expect(read({ CALLBACK_PATH_TOKEN: token }).pathTokens).toMatchObject({ setting: 'CALLBACK_PATH_TOKEN' })
+    },
+  )
+
+  it.each(['...', '.hidden', 'a b', 'ü', '100%', 'a?b', 'a#b', '%41'])(
+    'is taken at the URL that has it percent-encoded: %j',
+    async (token) => {
+      const url = `https://receiver.test/zego/callback/${encodeURIComponent(token)}`
+      const init = { method: 'POST', body: JSON.stringify(signedCallback()) }
+      expect((await request(url, init, { CALLBACK_PATH_TOKEN: token })).status).toBe(200)
+    },
+  )
+})
+
+describe('an API token with spaces', () => {
+  const token = 'a long  random text'
+  const settings = { API_TOKEN: `  ${token}\n`, READ_TOKEN: '["another text","one more"]' }
+
+  it.each([token, 'another text', 'one more'])('opens the API: %j', async (given) => {
+    const headers = { authorization: `Bearer ${given}` }
+    expect((await request('https://receiver.test/v1/status', { headers }, settings)).status).toBe(200)
+  })
+
+  it.each(['a', 'a long', 'a long random text', 'another'])('is not opened by a part of it: %j', async (given) => {
+    const headers = { authorization: `Bearer ${given}` }
+    expect((await request('https://receiver.test/v1/status', { headers }, settings)).status).toBe(401)
+    expect((await visitor(settings).signIn(given)).status).toBe(401)
+  })
+
+  it('opens the dashboard', async () => {
+    const someone = visitor(settings)
+    expect((await someone.signIn(` ${token} `)).status).toBe(303)
+    expect((await someone.open('/health')).status).toBe(200)
+  })
+})
+
+/** A script that finds no value writes these words, and anyone could sign with them. */
+describe.each(['null', 'undefined', ' null\n', '["null"]', '["good","undefined"]'])('the text %j', (text) => {
+  it.each([
+    ['ZEGO_CALLBACK_SECRET', 'secrets'],
+    ['API_TOKEN', 'apiTokens'],
+    ['READ_TOKEN', 'readTokens'],
+    ['CALLBACK_PATH_TOKEN', 'pathTokens'],
+  ] as const)('is no %s', (name, setting) => {
+    expect(read({ [name]: text })[setting]).toMatchObject({ setting: name })
+  })
+
+  it('is no secret of an app', () => {
+    const ofApp = `{"1":${text.startsWith('[') ? text : JSON.stringify(text)}}`
+    expect(read({ ZEGO_CALLBACK_SECRET: ofApp }).secrets).toMatchObject({ setting: 'ZEGO_CALLBACK_SECRET' })
+    expect(read({ ZEGO_SERVER_SECRET: ofApp }).serverSecrets).toMatchObject({ setting: 'ZEGO_SERVER_SECRET' })
+  })
+})
