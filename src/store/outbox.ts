@@ -63,30 +63,6 @@ export async function takeDue(db: D1Database, lane: Lane, now: number, limit: nu
   }))
 }
 
-/** An event that waits longer than this, someone should look at. */
-const LATE_MS = 15 * 60_000
-
-/** How many waiting rows are looked at, so that a large backlog costs no more than a small one. */
-const LOOKED_AT = 90
-
-export const isEventLate = (db: D1Database, now: number) => isLate(db, 0, now - LATE_MS)
-export const isKvLate = (db: D1Database, now: number) => isLate(db, 1, now - 2 * PUBLISH_GRACE_MS)
-
-/** Whether one of the first that wait has waited since before `since`. */
-async function isLate(db: D1Database, eventSent: 0 | 1, since: number): Promise<boolean> {
-  const row = await onDatabase(db, () =>
-    db
-      .prepare(
-        `SELECT min(unpublished_since) < ?2 AS late FROM (
-          SELECT unpublished_since FROM snapshots WHERE publish_at IS NOT NULL AND event_sent = ?1
-          ORDER BY publish_at LIMIT ${LOOKED_AT})`,
-      )
-      .bind(eventSent, since)
-      .first<{ late: number | null }>(),
-  )
-  return row?.late === 1
-}
-
 /** When to try again: after as long as it has waited already, so the waits double; a minute to an hour. */
 export function dueAgain(since: number, now: number): number {
   return now + Math.min(Math.max(now - since, PUBLISH_GRACE_MS), LONGEST_WAIT_MS)
@@ -114,7 +90,8 @@ export async function scheduleRepublish(db: D1Database, taskId: string, now: num
 const MOST_SCHEDULED = 1_000
 
 const REPUBLISH_RANGE = `
-  UPDATE snapshots SET kv_due = ?3, event_due = ?3, unpublished_since = ?3, kv_refused = NULL
+  UPDATE snapshots SET kv_due = ?3, event_due = ?3, kv_refused = NULL,
+    unpublished_since = iif(publish_at IS NULL, ?3, unpublished_since)
   WHERE status <> 'pending' AND place IN (
     SELECT place FROM snapshots WHERE place >= ?1 AND place < ?2 ORDER BY place LIMIT ${MOST_SCHEDULED})
   RETURNING 1`

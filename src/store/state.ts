@@ -14,10 +14,6 @@ export async function noteAside(db: D1Database, state: AsideState, now: number):
   await onDatabase(db, () => db.prepare(NOTE_CHANGE).bind('aside', JSON.stringify(state), now).run())
 }
 
-export async function asideState(db: D1Database): Promise<AsideState> {
-  return asideStateIn(await findState(db, 'aside'))
-}
-
 /** The first version wrote `parked`. */
 export function asideStateIn(value: string | undefined): AsideState {
   return { waiting: 0, poison: 0, ...(JSON.parse(value ?? '{}') as Partial<AsideState>) }

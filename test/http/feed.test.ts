@@ -14,6 +14,15 @@ async function deliverAt(second: number, task_id: string) {
   await deliver(signedCallback({ task_id }))
 }
 
+async function unfinished(second: number, task_id: string, status: 'pending' | 'failed') {
+  await read('anything') // makes the schema
+  const record = JSON.stringify({ task_id, status, appid: '12345', vendor: 'hw' })
+  const insert = 'INSERT INTO snapshots (place, task_id, status, record) VALUES (?, ?, ?, ?)'
+  await env.DB.prepare(insert)
+    .bind((START + second * 1000) * 1000, task_id, status, record)
+    .run()
+}
+
 /** A reader that remembers where it is, as a program that polls does. */
 function reader(query = '') {
   let cursor = ''
@@ -70,13 +79,18 @@ describe('GET /v1/snapshots?order=oldest', () => {
     expect(await next()).toEqual(['later still'])
   })
 
+  it('goes through late ones that do not fit its filter before it goes on above them', async () => {
+    await unfinished(9, 'newest', 'failed')
+    const next = reader('&status=failed&limit=1')
+    expect(await next()).toEqual(['newest'])
+    for (const n of [1, 2]) await deliverAt(n, `completed${n}`)
+    await unfinished(3, 'late', 'failed')
+    await unfinished(10, 'on time', 'failed')
+    expect([await next(), await next(), await next()]).toEqual([[], ['late'], ['on time']])
+  })
+
   it('shows a task again once it has finished', async () => {
-    await read('anything') // makes the schema
-    const record = JSON.stringify({ task_id: 'task', status: 'pending', appid: '1', vendor: 'hw' })
-    const insert = `INSERT INTO snapshots (place, task_id, status, record) VALUES (?, 'task', 'pending', ?)`
-    await env.DB.prepare(insert)
-      .bind(START * 1000, record)
-      .run()
+    await unfinished(0, 'task', 'pending')
     const next = reader()
     expect(await next()).toEqual(['task'])
     await deliverAt(1, 'task')

@@ -52,6 +52,14 @@ describe('POST /v1/republish', () => {
     expect(await waiting()).toHaveLength(1_005)
   })
 
+  it('leaves what has waited for long as late as it is', async () => {
+    await stored(2)
+    await env.DB.prepare(`UPDATE snapshots SET event_due = 9e15, unpublished_since = 1 WHERE task_id = 't1'`).run()
+    await republish(at(0), at(5))
+    const since = await rows<{ since: number }>('SELECT unpublished_since AS since FROM snapshots ORDER BY place')
+    expect(since.slice(1).map(({ since: ms }) => ms === 1)).toEqual([false, true])
+  })
+
   it('passes over what has not finished', async () => {
     await stored(2)
     await env.DB.prepare(`UPDATE snapshots SET status = 'pending' WHERE task_id = 't1'`).run()
