@@ -27,7 +27,7 @@ export const listQuery = queryOf(() => ({
   order: z._default(oneOf(['newest', 'oldest']), 'newest'),
   cursor: z.optional(cursor(/^(?:s\d{1,16}|f\d{1,16}-\d{1,16})$/)),
 }))
-/** Both are required: all that there is would be a mistake more often than a wish. */
+/** Both are required: whoever leaves one out hardly means all that is stored. */
 export const rangeQuery = queryOf(() => ({ since: time(), until: time() }))
 
 export const snapshots = new Hono<Api>()

@@ -10,7 +10,14 @@ import { register } from '../store/pending.ts'
 import { findRecord } from '../store/snapshots.ts'
 import { callerFor, isObject, isFailure, type ApiFailure } from '../zego/client.ts'
 import { confirm } from '../zego/confirm.ts'
-import { appOf, appRule, inRecordsWords, inZegosWords, registrationBody, startBody } from '../zego/parameters.ts'
+import {
+  appOf,
+  appRule,
+  normalizeRegistration,
+  normalizeStart,
+  registrationBody,
+  startBody,
+} from '../zego/parameters.ts'
 import { type ZegoConfig, zegoConfig } from '../zego/config.ts'
 import { start } from '../zego/describe.ts'
 import { vendorOf } from '../zego/vendor.ts'
@@ -32,7 +39,7 @@ export const tasks = new Hono<Api>()
 
 tasks.post('/v1/snapshots', async (c) => {
   const config = configOf(c)
-  const body = checked(startBody(), inZegosWords(await readJson(c)))
+  const body = checked(startBody(), normalizeStart(await readJson(c)))
   const appid = appidOf(config, 'AppId', body.AppId)
   const started = await start(callerFor(config, appid, c.env.DB)!, body)
   if (isFailure(started)) throw refused(started, startIsUnknown(started))
@@ -43,7 +50,7 @@ tasks.post('/v1/snapshots', async (c) => {
 
 tasks.put('/v1/snapshots/:task_id', async (c) => {
   const config = configOf(c)
-  const { vendor, appid } = checked(registrationBody(), inRecordsWords(await readJson(c)))
+  const { vendor, appid } = checked(registrationBody(), normalizeRegistration(await readJson(c)))
   const task = pendingRecord(partOf(c.req.url, TASK_ID_PART), appidOf(config, 'appid', appid), vendor)
   const why = whyUnusable(task)
   if (why !== undefined) throw invalid('task_id', `task_id cannot be used: ${why}.`)

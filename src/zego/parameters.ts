@@ -73,11 +73,11 @@ export const registrationBody = () => (made.registration ??= makeRegistration())
 type Given = Readonly<Record<string, unknown>>
 
 /** A vendor has two names, in any case, and an app's id is also taken as a number. */
-export function inZegosWords({ Vendor, AppId: app, ...given }: Given): Given {
+export function normalizeStart({ Vendor, AppId: app, ...given }: Given): Given {
   return { Vendor: vendorOf(Vendor)?.api ?? Vendor, ...given, ...(app !== undefined && { AppId: textOf(app) }) }
 }
 
-export function inRecordsWords({ vendor, appid, ...given }: Given): Given {
+export function normalizeRegistration({ vendor, appid, ...given }: Given): Given {
   return { vendor: vendorOf(vendor)?.record ?? vendor, ...given, ...(appid !== undefined && { appid: textOf(appid) }) }
 }
 
