@@ -41,9 +41,9 @@ export async function republishRange(since: number, until: number, { env, report
 /** Deletes a result from D1, and then from KV: where KV fails, D1 remembers what it owes. */
 export async function removeSnapshot(task_id: string, { env, report }: Operation): Promise<void> {
   const now = Date.now()
-  await removeRecord(env.DB, task_id, now)
+  const appid = await removeRecord(env.DB, task_id, now)
   await forget(task_id, env, now)
-  report('snapshot.deleted', { task_id })
+  report('snapshot.deleted', { task_id, appid })
 }
 
 /** `undefined` where there is no such entry. */

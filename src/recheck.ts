@@ -52,9 +52,12 @@ async function recheckOne(entry: QuarantineEntry, ...[env, settings, now, public
   const rules = rulesOf(settings, canAskOf(settings))
   if (isFault(rules) || isFault(settings.pathTokens)) return 'stays'
   if (!(await isRightPath(entry.path ?? '', settings.pathTokens))) return 'stays'
+  const began = Date.now()
   const { received } = await retry(entry, false, rules, env.DB, now)
   const { id, task_id, reason } = entry
-  log('info', 'quarantine.rechecked', { id, reason, task_id, status: received.status })
+  const appid = received.status === 'stored' ? received.publication.record.appid : undefined
+  const facts = { status: received.status, duration_ms: Date.now() - began }
+  log('info', 'quarantine.rechecked', { id, reason, task_id, appid, ...facts })
   if (received.status === 'stored') publications.push(received.publication)
   return received.status === 'refused' || received.status === 'accepted' ? 'stays' : 'accepted'
 }

@@ -405,7 +405,7 @@ const upkeep: Line[] = [
   ],
   [
     'DELETE one',
-    { requests: 1, d1Calls: 2, statements: 5, rowsRead: 4, rowsWritten: 5, kvDeletes: 1, logLines: 1 },
+    { requests: 1, d1Calls: 2, statements: 5, rowsRead: 5, rowsWritten: 5, kvDeletes: 1, logLines: 1 },
     async () => {
       await deliver(callback('task'))
       await newest()

@@ -13,14 +13,15 @@ const REMEMBER = `
   SELECT task_id, content, ?2, ?2 FROM snapshots WHERE task_id = ?1 AND content IS NOT NULL
   ON CONFLICT (task_id, content) DO UPDATE SET removed_at = excluded.removed_at, kv_due = excluded.kv_due`
 
-/** Deletes a result, and owes its removal to KV. Throws when D1 does not take it. */
-export async function removeRecord(db: D1Database, taskId: string, now: number): Promise<void> {
-  await onDatabase(db, () =>
-    db.batch([
+/** Deletes a result, and owes its removal to KV; the app of what was there. Throws when D1 does not take it. */
+export async function removeRecord(db: D1Database, taskId: string, now: number): Promise<string | undefined> {
+  const [, removed] = await onDatabase(db, () =>
+    db.batch<{ appid: string }>([
       db.prepare(REMEMBER).bind(taskId, now),
-      db.prepare('DELETE FROM snapshots WHERE task_id = ?1').bind(taskId),
+      db.prepare(`DELETE FROM snapshots WHERE task_id = ?1 RETURNING record ->> '$.appid' AS appid`).bind(taskId),
     ]),
   )
+  return removed!.results[0]?.appid
 }
 
 /** Whether an operator has deleted the task's result. */

@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { takeIntake, counted } from '../counted.ts'
 import { deliver } from '../worker.ts'
-import { get, post } from './api.ts'
+import { del, get, post } from './api.ts'
 
 type Line = { event: string; [fact: string]: unknown }
 
@@ -68,9 +68,11 @@ it('what is done through the API has one, with how long it took', async () => {
   const lines = await linesOf(async () => {
     await post('/v1/snapshots/task/republish')
     await post(`/v1/quarantine/${items[0]!.id}/retry?replace=true`)
+    await del('/v1/snapshots/task')
   })
   expect(lines.map(({ event, task_id, appid, duration_ms }) => [event, task_id, appid, typeof duration_ms])).toEqual([
     ['snapshot.republished', 'task', '12345', 'number'],
     ['quarantine.retried', 'task', '12345', 'number'],
+    ['snapshot.deleted', 'task', '12345', 'number'],
   ])
 })

@@ -7,7 +7,7 @@ import { api, del, get, post, said } from './api.ts'
 const down = () => Promise.reject(new Error('down'))
 
 async function pending(task_id: string) {
-  const record = { task_id, status: 'pending', appid: '1', vendor: 'hw', registered_at: '2026-01-01T00:00:00.000Z' }
+  const record = { task_id, status: 'pending', appid: '12345', vendor: 'hw', registered_at: '2026-01-01T00:00:00.000Z' }
   await read('anything') // makes the schema
   await env.DB.prepare(`INSERT INTO snapshots (place, task_id, status, record) VALUES (1, ?, 'pending', ?)`)
     .bind(task_id, JSON.stringify(record))
