@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { type Fields, sign, signedCallback } from '../callbacks.ts'
-import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
+import { signedCallback } from '../callbacks.ts'
+import { cron, deliver, events, read, recordInKv } from '../worker.ts'
 import { del, get, post, said } from './api.ts'
 
 type Item = { id: string; reason: string; detail: string; task_id?: string; received_at: string; body?: string }
@@ -15,10 +15,6 @@ async function only(): Promise<Item> {
   const { items } = await list()
   expect(items).toHaveLength(1)
   return items[0]!
-}
-
-async function vendorOf(task_id: string) {
-  return (await (await read(task_id)).json<{ vendor?: string }>()).vendor
 }
 
 describe('GET /v1/quarantine', () => {
@@ -172,153 +168,6 @@ describe('a retry', () => {
     expect((await post(`${at(id)}/retry`)).status).toBe(503)
     await only()
     expect((await post(`${at(id)}/retry`)).status).toBe(200)
-  })
-})
-
-describe('a conflict', () => {
-  async function conflict(task_id: string): Promise<Item> {
-    await deliver(signedCallback({ task_id, vendor: 'tencent' }))
-    await deliver(signedCallback({ task_id, vendor: 'hw' }))
-    return only()
-  }
-
-  it('stays one without replace', async () => {
-    const { id } = await conflict('task')
-    expect(await said(post(`${at(id)}/retry`))).toEqual([202, { status: 'quarantined', id, reason: 'conflict' }])
-    expect(await vendorOf('task')).toBe('tencent')
-    await only()
-  })
-
-  it('wins with replace: it is stored and published, and what it replaced is kept', async () => {
-    const { id } = await conflict('replaced')
-    const loser = await (await read('replaced')).text()
-    expect(await said(post(`${at(id)}/retry?replace=true`))).toEqual([200, { status: 'stored', task_id: 'replaced' }])
-    expect(await vendorOf('replaced')).toBe('hw')
-    expect(await recordInKv('replaced')).toMatchObject({ vendor: 'hw' })
-    const [first, second] = await events('replaced', 2)
-    expect(first!.id).not.toBe(second!.id)
-
-    const kept = await only()
-    expect(kept).toMatchObject({ reason: 'replaced', task_id: 'replaced' })
-    expect(await (await get(at(kept.id))).json()).toMatchObject({ body: loser })
-    expect((await deliver(signedCallback({ task_id: 'replaced', vendor: 'hw' }))).status).toBe(200)
-  })
-
-  it('can be undone: what was replaced wins again', async () => {
-    const { id } = await conflict('undone')
-    const before = await (await read('undone')).text()
-    await post(`${at(id)}/retry?replace=true`)
-    const kept = await only()
-    expect(await said(post(`${at(kept.id)}/retry`))).toEqual([
-      202,
-      { status: 'quarantined', id: kept.id, reason: 'replaced' },
-    ])
-    expect((await post(`${at(kept.id)}/retry?replace=true`)).status).toBe(200)
-    expect(await (await read('undone')).text()).toBe(before)
-    expect((await only()).reason).toBe('replaced')
-  })
-
-  it('is stored without replace once nothing stands against it', async () => {
-    const { id } = await conflict('free')
-    await del('/v1/snapshots/free')
-    expect(await said(post(`${at(id)}/retry`))).toEqual([200, { status: 'stored', task_id: 'free' }])
-  })
-
-  it('ends the same when D1 took the replacement and then failed', async () => {
-    const { id } = await conflict('twice')
-    const batch = env.DB.batch.bind(env.DB)
-    vi.spyOn(env.DB, 'batch').mockImplementationOnce(async (statements) => {
-      await batch(statements)
-      throw new Error('D1_ERROR: Network connection lost.')
-    })
-    expect(await said(post(`${at(id)}/retry?replace=true`))).toEqual([200, { status: 'stored', task_id: 'twice' }])
-    expect(await vendorOf('twice')).toBe('hw')
-    expect((await only()).reason).toBe('replaced')
-  })
-
-  it('replaces nothing by halves when D1 fails', async () => {
-    const { id } = await conflict('whole')
-    const ledger = await rows('SELECT * FROM ledger ORDER BY signature')
-    vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1_ERROR: no idea'))
-    expect((await post(`${at(id)}/retry?replace=true`)).status).toBe(503)
-    expect(await vendorOf('whole')).toBe('tencent')
-    expect((await only()).id).toBe(id)
-    expect(await rows('SELECT * FROM ledger ORDER BY signature')).toEqual(ledger)
-  })
-})
-
-describe('a reused signature', () => {
-  /** A forged body that came first, and the genuine one that was refused. */
-  async function forgedFirst(forged: Partial<Fields>): Promise<Item> {
-    const genuine = signedCallback({ task_id: 'genuine', vendor: 'tencent' })
-    await deliver({ ...genuine, ...forged })
-    expect((await deliver(genuine)).status).toBe(409)
-    return only()
-  }
-
-  it('stays refused without replace', async () => {
-    const { id } = await forgedFirst({ task_id: 'forged' })
-    expect(await said(post(`${at(id)}/retry`))).toMatchObject([409, { code: 'signature_reused' }])
-    await only()
-  })
-
-  it('stays refused without replace, though the ledger has forgotten it', async () => {
-    const { id } = await forgedFirst({ task_id: 'forged' })
-    await env.DB.prepare('DELETE FROM ledger').run()
-    expect((await post(`${at(id)}/retry`)).status).toBe(409)
-    expect((await read('genuine')).status).toBe(404)
-  })
-
-  it('wins with replace over another task that came under it, which leaves D1 and KV', async () => {
-    vi.spyOn(scheduler, 'wait').mockResolvedValue(undefined)
-    const { id } = await forgedFirst({ task_id: 'forged' })
-    expect(await recordInKv('forged')).not.toBeNull()
-    expect(await said(post(`${at(id)}/retry?replace=true`))).toEqual([200, { status: 'stored', task_id: 'genuine' }])
-    expect([(await read('genuine')).status, (await read('forged')).status]).toEqual([200, 404])
-    expect(await recordInKv('forged')).toBeNull()
-    expect(await only()).toMatchObject({ reason: 'replaced', task_id: 'forged' })
-  })
-
-  it('wins with replace over other content of its task', async () => {
-    const { id } = await forgedFirst({ vendor: 'hw' })
-    await post(`${at(id)}/retry?replace=true`)
-    expect(await vendorOf('genuine')).toBe('tencent')
-    expect(await only()).toMatchObject({ reason: 'replaced', task_id: 'genuine' })
-  })
-
-  it('is the winner’s from then on: its retries are duplicates, and the forgery is refused', async () => {
-    const genuine = signedCallback({ task_id: 'genuine' })
-    const forged = { ...genuine, task_id: 'forged' }
-    await deliver(forged)
-    await deliver(genuine)
-    const { id } = await only()
-    vi.spyOn(scheduler, 'wait').mockResolvedValue(undefined)
-    await post(`${at(id)}/retry?replace=true`)
-    expect(await said(deliver(genuine))).toEqual([200, { status: 'duplicate', task_id: 'genuine' }])
-    expect((await deliver(forged)).status).toBe(409)
-  })
-
-  it('leaves a task alone whose content another signature brought', async () => {
-    const timestamp = String(Math.floor(Date.now() / 1000))
-    const shared = { timestamp, nonce: 'x', signature: sign('secret', timestamp, 'x') }
-    await deliver(signedCallback({ task_id: 'honest' }))
-    await scheduler.wait(2)
-    await deliver({ ...signedCallback({ task_id: 'honest' }), ...shared }) // a duplicate
-    await deliver({ ...signedCallback({ task_id: 'second' }), ...shared })
-    const { id } = await only()
-    await post(`${at(id)}/retry?replace=true`)
-    expect([(await read('honest')).status, (await read('second')).status]).toEqual([200, 200])
-  })
-
-  it('leaves KV the value of the loser no longer than KV fails', async () => {
-    const { id } = await forgedFirst({ task_id: 'forged' })
-    const broken = vi.spyOn(env.RESULTS, 'delete').mockRejectedValue(new Error('KV is down'))
-    expect((await post(`${at(id)}/retry?replace=true`)).status).toBe(200)
-    expect([(await read('forged')).status, (await recordInKv('forged')) === null]).toEqual([404, false])
-    broken.mockRestore()
-    vi.useFakeTimers({ now: Date.now() + 60_000, toFake: ['Date'] })
-    await cron()
-    expect(await recordInKv('forged')).toBeNull()
   })
 })
 

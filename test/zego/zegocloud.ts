@@ -78,3 +78,13 @@ export async function sweep(settings: Record<string, unknown> = ON): Promise<voi
     await worker.queue({ messages: [message] } as never, { ...env, ...all } as never)
   }
 }
+
+/** What an answer says, with its headers. */
+export async function said(answer: Promise<Response>) {
+  const { status, headers, ...response } = await answer.then(async (got) => ({
+    status: got.status,
+    headers: got.headers,
+    body: await got.json<Record<string, unknown>>(),
+  }))
+  return { status, headers, body: response.body }
+}
