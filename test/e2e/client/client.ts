@@ -21,12 +21,16 @@ export async function operate(baseUrl: string, token: string) {
 
   const range = { since: '2020-01-01', until: '2100-01-01' }
   const republished = await client.POST('/v1/republish', { params: { query: range } })
-  const body = { vendor: 'hw', appid: '12345' } as const
-  const off = await client.PUT('/v1/snapshots/{task_id}', { ...one, body })
+  const republishedOne = await client.POST('/v1/snapshots/{task_id}/republish', one)
+  const registration = { vendor: 'hw', appid: '12345' } as const
+  const off = await client.PUT('/v1/snapshots/{task_id}', { ...one, body: registration })
+  const start = { Vendor: 'Tencent', FileId: '1', Type: 'SampleSnapshot', Definition: 10 } as const
+  const unstarted = await client.POST('/v1/snapshots', { body: start })
 
   const quarantine = await client.GET('/v1/quarantine', { params: { query: { reason: 'conflict' } } })
   const id = quarantine.data?.items[0]?.id ?? ''
   const entry = await client.GET('/v1/quarantine/{id}', { params: { path: { id } } })
+  const retried = await client.POST('/v1/quarantine/{id}/retry', { params: { path: { id } } })
   const deleted = await client.DELETE('/v1/quarantine', { params: { query: { reason: 'conflict' } } })
   const gone = await client.DELETE('/v1/snapshots/{task_id}', one)
   const status = await client.GET('/v1/status')
@@ -39,8 +43,11 @@ export async function operate(baseUrl: string, token: string) {
     refused: refused.error && [refused.error.code, refused.error.parameter],
     wrong: wrong.error?.parameter,
     republished: republished.data,
+    republishedOne: republishedOne.data?.status,
+    unstarted: unstarted.response.status,
     off: off.error && [off.error.code, off.error.setting],
     quarantined: entry.data?.task_id,
+    retried: retried.data?.status,
     deleted: deleted.data,
     gone: gone.response.status,
     exact: status.data?.quarantined.conflict.exact,
