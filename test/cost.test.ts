@@ -93,7 +93,7 @@ const callbacks: Line[] = [
     },
   ],
   [
-    'the same callback, signed anew',
+    'the same callback, with a new signature',
     { requests: 1, d1Calls: 1, statements: 3, rowsRead: 6, rowsWritten: 1, logLines: 1 },
     async () => {
       await deliver(callback('task'))
@@ -533,7 +533,7 @@ describe('docs/cost.md', () => {
   it('knows what idle time costs', () => {
     const hours = [1, HOURS_A_DAY, HOURS_A_MONTH]
     const idling = Object.entries(PRICES).map(([name, part]) => [name, ...hours.map((n) => whole(part.of(idle) * n))])
-    expect(rowsUnder('While nothing comes')).toEqual(idling)
+    expect(rowsUnder('While no callback arrives')).toEqual(idling)
     const health = costsOf('GET /healthz').rowsRead! * MINUTES_A_DAY
     expect(doc).toContain(`adds ${whole(MINUTES_A_DAY)} requests and ${whole(health)} rows read a day`)
   })

@@ -7,7 +7,7 @@ import { openExhibition, SECRET, TOKEN } from './exhibition.ts'
 import { callbackFor, stamp } from './zegocloud.ts'
 
 // The pages are shown as they are: there is nothing to choose.
-command('screenshots', "Takes the README's pictures of the dashboard again, in docs/.").parse()
+command('screenshots', 'Takes the pictures of the dashboard in docs/ again.').parse()
 
 const docs = join(import.meta.dirname, '../docs')
 

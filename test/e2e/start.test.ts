@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { snapshotRecord } from '../../src/event.ts'
 import { callbackFor, deliver } from '../../tools/zegocloud.ts'
+import { readmeCommand } from '../readme.ts'
 import { projectCopy } from './project-copy.ts'
 
 const copy = projectCopy()
@@ -43,6 +44,12 @@ async function run(command: string, args: string[], cwd = copy.directory) {
   return { out, err, status: status as number }
 }
 
+/** A command of the README, as written there, but at our port, and with more flags. */
+function runReadme(beginning: string, task_id = '', flags = '') {
+  const command = readmeCommand(beginning).replace('http://127.0.0.1:8787', origin).replace('<task_id>', task_id)
+  return run('sh', ['-c', command + flags])
+}
+
 const read = async (task_id: string) => {
   const headers = { authorization: 'Bearer dev-token' }
   const response = await fetch(`${origin}/v1/snapshots/${encodeURIComponent(task_id)}`, { headers })
@@ -54,7 +61,9 @@ const consumed = () => [...printed.matchAll(/consumer {2}snapshot (\S+):/g)].map
 
 async function start() {
   printed = ''
-  npmStart = spawn('npm', ['start', '--', '--port', String(port)], {
+  // CI runs the `npm ci` before it.
+  const [program, ...args] = readmeCommand('npm ci && npm start').split(' && ')[1]!.split(' ')
+  npmStart = spawn(program!, [...args, '--', '--port', String(port)], {
     cwd: copy.directory,
     shell: process.platform === 'win32',
   })
@@ -89,29 +98,17 @@ test('a callback can be read back as it was sent, from D1 and from KV', async ()
     status: 200,
     record: { task_id, appid, vendor, field_id, snapshot_pic_list, status: 'completed', via: 'callback' },
   })
+  expect(JSON.parse((await runReadme('curl ', task_id)).out)).toEqual(record)
   await vi.waitFor(async () => {
-    const wrangler = join(copy.directory, 'node_modules/wrangler/bin/wrangler.js')
-    const getKey = ['kv', 'key', 'get', task_id, '--binding', 'RESULTS', '--local', '--text']
-    const { out } = await run(process.execPath, [wrangler, ...getKey])
-    expect(JSON.parse(out)).toEqual(record)
+    expect(JSON.parse((await runReadme('npx wrangler kv key get', task_id)).out)).toEqual(record)
   }, soon)
   await vi.waitFor(() => expect(consumed()).toEqual([task_id]), soon)
 })
 
 test('npm run simulate: every encoding arrives, duplicates are one, forgeries are refused', async () => {
   const before = new Set(consumed())
-  const flags = [
-    '--url',
-    `${origin}/zego/callback`,
-    '--count',
-    '20',
-    '--encoding',
-    'mixed',
-    '--duplicates',
-    '2',
-    '--forge',
-  ]
-  const { out, err, status } = await run('npm', ['run', '-s', 'simulate', '--', ...flags])
+  const flags = ` -- --url ${origin}/zego/callback --duplicates 2 --forge`
+  const { out, err, status } = await runReadme('npm run simulate', '', flags)
   expect(err).toBe('')
   expect(out).toMatch(/ delivered +20\n +duplicates +40\n +refused +80 of 80 forgeries\n +lost +0\n/)
   expect(out).toMatch(/ 200 stored +20\n/)

@@ -63,14 +63,14 @@ export function explainSilence(
 }
 
 const FIREWALL: Fix = [
-  'Skip it for callbacks: README.md, "Firewall and Access". Security > Events shows what it did. It may treat ZEGOCLOUD differently from this machine.',
+  'Skip it for callbacks: docs/deploying.md, "Firewall and Access". Security > Events shows what it did. It may treat ZEGOCLOUD differently from this machine.',
 ]
 const NO_WORKER: Fix = [
   'Deploy, and use the URL that is printed at the end. `workers_dev` must be true for it.',
   DEPLOY,
 ]
 const ACCESS: Fix = [
-  'Add a second self-hosted application with the path zego/callback and a policy Bypass for everyone: README.md, "Firewall and Access".',
+  'Add a second self-hosted application with the path zego/callback and a policy Bypass for everyone: docs/deploying.md, "Firewall and Access".',
 ]
 const NO_MORE_TODAY =
   'The count starts again at 00:00 UTC. Until then callbacks are lost; the paid plan has no such limit.'
