@@ -102,3 +102,16 @@ test('the commands of the README that need no account are those that CI runs', (
   ])
   expect(read('.ci/run')).toMatch(/^npm ci .*[^]*npm test /m)
 })
+/** Plain present-day English: what gave way to it stays away. */
+const RETIRED =
+  /.{0,30}\b(?:mend(?:s|ed)?|anew|rests|comes again|held against|holds? (?:it |them )?against|is none|but for|taken in|takes in|so many|cannot be used as it is given|answers nothing|third store)\b.{0,20}/gi
+
+test('nothing that people read has words that must be read twice', () => {
+  const quaint = pages.flatMap(
+    (file) =>
+      read(file)
+        .match(RETIRED)
+        ?.map((words) => `${file}: ${words}`) ?? [],
+  )
+  expect(quaint).toEqual([])
+})
