@@ -13,7 +13,7 @@ import { status } from './http/status.ts'
 import { tasks } from './http/tasks.ts'
 import type { Env } from './settings.ts'
 
-/** A callback's path is taken in whatever spelling; its token is looked at later. */
+/** A callback's path is accepted in any spelling; its token is compared later. */
 function routedPath(request: Request): string {
   const path = getPath(request)
   return tokenIn(path) === undefined ? path : '/zego/callback'

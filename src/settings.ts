@@ -141,7 +141,7 @@ function valueOf(given: unknown): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new Unreadable('it begins like JSON, and is not JSON')
+    throw new Unreadable('it begins like JSON but is not valid JSON')
   }
 }
 
@@ -155,9 +155,10 @@ function listOf(value: unknown): string[] {
   const list = Array.isArray(value) ? value : [value]
   if (list.length === 0) throw new Unreadable('its list is empty')
   return list.map((item: unknown) => {
-    if (typeof item !== 'string') throw new Unreadable('something in it is not a string')
-    if (item.trim() === '') throw new Unreadable('it is empty, or something in it is')
-    if (isNothing(item)) throw new Unreadable(`it holds the text ${item.trim()}, as a script writes what is missing`)
+    if (typeof item !== 'string') throw new Unreadable('an entry in it is not a string')
+    if (item.trim() === '') throw new Unreadable('it is empty or has an empty entry')
+    if (isNothing(item))
+      throw new Unreadable(`it is the text ${item.trim()}, which a script writes for a missing value`)
     return item.trim()
   })
 }
@@ -166,7 +167,7 @@ function listOf(value: unknown): string[] {
 function pathTokensOf(value: unknown): string[] {
   const tokens = listOf(value)
   if (tokens.some((token) => /[/\\]|^(?:\.|%2e){1,2}$/i.test(token))) {
-    throw new Unreadable('a path token must not hold / or \\, nor be . or ..')
+    throw new Unreadable('a path token must not contain / or \\, or be . or ..')
   }
   return tokens
 }
@@ -181,7 +182,7 @@ function secretsOf(value: unknown): Secrets {
     return { everyApp: listOf(value), byApp: new Map() }
   }
   const apps = Object.entries(value)
-  if (apps.length === 0) throw new Unreadable('it names no app')
+  if (apps.length === 0) throw new Unreadable('it has no app')
   return { everyApp: [], byApp: new Map(apps.map(([appid, secret]) => [appid.trim(), listOf(secret)])) }
 }
 
@@ -191,12 +192,12 @@ function serverSecretsOf(value: unknown): ReadonlyMap<string, string> {
     throw new Unreadable('it is not a JSON object from appid to ServerSecret')
   }
   const apps = Object.entries(value)
-  if (apps.length === 0) throw new Unreadable('it names no app')
+  if (apps.length === 0) throw new Unreadable('it has no app')
   return new Map(
     apps.map(([appid, secret]) => {
-      if (typeof secret !== 'string') throw new Unreadable('something in it is not a string')
+      if (typeof secret !== 'string') throw new Unreadable('an entry in it is not a string')
       if (appid.trim() === '' || secret.trim() === '' || isNothing(secret)) {
-        throw new Unreadable('something in it is empty')
+        throw new Unreadable('it has an empty entry')
       }
       return [appid.trim(), secret.trim()]
     }),
@@ -218,6 +219,6 @@ function urlOf(value: unknown): string {
 function wholeNumberOf(value: unknown, most: number): number {
   // Number('') is 0, which would switch a check off.
   if (typeof value !== 'string' || !/^\d+$/.test(value)) throw new Unreadable('it is not a whole number')
-  if (Number(value) > most) throw new Unreadable(`it is above ${most}`)
+  if (Number(value) > most) throw new Unreadable(`it is greater than ${most}`)
   return Number(value)
 }

@@ -28,7 +28,8 @@ async function run(): Promise<number> {
   process.once('SIGINT', () => stop.abort())
   const isWell = await examine(context, (title, result) => console.log(format(title, result, stdout)), stop.signal)
   if (stop.signal.aborted) return INTERRUPTED
-  const allWell = 'All is well, as seen from here. A firewall may treat ZEGOCLOUD differently: Security > Events tells.'
+  const allWell =
+    'All is well, as seen from here. A firewall may treat ZEGOCLOUD differently: Security > Events shows it.'
   console.log(`\n  ${isWell ? allWell : 'Something is wrong: see WRONG above.'}\n`)
   return isWell ? 0 : WRONG
 }

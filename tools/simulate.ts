@@ -150,7 +150,7 @@ const HINTS: Record<string, string> = {
   bad_signature: "the secret here is not the receiver's ZEGO_CALLBACK_SECRET (--secret, or .dev.vars)",
   unknown_app: "this appid is not among those of the receiver's ZEGO_CALLBACK_SECRET (--appid)",
   not_configured: 'the receiver has no usable ZEGO_CALLBACK_SECRET',
-  not_found: 'the receiver wants its CALLBACK_PATH_TOKEN at the end of --url, or the path is another one',
+  not_found: 'the receiver requires its CALLBACK_PATH_TOKEN at the end of --url, or the path is wrong',
   stale: "this machine's clock and the receiver's differ",
 }
 const NO_PATH = '--url has no path; the receiver takes callbacks at /zego/callback'

@@ -1,6 +1,6 @@
 /**
  * A Worker of your own that hears of every finished screenshot task. `handle` is your part: when it throws, the event comes
- * again later, and after a crash it comes again too. The rest is what a queue asks for.
+ * again later, and after a crash it is delivered again too. The rest is what a queue asks for.
  *
  * The queue delivers each event at least once, and two deliveries may run at the same time. So an event is claimed in
  * D1 before the work and marked done after it: one delivery wins the claim, and a crash loses nothing, since the claim
@@ -44,7 +44,7 @@ async function ackOrRetry(message: Message, work: Promise<void>) {
   } catch (error) {
     const delaySeconds = Math.min(FIRST_RETRY_SECONDS * 2 ** (message.attempts - 1), LONGEST_RETRY_SECONDS)
     console.error(
-      `message ${message.id}, attempt ${message.attempts}, comes again in ${delaySeconds} s: ${String(error)}`,
+      `message ${message.id}, attempt ${message.attempts}, is retried in ${delaySeconds} s: ${String(error)}`,
     )
     message.retry({ delaySeconds })
   }

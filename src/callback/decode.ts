@@ -48,16 +48,16 @@ export function textOf(value: Value | undefined): string | undefined {
 
 /** The fields in whatever encoding they are, or why there are none. */
 function unwrapped(body: Text, contentType: string | null, layers: number): Found | string {
-  if (layers === 0) return `it is encoded more than ${MOST_LAYERS} times over`
+  if (layers === 0) return `more than ${MOST_LAYERS} encodings are wrapped around each other`
   const { fits } = body
   const text = body.text.trim() // takes a byte order mark too
   if (text.startsWith('{')) {
     const fields = fieldsOf(text, MOST_FIELDS)
-    return fields ? { fields, fits } : 'it begins like JSON, and is not JSON'
+    return fields ? { fields, fits } : 'it begins like JSON but is not valid JSON'
   }
   if (text.startsWith('"')) {
     const inner = parse(text)
-    if (typeof inner !== 'string') return 'it begins like a JSON string, and is not one'
+    if (typeof inner !== 'string') return 'it begins like a JSON string but is not a valid one'
     return unwrapped({ text: inner, fits }, contentType, layers - 1)
   }
   const found = insidePercent({ text, fits }, contentType, layers)
@@ -78,7 +78,7 @@ function formIn({ text, fits }: Text, contentType: string | null): Form | string
   const boundary = boundaryIn(text)
   if (boundary !== undefined) {
     const entries = readMultipart(text, boundary, MOST_FIELDS)
-    return entries ? { entries, fits } : 'it begins like multipart/form-data, and its end is missing'
+    return entries ? { entries, fits } : 'it begins like multipart/form-data but its end is missing'
   }
   if (countFormFields(text) > MOST_FIELDS) return TOO_MANY_FIELDS
   const form = readForm(text, contentType)

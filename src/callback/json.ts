@@ -19,7 +19,7 @@ const DEEPEST_LEVEL = 64
 const PLAIN_STRING = /"[^"\\\u0000-\u001f]*"/y
 /** From a quote to the next that is not escaped. */
 const QUOTED = /"[^"\\]*(?:\\[^][^"\\]*)*"/y
-/** A number, `true`, `false` or `null`, or something that is none of them. */
+/** A number, `true`, `false` or `null`, or something else. */
 const WORD = /[-+.\w]+/y
 
 type Cursor = { readonly text: string; at: number }

@@ -24,7 +24,7 @@ export function describeRefusal(refusal: Refusal): Description {
       return {
         status: 413,
         title: 'The body is too large',
-        detail: `A callback may have at most ${BODY_LIMIT_BYTES} bytes, unpacked: a larger record does not fit a row of D1. Ask ZEGOCLOUD for fewer screenshots per task.`,
+        detail: `A callback may have at most ${BODY_LIMIT_BYTES} bytes, packed or unpacked, because a larger record does not fit a row of D1. Ask ZEGOCLOUD for fewer screenshots per task.`,
       }
     case 'undecodable':
       return {
@@ -37,7 +37,7 @@ export function describeRefusal(refusal: Refusal): Description {
         status: 401,
         title: 'The signature does not match',
         detail:
-          'The signature was made with none of the configured secrets. If ZEGOCLOUD sent it, ZEGO_CALLBACK_SECRET is wrong. It must be the CallbackSecret of the ZEGOCLOUD console (Project Configuration), not the ServerSecret. Set it with: npx wrangler secret put ZEGO_CALLBACK_SECRET',
+          'No configured secret gives this signature. If ZEGOCLOUD sent it, ZEGO_CALLBACK_SECRET is wrong. It must be the CallbackSecret of the ZEGOCLOUD console (Project Configuration), not the ServerSecret. Set it with: npx wrangler secret put ZEGO_CALLBACK_SECRET',
       }
     case 'unknown_app':
       return {
@@ -65,7 +65,7 @@ export function describeRefusal(refusal: Refusal): Description {
         status: 409,
         title: 'The signature was already used for other content',
         detail:
-          'A signature is valid for one content only, and this signature came with another: one of the two bodies is forged. This body is kept in the quarantine.',
+          'A signature is valid for one content only, and this one was already used for different content: one of the two bodies is forged. This body is kept in the quarantine.',
       }
     case 'not_configured':
       return {

@@ -17,7 +17,7 @@ const NAME_LIMIT_BYTES = 64
 const RECORD_EXTRA_BYTES = 200
 
 /**
- * The record of a content and its JSON, or why there is none.
+ * The record of a content and its JSON, or why the content is unusable.
  * @param size of the content's JSON, in bytes
  * @param signedAt the callback's timestamp in milliseconds, if it is one
  * @param receivedAt in milliseconds
@@ -46,7 +46,7 @@ export function readSnapshot(
   if (!Array.isArray(snapshot_pic_list)) return invalid('snapshot_pic_list', snapshot_pic_list, 'a list')
   const misfit = snapshot_pic_list.findIndex((item) => !isPicture(item))
   if (misfit >= 0) {
-    const wanted = 'an object with a url, and perhaps an offset in milliseconds'
+    const wanted = 'an object with a url and, optionally, an offset in milliseconds'
     return invalid(`snapshot_pic_list[${misfit}]`, snapshot_pic_list[misfit], wanted)
   }
   const record: CompletedRecord = {
@@ -71,9 +71,9 @@ export function readSnapshot(
 
 /** Why the callback may say more than was understood. */
 function whyMisread({ garbled, extra = {} }: Content): string | undefined {
-  if (garbled) return 'The body has bytes that are neither UTF-8 nor GB18030, nor the charset that it declares.'
+  if (garbled) return 'The body has bytes that are not valid in UTF-8, in GB18030 or in the charset that it declares.'
   const name = Object.keys(extra).find(resemblesDocumented)
-  return name && `${describe(name)} begins like a documented field, but could not be read into it.`
+  return name && `${describe(name)} is named like a documented field but cannot be read as one.`
 }
 
 function isPicture(item: unknown): item is Picture {
@@ -91,7 +91,7 @@ function isKey(text: string): boolean {
 }
 
 function invalid(field: string, value: unknown, wanted: string): Unusable {
-  return { reason: 'invalid_snapshot', detail: `${field} is ${describe(value)}; it has to be ${wanted}.` }
+  return { reason: 'invalid_snapshot', detail: `${field} is ${describe(value)}; it must be ${wanted}.` }
 }
 
 function describe(value: unknown): string {

@@ -47,7 +47,7 @@ function unauthorized(): ProblemError {
     code: 'unauthorized',
     status: 401,
     title: 'The API token is missing or wrong',
-    detail: 'Send the header "Authorization: Bearer <API_TOKEN>"; to read, READ_TOKEN will do.',
+    detail: 'Send the header "Authorization: Bearer <API_TOKEN>". For GET, READ_TOKEN is enough.',
     headers: { 'www-authenticate': 'Bearer realm="zego-snapshots"' },
   })
 }
@@ -78,7 +78,7 @@ export function answerError(error: Error, c: Context): Response {
   if (isOfStore(error)) {
     log('error', 'storage.failed', facts)
     return problem(
-      unavailable('D1 or KV cannot answer now. Ask again in a moment: it does no harm to ask twice.').problem,
+      unavailable('D1 or KV does not answer. Send the request again in a moment: repeating it is safe.').problem,
     )
   }
   log('error', 'request.failed', facts)

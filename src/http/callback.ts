@@ -27,7 +27,7 @@ callback.all('/zego/callback', async (c) => {
   const path = new URL(c.req.url).pathname
   // While the path tokens cannot be read, no path can be judged.
   if (!isFault(pathTokens) && !(await isRightPath(path, pathTokens))) {
-    throw notFound('No callback is received here. Check the path token in the URL that ZEGOCLOUD was given.')
+    throw notFound('This is not the URL for callbacks. Check the path token in the URL that ZEGOCLOUD has.')
   }
   if (c.req.method !== 'POST') throw onlyPosted()
   const began = Date.now()
@@ -140,7 +140,7 @@ async function keepCopy(c: Context<{ Bindings: Env }>, copy: Request, path: stri
   const facts = { status: c.res.status, path: shown, task_id: taskIdOf(decoded), appid: decoded.envelope.appid }
   log('warn', 'callback.misdirected', { ...facts, duration_ms: now - began, request_id: requestId(c) })
   const request = { raw, path, receivedAt: now, version: versionOf(c.env) }
-  const detail = `It was POSTed to ${shown}, which is not where callbacks are received.`
+  const detail = `It was POSTed to ${shown}, which is not the URL for callbacks.`
   await keepUnverifiedBody('wrong_path', detail, request, c.env.DB, decoded)
   await noteRefused(c.env.DB, 'wrong_path', now)
 }

@@ -62,8 +62,8 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Pr
   return new ProblemError({
     code: 'method_not_allowed',
     status: 405,
-    title: 'The path does not take this method',
-    detail: `${method} leads nowhere here: use ${allow}.`,
+    title: 'This path does not allow the method',
+    detail: `${method} is not allowed here: use ${allow}.`,
     headers: { allow },
   })
 }

@@ -63,7 +63,7 @@ export function queryOf<Shape extends z.core.$ZodShape>(shape: () => Shape): Que
 }
 
 function made<Shape extends z.core.$ZodShape>(shape: Shape) {
-  return z.strictObject(shape, `the request takes ${Object.keys(shape).join(', ') || 'none'}`)
+  return z.strictObject(shape, `the request takes ${Object.keys(shape).join(', ') || 'no parameters'}`)
 }
 
 /** For routes without parameters. */
@@ -73,7 +73,7 @@ export const noQuery = queryOf(() => ({}))
 export function readQuery<Shape extends z.core.$ZodShape>(url: string, query: Query<Shape>) {
   const given = new URL(url).searchParams
   const repeated = [...given.keys()].find((name, index, names) => names.indexOf(name) !== index)
-  if (repeated !== undefined) throw invalid(repeated, `${repeated} is given more than once.`)
+  if (repeated !== undefined) throw invalid(repeated, `${repeated} must be given only once.`)
   return checked(query(), Object.fromEntries(given))
 }
 
@@ -84,7 +84,7 @@ export function checked<Schema extends z.ZodMiniType>(schema: Schema, value: unk
   const [issue] = read.error.issues as [z.core.$ZodIssue]
   if (issue.code === 'unrecognized_keys') {
     const name = issue.keys[0]!
-    throw invalid(name, `${JSON.stringify(name)} is not known here: ${issue.message}.`)
+    throw invalid(name, `${JSON.stringify(name)} is not allowed: ${issue.message}.`)
   }
   const parameter = String(issue.path[0])
   throw invalid(parameter, `${parameter} ${issue.message}.`)

@@ -93,7 +93,7 @@ async function waitForRecord(env: Env, taskId: string, ms: number): Promise<stri
     const found = await findAnywhere(env, taskId, left <= 0 || pause === FIRST_WAIT_MS)
     if (found && found.status !== 'pending') return found.record
     if (left <= 0 && found === null)
-      throw unavailable('D1 cannot answer now, and KV has no such record. Ask again soon.')
+      throw unavailable('D1 does not answer, and KV does not have the record. Ask again in a moment.')
     if (left <= 0) return found?.record
     await scheduler.wait(Math.min(pause, left))
   }
@@ -123,10 +123,10 @@ async function recordFromKv(results: KVNamespace, taskId: string): Promise<strin
 }
 
 function unknownTask(): ProblemError {
-  return notFound('No such task is known yet. Its callback may still come: ask again, or wait for its event.')
+  return notFound('No task with this id is known yet. Its callback may still arrive: ask again, or wait for its event.')
 }
 
 function notFinished(): ProblemError {
-  const detail = 'There is nothing to publish yet: the task is pending. It is published when it has finished.'
+  const detail = 'The task is pending, so there is nothing to publish. It is published when it has finished.'
   return new ProblemError({ code: 'not_finished', status: 409, title: 'The task has not finished', detail })
 }

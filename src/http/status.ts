@@ -13,7 +13,7 @@ status.get('/v1/status', async (c) => {
   readQuery(c.req.url, noQuery)
   const { DB } = c.env
   const [{ facts, ...verdict }, counts] = await Promise.all([judge(DB, c.get('settings'), Date.now()), countAll(DB)])
-  if (facts === undefined) throw unavailable('D1 cannot answer now. Ask again in a moment.')
+  if (facts === undefined) throw unavailable('D1 does not answer. Ask again in a moment.')
   const { oldestEvent, oldestForKv, aside, lastCallback } = facts
   const { unsent, notInKv, refusedByKv, pending } = counts
   return c.json({

@@ -42,7 +42,7 @@ tasks.post('/v1/snapshots', async (c) => {
   const body = checked(startBody(), normalizeStart(await readJson(c)))
   const appid = appidOf(config, 'AppId', body.AppId)
   const started = await start(callerFor(config, appid, c.env.DB)!, body)
-  if (isFailure(started)) throw refused(started, startIsUnknown(started))
+  if (isFailure(started)) throw refused(started, startIsUnknown(started), START_AGAIN)
   const record = pendingRecord(started.taskId, appid, vendorOf(body.Vendor)!.record)
   report(c, 'task.started', { task_id: started.taskId, appid })
   return created(c, await registerWithPatience(c.env.DB, record))
@@ -53,7 +53,7 @@ tasks.put('/v1/snapshots/:task_id', async (c) => {
   const { vendor, appid } = checked(registrationBody(), normalizeRegistration(await readJson(c)))
   const task = pendingRecord(partOf(c.req.url, TASK_ID_PART), appidOf(config, 'appid', appid), vendor)
   const why = whyUnusable(task)
-  if (why !== undefined) throw invalid('task_id', `task_id cannot be used: ${why}.`)
+  if (why !== undefined) throw invalid('task_id', why)
   const { record, isNew } = await register(c.env.DB, task)
   if (!isNew) return c.json(record)
   report(c, 'task.registered', { task_id: task.task_id, appid: task.appid })
@@ -64,7 +64,7 @@ tasks.get('/v1/snapshots/:task_id/confirmation', async (c) => {
   const config = configOf(c)
   readQuery(c.req.url, noQuery)
   const row = await findRecord(c.env.DB, partOf(c.req.url, TASK_ID_PART))
-  if (row === undefined) throw notFound('No such task is known, so there is nothing to be confirmed.')
+  if (row === undefined) throw notFound('No task with this id is known, so there is nothing to confirm.')
   const record = JSON.parse(row.record) as SnapshotRecord
   const caller = callerFor(config, record.appid, c.env.DB)
   if (caller === undefined) {
@@ -73,7 +73,8 @@ tasks.get('/v1/snapshots/:task_id/confirmation', async (c) => {
   const vendor = vendorOf(record.vendor)
   if (vendor === undefined) throw unknownVendor(record.vendor)
   const confirmation = await confirm(caller, record, vendor)
-  if (isFailure(confirmation)) throw refused(confirmation, 'ZEGOCLOUD gave no answer that can be read')
+  if (isFailure(confirmation))
+    throw refused(confirmation, 'ZEGOCLOUD gave no readable answer', 'Nothing was changed: ask again later.')
   return c.json(confirmation)
 })
 
@@ -87,7 +88,7 @@ async function readJson(c: Context<Api>): Promise<Record<string, unknown>> {
   readQuery(c.req.url, noQuery)
   const body = await readBody(c.req.raw, BODY_LIMIT_BYTES)
   if (body === undefined) {
-    const detail = `At most ${BODY_LIMIT_BYTES} bytes of JSON are read here.`
+    const detail = `The body may have at most ${BODY_LIMIT_BYTES} bytes.`
     throw new ProblemError({ code: 'body_too_large', status: 413, title: 'The body is too large', detail })
   }
   const given = parse(new TextDecoder().decode(body))
@@ -138,25 +139,30 @@ function created(c: Context<Api>, record: SnapshotRecord): Response {
   return c.json(record, 201, { location: PREFIX + encodeURIComponent(record.task_id) })
 }
 
+/** A second start would cost again. */
+const START_AGAIN =
+  "It was not asked again: look at ZEGOCLOUD's console, or wait for the callback, before you start the task again."
+
 function startIsUnknown({ code }: ApiFailure): string {
-  return code === 'zego_unknown' ? 'The task may have begun' : 'The task has not begun'
+  return code === 'zego_unknown' ? 'The task may have started' : 'The task has not started'
 }
 
-function refused(refusal: ApiFailure, title: string): ProblemError {
+/** @param advice what to do where no answer came */
+function refused(refusal: ApiFailure, title: string, advice: string): ProblemError {
   switch (refusal.code) {
     case 'zego_error': {
-      const { zegoCode, message, advice } = refusal
-      const detail = `ZEGOCLOUD answered ${zegoCode}: ${JSON.stringify(message)}. ${advice}`
+      const { zegoCode, message } = refusal
+      const detail = `ZEGOCLOUD answered ${zegoCode}: ${JSON.stringify(message)}. ${refusal.advice}`
       const more = { zego_code: zegoCode, zego_message: message }
       return new ProblemError({ code: refusal.code, status: 502, title: 'ZEGOCLOUD refused', detail, more })
     }
     case 'too_frequent': {
-      const detail = `ZEGOCLOUD is called too often for this app. Ask again in ${refusal.retryAfterSeconds} s; nothing was done.`
+      const detail = `ZEGOCLOUD is called too often for this app. Nothing was done: send the request again in ${refusal.retryAfterSeconds} s.`
       const headers = { 'retry-after': String(refusal.retryAfterSeconds) }
       return new ProblemError({ code: refusal.code, status: 429, title: 'Too many calls', detail, headers })
     }
     case 'zego_unknown': {
-      const detail = `ZEGOCLOUD was asked, and ${refusal.why}. It was not asked again: look at its console, or wait for the callback, before you do.`
+      const detail = `ZEGOCLOUD was asked, but ${refusal.why}. ${advice}`
       return new ProblemError({ code: refusal.code, status: 504, title, detail })
     }
   }
@@ -166,7 +172,7 @@ function unregistered(task_id: string): ProblemError {
   return new ProblemError({
     code: 'storage_unavailable',
     status: 503,
-    title: 'The task has begun, and is not registered',
+    title: 'The task has started but is not registered',
     detail: `Do not start it again: PUT /v1/snapshots/${encodeURIComponent(task_id)} registers it. Its callback is received in any case.`,
     headers: { 'retry-after': '2' },
     more: { task_id },
@@ -174,7 +180,7 @@ function unregistered(task_id: string): ProblemError {
 }
 
 function unknownVendor(vendor: string): ProblemError {
-  const detail = `ZEGOCLOUD can be asked about tasks of tencent and hw; this one is of ${JSON.stringify(vendor)}.`
+  const detail = `Only tasks of the vendors tencent and hw can be confirmed; this one is of ${JSON.stringify(vendor)}.`
   return new ProblemError({
     code: 'unknown_vendor',
     status: 409,

@@ -6,7 +6,7 @@ import { asideStateIn } from './state.ts'
 /** Up to `MOST_COUNTED` it is exact; beyond, there are more. */
 export type Count = { count: number; exact: boolean }
 
-/** Times in milliseconds; `null` where there is none. */
+/** Times in milliseconds; `null` where nothing is known. */
 export type Facts = {
   /** Since when the oldest event has waited for the queue, and the oldest record that only KV lacks. */
   oldestEvent: number | null

@@ -33,7 +33,7 @@ export const PUBLISH_GRACE_MS = 60_000
 export const LEASE_MS = 120_000
 const LONGEST_WAIT_MS = 3_600_000
 
-/** So many characters of records fit a Worker's memory, several times over. */
+/** Records of this length fit a Worker's memory several times. */
 const MOST_LENGTH = 20_000_000
 
 /** Moves the due time, so that overlapping sweeps never share a row. The first row goes however large it is. */

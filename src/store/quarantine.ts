@@ -219,7 +219,7 @@ export function entryOf({ body, ...entry }: Row): QuarantineEntry {
   return { ...entry, body: typeof body === 'string' ? new TextEncoder().encode(body) : Uint8Array.from(body) }
 }
 
-/** `undefined` if there is none. Throws when D1 cannot answer. */
+/** `undefined` if it is not in the quarantine. Throws when D1 cannot answer. */
 export async function findEntry(db: D1Database, id: string): Promise<QuarantineEntry | undefined> {
   const find = db.prepare(`SELECT ${WHOLE} FROM quarantine WHERE id = ?1`).bind(id)
   const row = await onDatabase(db, () => find.first<Row>())
@@ -230,7 +230,7 @@ export function rawOf({ body, content_type, content_encoding }: QuarantineEntry)
   return { bytes: body, contentType: content_type, contentEncoding: content_encoding }
 }
 
-/** Also when there is none. Throws when D1 does not take it. */
+/** Also when it is not there. Throws when D1 does not take it. */
 export async function removeEntry(db: D1Database, id: string): Promise<void> {
   await onDatabase(db, () => db.prepare('DELETE FROM quarantine WHERE id = ?1').bind(id).run())
 }

@@ -28,7 +28,7 @@ export type Replacement = { otherTask: string | undefined } & (
   | { status: 'duplicate'; task_id: string }
 )
 
-const DETAIL = 'Other content won over it. This is the record as it was stored, not the callback that it came in.'
+const DETAIL = 'Other content replaced it. This is the record as it was stored, not the callback that brought it.'
 
 /** What a signature's other content stored: the ledger's entry and the row have one and the same time. */
 const STORED_BY_SIGNATURE = `

@@ -35,7 +35,7 @@ type Outcome = 'stored' | 'duplicate' | 'conflict' | 'signature_reused' | 'stale
 
 const DETAILS = {
   conflict: 'This task already has other content; the first one stays.',
-  signature_reused: 'This signature already came with other content: one of the two is forged.',
+  signature_reused: 'This signature was already used for different content: one of the two is forged.',
 } as const
 
 /** ?5 is the callback's own time: what is older than the last purge of the ledger may have been used before. */

@@ -1,5 +1,5 @@
 /**
- * One call of ZEGOCLOUD's server API: a slot, a signature, a time limit, an answer or why there is none.
+ * One call of ZEGOCLOUD's server API: a slot, a signature, a time limit, an answer or the reason for its absence.
  *
  * Nothing here repeats a call: whoever starts a task twice pays twice. The URL holds a signature: it is never logged.
  */
@@ -105,7 +105,7 @@ async function ask(url: URL): Promise<Envelope | Extract<ApiFailure, { code: 'ze
   try {
     const response = await fetch(url, { signal, redirect: 'manual', headers: { 'user-agent': USER_AGENT } })
     const answer = envelopeOf(parse(await response.text()))
-    return answer ?? { code: 'zego_unknown', why: `it answered ${response.status}, and nothing that can be read` }
+    return answer ?? { code: 'zego_unknown', why: `it answered ${response.status} without a readable body` }
   } catch {
     const why = signal.aborted ? `it did not answer within ${REQUEST_LIMIT_MS / 1000} s` : 'it could not be reached'
     return { code: 'zego_unknown', why }

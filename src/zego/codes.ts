@@ -15,18 +15,18 @@ const ADVICE: ReadonlyMap<number, string> = new Map([
     'The app is not set up for this: ask ZEGOCLOUD’s Technical Support to check its CDN and screenshot configuration.',
   ],
   [TOO_FREQUENT, 'The app called too often: try again later. Check what else calls ZEGOCLOUD’s server API for it.'],
-  [7, 'ZEGOCLOUD does not know this app by this secret: check appid and ServerSecret in ZEGO_SERVER_SECRET.'],
-  [1000, 'ZEGOCLOUD failed; also, the FileId may not exist. Check the FileId, then try again.'],
+  [7, 'ZEGOCLOUD does not accept this secret for this app: check appid and ServerSecret in ZEGO_SERVER_SECRET.'],
+  [1000, 'ZEGOCLOUD failed, or the FileId does not exist. Check the FileId, then try again.'],
   [41003, 'The file does not exist: check the FileId, and that its vendor still keeps the file.'],
-  [100000004, 'The signature’s time is over: the clocks differ by more than 10 minutes.'],
+  [100000004, 'The signature has expired: the clocks differ by more than 10 minutes.'],
   [
     100000005,
-    'The signature is wrong: ZEGO_SERVER_SECRET has to hold the ServerSecret, not the CallbackSecret, of this app.',
+    'The signature is wrong: ZEGO_SERVER_SECRET must hold the ServerSecret of this app, not its CallbackSecret.',
   ],
 ])
 
 export function adviceOn(code: number): string {
-  return ADVICE.get(code) ?? 'ZEGOCLOUD does not document this code: its message may tell, or its Technical Support.'
+  return ADVICE.get(code) ?? 'ZEGOCLOUD does not document this code: read its message, or ask its Technical Support.'
 }
 
 export function isAboutTheTask(code: number): boolean {

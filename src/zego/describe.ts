@@ -33,7 +33,7 @@ export async function describe(caller: Caller, taskId: string, { api }: Vendor):
   return answer
 }
 
-const unreadable: ApiFailure = { code: 'zego_unknown', why: 'its answer is none that is documented' }
+const unreadable: ApiFailure = { code: 'zego_unknown', why: 'its answer is not one that it documents' }
 
 function readAnswer(task: unknown): Answer | undefined {
   if (!isObject(task) || typeof task.Status !== 'string') return undefined
@@ -43,7 +43,7 @@ function readAnswer(task: unknown): Answer | undefined {
   if (FAILED.has(status)) return { status: 'failed', message: messageOf(task) || `ZEGOCLOUD’s task is ${status}` }
   if (!FINISHED.has(status)) return undefined
   if (OTHER_KINDS.has(String(task.Event).toLowerCase())) {
-    return { status: 'failed', message: `It is no screenshot task, but one to ${String(task.Event)}` }
+    return { status: 'failed', message: `It is not a screenshot task but a ${String(task.Event)} task` }
   }
   const urls = textsOf(task.ThumbnailsUrl ?? task.FileName)
   return urls && { status: 'finished', urls, fileId: fileIdOf(task) }
@@ -70,5 +70,5 @@ export async function start(caller: Caller, body: StartBody): Promise<{ taskId: 
   const task = answer.data[body.Vendor]
   const id = isObject(task) ? (task.TaskId ?? task.task_id) : undefined
   if ((typeof id === 'string' && id !== '') || typeof id === 'number') return { taskId: String(id) }
-  return { code: 'zego_unknown', why: 'it accepted the task, and answer no task id' }
+  return { code: 'zego_unknown', why: 'it accepted the task but answered no task id' }
 }

@@ -55,7 +55,7 @@ function makeStart() {
   return z.discriminatedUnion('Vendor', vendors, 'must be "Tencent" or "Huawei"').check(
     z.refine(({ Type: type, ExtTimeOffsetSet: points }) => type === 'SampleSnapshot' || points !== undefined, {
       path: ['ExtTimeOffsetSet'],
-      error: 'must have the time points in seconds, for SnapshotByTimeOffset',
+      error: 'must be a list of time points in seconds for SnapshotByTimeOffset',
     }),
   )
 }

@@ -71,7 +71,7 @@ describe('bytes that fit no encoding', () => {
   const HOPELESS = ['\xff', '\xc4', '\xc3\x28\xff', '\xed\xa0\x80\xff']
 
   it.each(HOPELESS)('keep the callback from being stored: %j', async (bytes) => {
-    const detail = expect.stringContaining('neither UTF-8 nor GB18030')
+    const detail = expect.stringContaining('not valid in UTF-8, in GB18030')
     const escaped = Array.from(latin(bytes), (byte) => `%${byte.toString(16)}`).join('')
     for (const body of [
       JSON_BODY.replace('?', bytes),

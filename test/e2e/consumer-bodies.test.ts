@@ -479,7 +479,7 @@ describe('copy-to-r2.ts', () => {
       await consumer.send(completed(what, [at(path)]))
       await isDead(what)
       expect(asked(path).length).toBeGreaterThanOrEqual(2)
-      expect(consumer.said('comes again in').join('\n')).toMatch(why)
+      expect(consumer.said('is retried in').join('\n')).toMatch(why)
       expect(await keys(encodeURIComponent(what))).toEqual([])
     },
   )

@@ -88,14 +88,14 @@ test('the ServerSecret in the place of the CallbackSecret is named in these word
   expect(await rows('SELECT id FROM quarantine')).toEqual([])
   const unknowing = await doctor(origin, ALL)
   expect(unknowing.out).toContain('401 bad_signature')
-  expect(unknowing.out).toContain('with ZEGO_SERVER_SECRET in the environment this can tell')
+  expect(unknowing.out).toContain('with ZEGO_SERVER_SECRET in the environment, doctor can tell')
   expect(unknowing.status).toBe(1)
 })
 
 test('a path token that is missing, or wrong, is named; with the right one all is well', async () => {
   const origin = await receiver({ ...ALL, CALLBACK_PATH_TOKEN: PATH_TOKEN })
   const missing = await doctor(origin, ALL)
-  expect(missing.out).toContain('the Worker wants a path token, and the URL has none')
+  expect(missing.out).toContain('the Worker requires a path token, and the URL has none')
   const wrong = await doctor(`${origin}/zego/callback/another`, ALL)
   expect(wrong.out).toContain("the path token is not the Worker's")
   expect([missing.status, wrong.status]).toEqual([1, 1])

@@ -67,7 +67,7 @@ describe('a parameter that is wrong', () => {
   it.each([
     ['/v1/snapshots?limit=0', 'limit must be a whole number from 1 to 100.'],
     ['/v1/snapshots?limit=', 'limit must be a whole number from 1 to 100.'],
-    ['/v1/snapshots?limit=1&limit=1', 'limit is given more than once.'],
+    ['/v1/snapshots?limit=1&limit=1', 'limit must be given only once.'],
     ['/v1/snapshots?status=done', 'status must be pending, completed, or failed.'],
     [
       '/v1/snapshots?since=2026-01-01T00:00:00',
@@ -75,8 +75,8 @@ describe('a parameter that is wrong', () => {
     ],
     ['/v1/snapshots?cursor=x', 'cursor must be the next_cursor of a page of this list.'],
     ['/v1/snapshots/a?wait=26', 'wait must be a whole number from 0 to 25.'],
-    ['/v1/snapshots/a?for=1', '"for" is not known here: the request takes wait.'],
-    ['/v1/status?x', '"x" is not known here: the request takes none.'],
+    ['/v1/snapshots/a?for=1', '"for" is not allowed: the request takes wait.'],
+    ['/v1/status?x', '"x" is not allowed: the request takes no parameters.'],
   ])('is told by its rule: %s', async (path, detail) => {
     const [parameter] = /(?<=\?)\w+/.exec(path)!
     expect(await said(get(path))).toMatchObject([400, { code: 'invalid_request', parameter, detail }])

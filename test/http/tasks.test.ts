@@ -81,7 +81,7 @@ describe('POST /v1/snapshots', () => {
     ['FileId must be a string of 1 to 512 bytes of UTF-8.', { FileId: 'ä'.repeat(257) }],
     ['Vendor must be "Tencent" or "Huawei".', { Vendor: 1 }],
     [
-      '"Callback" is not known here: the request takes Vendor, AppId, FileId, Type, ExtTimeOffsetSet, Definition.',
+      '"Callback" is not allowed: the request takes Vendor, AppId, FileId, Type, ExtTimeOffsetSet, Definition.',
       { Callback: 'x' },
     ],
   ])('tells the rule: %s', async (detail, change) => {

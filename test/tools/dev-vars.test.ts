@@ -47,8 +47,8 @@ test('says which file wins where both have secrets', () => {
 
 test.each([
   ['', 'it is not set'],
-  ["ZEGO_CALLBACK_SECRET=''", 'it is empty, or something in it is'],
-  ['ZEGO_CALLBACK_SECRET=[', 'it begins like JSON, and is not JSON'],
+  ["ZEGO_CALLBACK_SECRET=''", 'it is empty or has an empty entry'],
+  ['ZEGO_CALLBACK_SECRET=[', 'it begins like JSON but is not valid JSON'],
 ])('says what to do where %j is no usable secret', (line, why) => {
   const directory = directoryWith({ '.dev.vars': `API_TOKEN=dev-token\n${line}` })
   const [warning, ...more] = prepareLocalSecrets(directory)

@@ -53,8 +53,8 @@ test.each([
   [[], 'which URL?'],
   [['example.com'], 'the URL must begin with https://'],
   [['ftp://example.com'], 'the URL must begin with https://'],
-  [['https://me:pass@example.com'], 'the URL must not hold a user name'],
-  [['https://example.com/callback'], 'callbacks are taken at /zego/callback and below it'],
+  [['https://me:pass@example.com'], 'the URL must not contain a user name'],
+  [['https://example.com/callback'], 'callbacks are accepted at /zego/callback and below it'],
   [['https://example.com', TOKEN], 'there is more than one URL'],
   [['https://example.com', '--secret', SECRET], 'a secret does not belong on the command line'],
   [['https://example.com', `--api-token=${TOKEN}`], 'a secret does not belong on the command line'],
@@ -75,11 +75,11 @@ test.each([
 test.each([
   [
     { ZEGO_CALLBACK_SECRET: `["${SECRET}"` },
-    'ZEGO_CALLBACK_SECRET cannot be used: it begins like JSON, and is not JSON',
+    'ZEGO_CALLBACK_SECRET cannot be used: it begins like JSON but is not valid JSON',
   ],
   [{ ZEGO_CALLBACK_SECRET: `{"1":"${SECRET}"}` }, 'ZEGO_CALLBACK_SECRET holds no secret for the app 2'],
   [{ ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: '[]' }, 'API_TOKEN cannot be used: its list is empty'],
-  [{ ZEGO_CALLBACK_SECRET: SECRET, ZEGO_SERVER_SECRET: '{}' }, 'ZEGO_SERVER_SECRET cannot be used: it names no app'],
+  [{ ZEGO_CALLBACK_SECRET: SECRET, ZEGO_SERVER_SECRET: '{}' }, 'ZEGO_SERVER_SECRET cannot be used: it has no app'],
 ])('refuses a setting that cannot be read: %j', async (env, complaint) => {
   await expect(complaintAbout(['https://example.com', '--appid', '2'], env)).rejects.toThrow(new GivenError(complaint))
 })
@@ -154,7 +154,7 @@ test('asks for what it is not given, and takes an empty answer for none', async 
     return question.startsWith('API') ? '' : SECRET
   }
   const given = await gather({ env: { ZEGO_CALLBACK_SECRET: ' ' }, local: undefined, ask })
-  expect(asked).toEqual(['CallbackSecret (not shown): ', 'API token (not shown; Enter: leave it out): '])
+  expect(asked).toEqual(['CallbackSecret (not shown): ', 'API token (not shown; Enter: skip): '])
   expect(given).toMatchObject({ apiToken: undefined, origins: ['ZEGO_CALLBACK_SECRET as typed'] })
 })
 

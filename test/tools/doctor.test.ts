@@ -152,7 +152,7 @@ test.each<[string, Answer, string]>([
   expect(requests.map(({ method }) => method)).toEqual(['GET'])
   const { [FIRST]: _first, 'Clean-up': cleared, ...rest } = results
   expect(new Set(Object.values(rest).map(({ evidence }) => evidence))).toEqual(new Set(['Not checked.']))
-  expect(cleared).toEqual({ verdict: 'well', evidence: 'Nothing was left.' })
+  expect(cleared).toEqual({ verdict: 'well', evidence: 'Nothing is left.' })
 })
 
 test('gives up on what hangs', async () => {
@@ -247,10 +247,10 @@ test.each<[Answer, string, string | undefined]>([
     'SIGNATURE_TOLERANCE_SECONDS cannot be used: it is not a whole number.',
     'npx wrangler deploy',
   ],
-  [problem(503, 'storage_unavailable'), 'neither D1 nor the queue nor KV', 'npx wrangler tail'],
+  [problem(503, 'storage_unavailable'), 'D1, the queue and KV all failed', 'npx wrangler tail'],
   [json(202, { status: 'accepted' }), 'D1 did not take it in time', 'npx wrangler tail'],
-  [problem(400, 'undecodable'), 'It was right when it was sent', undefined],
-  [problem(413, 'body_too_large'), 'It was right when it was sent', undefined],
+  [problem(400, 'undecodable'), 'It was correct when it was sent', undefined],
+  [problem(413, 'body_too_large'), 'It was correct when it was sent', undefined],
   [problem(500, 'internal_error'), '500 internal_error', 'npx wrangler tail'],
   [problem(500, 'internal_error', `${SECRET} is not good.`), '500 internal_error: … is not good', 'npx wrangler tail'],
   [json(200, { status: 'stored' }), '200 stored', 'npx wrangler tail'],
@@ -344,7 +344,7 @@ test.each([
   expect(results[SIGNED]).toMatchObject({ verdict: 'wrong', evidence })
 })
 
-test('asks for the path token only where the Worker wants it', async () => {
+test('asks for the path token only where the Worker requires it', async () => {
   const asked: string[] = []
   const answering = (token: string) => async (question: string) => {
     asked.push(question)
@@ -352,9 +352,9 @@ test('asks for the path token only where the Worker wants it', async () => {
   }
   const free = await serve(worker())
   expect((await examined(free.origin, { ask: answering(`${PATH_TOKEN}\n`) })).results[FIRST]?.evidence).toContain(
-    'wants no path token',
+    'requires no path token',
   )
-  expect(asked).toEqual(['API token (not shown; Enter: leave it out): '])
+  expect(asked).toEqual(['API token (not shown; Enter: skip): '])
 
   const right = `/zego/callback/${PATH_TOKEN}`
   const guarded = worker(SECRET, ({ path }) =>
@@ -365,7 +365,7 @@ test('asks for the path token only where the Worker wants it', async () => {
   expect(results[FIRST]?.evidence).toContain('The path token is right.')
   expect(isWell).toBe(true)
   const unanswered = await examined(origin, { ask: answering('') })
-  expect(unanswered.results[FIRST]?.evidence).toContain('the Worker wants a path token, and the URL has none')
+  expect(unanswered.results[FIRST]?.evidence).toContain('the Worker requires a path token, and the URL has none')
   const wrong = await examined(origin, { ask: answering('another') })
   expect(wrong.results[FIRST]?.evidence).toContain("the path token is not the Worker's")
 })
@@ -386,12 +386,12 @@ test('sees that the ServerSecret was given as CallbackSecret, whether or not the
   const env = { ZEGO_CALLBACK_SECRET: SERVER_SECRET, ZEGO_SERVER_SECRET: `{"12345":"${SERVER_SECRET}"}` }
   const right = await serve(worker())
   const here = await examined(right.origin, { env })
-  expect(here.results[SIGNED]?.evidence).toContain('what was given here as CallbackSecret is the ServerSecret')
+  expect(here.results[SIGNED]?.evidence).toContain('the CallbackSecret given here is the ServerSecret')
   const mixed = await serve(worker(SERVER_SECRET))
   const both = await examined(mixed.origin, { env })
   expect(both.results[SIGNED]).toMatchObject({
     verdict: 'wrong',
-    evidence: 'The Worker takes it, but what was given as CallbackSecret is the ServerSecret.',
+    evidence: 'The Worker accepts it, but the CallbackSecret given here is the ServerSecret.',
   })
   expect(both.isWell).toBe(false)
 })
@@ -433,7 +433,7 @@ test('reads what was refused lately, and does not mistake its own tests for it',
   })
 })
 
-test('says how many refused callbacks are kept, and that they are taken in once the secret is right', async () => {
+test('says how many refused callbacks are kept, and that they are accepted once the secret is right', async () => {
   const quarantined = {
     bad_signature: { count: 12, exact: true },
     wrong_path: { count: 1000, exact: false },
@@ -447,14 +447,14 @@ test('says how many refused callbacks are kept, and that they are taken in once 
     verdict: 'note',
     evidence:
       'The API token is right. No callback has come yet. Refused and in quarantine: 12 as bad_signature, 1000 or more as wrong_path.',
-    remedy: expect.stringContaining('Once the right secret is set, the Worker takes in by itself'),
+    remedy: expect.stringContaining('Once the right secret is set, the Worker accepts the authentic ones'),
   })
 })
 
 test.each<[string, string, Answerer]>([
   [
     'Repeated',
-    'The same callback again was taken for another one.',
+    'The same callback again counts as a different one.',
     (() => {
       let count = 0
       return onPost(() => kept(`unsupported_event:${++count}`))
@@ -462,7 +462,7 @@ test.each<[string, string, Answerer]>([
   ],
   [
     'Other encodings',
-    'encoded as form, was taken for another one',
+    'encoded as form, counts as a different one',
     onPost((body) => (body.startsWith('appid=') ? kept('unsupported_event:2') : undefined)),
   ],
   [

@@ -54,7 +54,7 @@ export async function prepare(
 }
 
 const SERVER_SECRET_QUESTION =
-  'The secret does not fit. Type the ServerSecret to see whether the Worker has it instead (not shown; Enter: leave it out): '
+  'The secret does not fit. Type the ServerSecret to see whether the Worker has it instead (not shown; Enter: skip): '
 
 /** The ServerSecrets of the app. The user is asked only where they matter. */
 export async function serverSecretsFor({ given, ask, appid }: Context): Promise<readonly string[]> {

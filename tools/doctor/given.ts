@@ -76,7 +76,7 @@ function urlOf(given: string): URL {
     throw new GivenError('the URL must begin with https:// (or http:// on this machine)')
   }
   const url = new URL(given)
-  if (url.username || url.password) throw new GivenError('the URL must not hold a user name or a password')
+  if (url.username || url.password) throw new GivenError('the URL must not contain a user name or a password')
   return url
 }
 
@@ -86,7 +86,7 @@ function tokenIn({ pathname }: URL): string | undefined {
     return pathname.slice(PATH.length + 1).replace(/\/$/, '') || undefined
   }
   throw new GivenError(
-    `callbacks are taken at ${PATH} and below it, and this URL has another path. If ZEGOCLOUD has this URL, give it the right one`,
+    `callbacks are accepted at ${PATH} and below it, and this URL has another path. If ZEGOCLOUD has this URL, give it the right one`,
   )
 }
 
@@ -117,7 +117,7 @@ export type Given = Awaited<ReturnType<typeof gather>>
 /** The other two matter only to some Workers, and are asked for when they do. */
 const QUESTIONS: Partial<Record<Name, string>> = {
   ZEGO_CALLBACK_SECRET: 'CallbackSecret (not shown): ',
-  API_TOKEN: 'API token (not shown; Enter: leave it out): ',
+  API_TOKEN: 'API token (not shown; Enter: skip): ',
 }
 
 /** Read as the Worker reads them: a text, a JSON array, or a JSON object by appid. */

@@ -22,7 +22,7 @@ const isReceiver = (reply: Reply) => reply.status === 405 && wordIn(reply.json) 
 async function askForToken(context: Context): Promise<boolean> {
   const { target, ask } = context
   if (target.pathToken !== undefined) return false
-  const typed = (await ask?.('The Worker wants a path token (not shown; Enter: leave it out): '))?.trim()
+  const typed = (await ask?.('The Worker requires a path token (not shown; Enter: skip): '))?.trim()
   if (typed) context.target = targetOf(target.callbackUrl, typed)
   return Boolean(typed)
 }
@@ -31,9 +31,9 @@ function wrongPathToken({ target }: Context): Result {
   if (target.pathToken === undefined) {
     const remedy =
       'Run this with the whole URL, or with CALLBACK_PATH_TOKEN in the environment. If ZEGOCLOUD has the short URL, give it the long one: /zego/callback/<token>.'
-    return wrong('404 not_found: the Worker wants a path token, and the URL has none.', remedy)
+    return wrong('404 not_found: the Worker requires a path token, and the URL has none.', remedy)
   }
-  const remedy = 'If ZEGOCLOUD has this one, set it (several at a time: a JSON array). Otherwise use the right one:'
+  const remedy = 'If ZEGOCLOUD has this token, set it (several: a JSON array). Otherwise use the right one:'
   return wrong("404 not_found: the path token is not the Worker's.", remedy, put('CALLBACK_PATH_TOKEN'))
 }
 
@@ -41,14 +41,14 @@ async function reached(context: Context, { ms }: Reply): Promise<Result> {
   const { isLocal, origin, pathToken } = context.target
   const answered = `The Worker answers, in ${Math.round(ms)} ms.`
   if (!isLocal && origin.startsWith('http:')) {
-    const evidence = `${answered} Over http:// anybody on the way can read the path token and the callbacks.`
+    const evidence = `${answered} Over http:// everybody on the way can read the path token and the callbacks.`
     return note(evidence, 'Give ZEGOCLOUD the URL with https://.')
   }
-  if (pathToken === undefined) return well(`${answered} It wants no path token.`)
+  if (pathToken === undefined) return well(`${answered} It requires no path token.`)
   const withoutToken = await request(context, `${origin}/zego/callback`).catch(obstacleOf)
   if (withoutToken.status !== 405) return well(`${answered} The path token is right.`)
-  const evidence = `${answered} The URL has a path token that the Worker does not want.`
-  return note(evidence, 'Once callbacks come with it, make the Worker want it:', put('CALLBACK_PATH_TOKEN'))
+  const evidence = `${answered} The URL has a path token that the Worker does not require.`
+  return note(evidence, 'Once callbacks arrive with it, set it on the Worker:', put('CALLBACK_PATH_TOKEN'))
 }
 
 const PARTS: Record<string, string> = {
@@ -81,7 +81,7 @@ export async function checkHistory(context: Context): Promise<Result> {
   if (context.given.apiToken === undefined) return NO_TOKEN
   const reply = await read(context, '/v1/status')
   if (wordIn(reply.json) === 'unauthorized') {
-    const remedy = 'Give the one that the Worker has, or set another. Callbacks are taken without it.'
+    const remedy = 'Enter the token that the Worker has, or set another. Callbacks are accepted without it.'
     return wrong('401 unauthorized: the Worker has another API_TOKEN.', remedy, put('API_TOKEN'))
   }
   if (wordIn(reply.json) === 'not_configured') {
@@ -100,15 +100,16 @@ const REFUSALS: Record<string, string> = {
   unknown_app: 'an app that the Worker does not have',
   not_found: 'another path, or another path token',
   stale: 'a wrong clock, or a repeat',
-  invalid_timestamp: 'something that is no timestamp',
-  undecodable: 'no callback',
+  invalid_timestamp: 'not a timestamp',
+  undecodable: 'not a callback',
   body_too_large: 'too many screenshots a task',
   not_configured: 'no usable setting',
   storage_unavailable: 'no store',
 }
 
-const WHOSE = 'Unless an earlier run of this caused it, it was perhaps ZEGOCLOUD: the checks below say why.'
-const TAKEN_IN = 'Once the right secret is set, the Worker takes in by itself what is authentic of those in quarantine.'
+const WHOSE =
+  "Unless an earlier run of doctor caused these, they may be ZEGOCLOUD's; the checks below look for the cause."
+const ACCEPTED_LATER = 'Once the right secret is set, the Worker accepts the authentic ones in quarantine by itself.'
 
 function history({ json }: Reply, now: number): Result {
   const last = textIn(membersOf(json['last_callback']), 'received_at')
@@ -119,7 +120,7 @@ function history({ json }: Reply, now: number): Result {
   if (refused.length > 0) evidence.push(`Refused: ${refused.join(', ')}.`)
   if (kept.length > 0) evidence.push(`Refused and in quarantine: ${kept.join(', ')}.`)
   if (evidence.length === 1) return well(evidence.join(' '))
-  return note(evidence.join(' '), kept.length > 0 ? `${WHOSE} ${TAKEN_IN}` : WHOSE)
+  return note(evidence.join(' '), kept.length > 0 ? `${WHOSE} ${ACCEPTED_LATER}` : WHOSE)
 }
 
 const refusedIn = (lastRefusals: Members, now: number): string[] =>

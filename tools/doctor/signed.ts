@@ -26,17 +26,18 @@ async function sendSigned(context: Context): Promise<Reply> {
 
 function taken({ secret, given, appid }: Context, { ms }: Reply): Result {
   if (secretsFor(given.serverSecrets, appid).includes(secret)) {
-    const evidence = 'The Worker takes it, but what was given as CallbackSecret is the ServerSecret.'
+    const evidence = 'The Worker accepts it, but the CallbackSecret given here is the ServerSecret.'
     const remedy = `ZEGOCLOUD signs with the CallbackSecret, so its callbacks are refused. Set ${RIGHT_SECRET}:`
     return wrong(evidence, remedy, PUT_SECRET)
   }
   if (ms <= SLOW_MS) return well(`202: its signature is right, and D1 has it. It took ${Math.round(ms)} ms.`)
-  const remedy = 'Nothing says how long ZEGOCLOUD waits. The Worker answers within 5 s; its log says what was slow:'
-  return note(`It was taken, but only after ${seconds(ms)}.`, remedy, TAIL)
+  const remedy =
+    'ZEGOCLOUD does not document how long it waits. The Worker answers within 5 s; its log says what was slow:'
+  return note(`It was accepted, but only after ${seconds(ms)}.`, remedy, TAIL)
 }
 
 const CHANGED = [
-  'It was right when it was sent.',
+  'It was correct when it was sent.',
   'Something between here and the Worker changes bodies: a proxy, or a Worker on the same route.',
 ] as const
 
@@ -48,7 +49,7 @@ const ANSWERS: Record<string, readonly [meaning: string, ...Fix]> = {
     TAIL,
   ],
   storage_unavailable: [
-    'This means that neither D1 nor the queue nor KV took it.',
+    'D1, the queue and KV all failed to take it.',
     'On the free plan a daily limit may be reached until 00:00 UTC. The log:',
     TAIL,
   ],
@@ -114,15 +115,15 @@ async function whyStale(context: Context, reply: Reply): Promise<Result> {
   context.ahead = ahead
   await sendSigned(context)
   if (!context.taken) return wrong(`${evidence} ${clocks}`, "Set this machine's clock.")
-  const remedy = "Set this machine's clock. ZEGOCLOUD signs by its own clock, so its callbacks are taken."
-  return note(`401 stale. ${clocks} Signed with the Worker's time it is taken.`, remedy)
+  const remedy = "Set this machine's clock. ZEGOCLOUD signs by its own clock, so its callbacks are accepted."
+  return note(`401 stale. ${clocks} Signed with the Worker's time it is accepted.`, remedy)
 }
 
 type Candidate = readonly [secret: string | undefined, evidence: string, ...Fix]
 
 /** Secrets that the Worker may have instead, the likely ones first. */
 function candidates({ secret, otherSecrets, given, target }: Context, serverSecrets: readonly string[]): Candidate[] {
-  const replace = [`Replace it by ${RIGHT_SECRET}:`, PUT_SECRET] as const
+  const replace = [`Replace it with ${RIGHT_SECRET}:`, PUT_SECRET] as const
   const inPlace = 'The Worker has the ServerSecret where the CallbackSecret belongs.'
   const itself = `If that is ${RIGHT_SECRET}, the Worker is right. Give it here without, and run this again.`
   const setAll = ['Set all as a JSON array, before ZEGOCLOUD signs with the first:', PUT_SECRET] as const
@@ -164,7 +165,7 @@ const stripped = (secret: string): [string, string][] => [
 async function whyNoSecretFits(context: Context): Promise<Result> {
   const serverSecrets = await serverSecretsFor(context)
   if (serverSecrets.includes(context.secret)) {
-    const evidence = '401 bad_signature: what was given here as CallbackSecret is the ServerSecret.'
+    const evidence = '401 bad_signature: the CallbackSecret given here is the ServerSecret.'
     return wrong(evidence, `Run this again with ${RIGHT_SECRET}.`)
   }
   const tried = new Set([context.secret])
@@ -174,7 +175,8 @@ async function whyNoSecretFits(context: Context): Promise<Result> {
     if (await isKnown({ ...context, secret })) return wrong(...explanation)
   }
   const evidence = `401 bad_signature: the Worker has another secret, and none of the ${tried.size} that were tried.`
-  const usual = 'Often it is the ServerSecret: with ZEGO_SERVER_SECRET in the environment this can tell. Otherwise copy'
+  const usual =
+    'Often it is the ServerSecret: with ZEGO_SERVER_SECRET in the environment, doctor can tell. Otherwise copy'
   return wrong(evidence, `${serverSecrets.length > 0 ? 'Copy' : usual} ${RIGHT_SECRET}, and set it:`, PUT_SECRET)
 }
 

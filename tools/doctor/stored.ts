@@ -1,4 +1,4 @@
-/** What becomes of a callback that was taken: known when it comes again, read back, published, deleted. */
+/** What becomes of an accepted callback: recognized when it is repeated, read back, published, deleted. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encode, encodings, stamp, type Callback } from '../zegocloud.ts'
 import { membersOf, textIn, wordIn } from '../members.ts'
@@ -7,10 +7,10 @@ import { obstacleOf, type Reply } from './obstacle.ts'
 import { DEPLOY, note, type Result, skipped, TAIL, well, wrong } from './result.ts'
 import { NO_TOKEN } from './reach.ts'
 
-const OUTDATED = ['Deploy this version, which does better:', DEPLOY] as const
+const OUTDATED = ['Deploy the current version:', DEPLOY] as const
 const LOOK_AGAIN_MS = 400
 
-const NOTHING_TAKEN = skipped('No test callback was taken.')
+const NOTHING_TAKEN = skipped('No test callback was accepted.')
 
 export async function checkRepeat(context: Context): Promise<Result> {
   if (!context.taken) return NOTHING_TAKEN
@@ -19,7 +19,7 @@ export async function checkRepeat(context: Context): Promise<Result> {
     const reply = await send(context, repeat)
     if (idOf(reply) !== id) return different(context, reply, 'The same callback again')
   }
-  return well('The same callback again, repeated and newly signed, is known as the same.')
+  return well('The same callback again, repeated and newly signed, is recognized as the same.')
 }
 
 /** As forms, percent-encoded, with numbers instead of texts; and with a timestamp in milliseconds. */
@@ -46,8 +46,8 @@ export async function checkSwap(context: Context): Promise<Result> {
   const id = idOf(reply)
   if (id === undefined) return different(context, reply, 'Another body under the same signature')
   return id === context.taken.id
-    ? wrong('A URL with %2B and one with + are taken for the same: bodies are decoded once too often.', ...OUTDATED)
-    : wrong('Another body under the same signature was taken: the ledger was not asked.', ...OUTDATED)
+    ? wrong('A URL with %2B and one with + count as the same: bodies are decoded once too often.', ...OUTDATED)
+    : wrong('Another body under the same signature was accepted: the ledger was not asked.', ...OUTDATED)
 }
 
 const decodedTwice = (callback: Callback): Callback => ({
@@ -56,7 +56,7 @@ const decodedTwice = (callback: Callback): Callback => ({
 })
 
 function different(context: Context, reply: Reply, subject: string): Result {
-  if (idOf(reply) !== undefined) return wrong(`${subject} was taken for another one.`, ...OUTDATED)
+  if (idOf(reply) !== undefined) return wrong(`${subject} counts as a different one.`, ...OUTDATED)
   return wrong(`${subject} was answered ${quote(reply, context)}`, 'The log says more:', TAIL)
 }
 
@@ -67,11 +67,12 @@ export async function checkReading(context: Context): Promise<Result> {
   if (!canRead) return skipped('The API token does not open /v1.')
   if (!taken) return NOTHING_TAKEN
   const reply = await read(context, entryPath(taken.id))
-  if (reply.status !== 200) return wrong(`What was taken cannot be read: ${quote(reply, context)}`)
+  if (reply.status !== 200) return wrong(`The accepted callback cannot be read: ${quote(reply, context)}`)
   const sent = new TextDecoder().decode(encode(taken.callback, 'json').bytes)
-  if (textIn(reply.json, 'body') === sent) return well('What was taken can be read over HTTP, exactly as it was sent.')
+  if (textIn(reply.json, 'body') === sent)
+    return well('The accepted callback can be read over HTTP exactly as it was sent.')
   const remedy = 'Look for a proxy, a Worker on the same route, or a rule that rewrites.'
-  return wrong('What was taken is not what was sent: something on the way changes bodies.', remedy)
+  return wrong('What was read back is not what was sent: something on the way changes bodies.', remedy)
 }
 
 const entryPath = (id: string) => `/v1/quarantine/${encodeURIComponent(id)}`
@@ -79,10 +80,10 @@ const entryPath = (id: string) => `/v1/quarantine/${encodeURIComponent(id)}`
 /** `--publish`: a real snapshot, all the way to KV and to the queue. Consumers see its event. */
 export async function checkPublication(context: Context): Promise<Result> {
   if (!context.canRead) {
-    const evidence = 'Not sent: without an API token it could neither be seen nor deleted.'
+    const evidence = 'Not sent: without an API token it could not be checked or deleted.'
     return wrong(evidence, 'Set API_TOKEN, and run this again.')
   }
-  if (!context.taken) return skipped('Not sent: no test callback was taken.')
+  if (!context.taken) return skipped('Not sent: no test callback was accepted.')
   const path = `/v1/snapshots/${encodeURIComponent(context.callback.task_id)}`
   const result = await publish(context, path).catch((error: unknown) => obstacleOf(error).result)
   const deleted = await read(context, path, 'DELETE').catch(obstacleOf)
@@ -120,7 +121,7 @@ function waiting({ json }: Reply): { events: number; kv: number } {
 }
 
 function unpublished(events: number, kv: number): Result {
-  const remedy = 'They are sent again by themselves, in growing intervals. The log says why:'
+  const remedy = 'They are retried at growing intervals. The log says why:'
   if (events !== 0) return wrong(`${events} records wait for the queue; this one may be among them.`, remedy, TAIL)
   return note(`The queue has its event; ${kv} records wait for KV, and this one may be among them.`, remedy, TAIL)
 }
@@ -128,7 +129,7 @@ function unpublished(events: number, kv: number): Result {
 /** Deletes what the test callbacks left in the quarantine. The ledger keeps their signatures, as it should. */
 export async function cleanUp(context: Context): Promise<Result> {
   const { left, callback, canRead } = context
-  if (left.ids.size === 0 && left.reasons.size === 0) return well('Nothing was left.')
+  if (left.ids.size === 0 && left.reasons.size === 0) return well('Nothing is left.')
   if (!canRead) {
     const ids = [...left.ids, ...[...left.reasons].map((reason) => `one as ${reason}`)].join(', ')
     return skipped(`Without an API token these stay in the quarantine, for 30 days: ${ids}. Task: ${callback.task_id}`)

@@ -4,15 +4,15 @@ import type { SchemaName } from './schemas.ts'
 export const TAGS = {
   callbacks: 'What ZEGOCLOUD calls.',
   snapshots: 'The results: read, started, published again, deleted.',
-  quarantine: 'Callbacks that were not stored: looked at, retried, deleted.',
-  health: 'How all is going.',
-  events: 'What consumers of the queue get.',
+  quarantine: 'Callbacks that were not stored: listed, retried, deleted.',
+  health: 'The state of the receiver.',
+  events: 'What the queue delivers.',
 } as const
 
 /** A description, a schema or `null` for no body, and headers with what they say. */
 export type Answer = readonly [description: string, schema: SchemaName | null, headers?: Record<string, string>]
 
-const RETRY_AFTER = { 'Retry-After': 'In how many seconds to ask again.' }
+const RETRY_AFTER = { 'Retry-After': 'After how many seconds to send the request again.' }
 
 type Problem = { name: string; status: number; description: string; headers?: Record<string, string> }
 
@@ -22,7 +22,7 @@ function problems<Name extends string>(all: Record<Name, Problem>): Record<Name,
 
 /** Problems that mean the same wherever they come. */
 export const PROBLEMS = problems({
-  invalid: { name: 'InvalidRequest', status: 400, description: '`parameter` breaks the rule that `detail` tells.' },
+  invalid: { name: 'InvalidRequest', status: 400, description: '`parameter` breaks the rule in `detail`.' },
   unauthorized: {
     name: 'Unauthorized',
     status: 401,
@@ -30,14 +30,14 @@ export const PROBLEMS = problems({
     headers: { 'WWW-Authenticate': 'Which scheme to use.' },
   },
   forbidden: { name: 'Forbidden', status: 403, description: 'READ_TOKEN only reads.' },
-  unknown: { name: 'NotFound', status: 404, description: 'Nothing is known by this id.' },
+  unknown: { name: 'NotFound', status: 404, description: 'Nothing has this id.' },
   method: {
     name: 'MethodNotAllowed',
     status: 405,
-    description: 'The path takes other methods.',
-    headers: { Allow: 'Which methods it takes.' },
+    description: 'The path allows other methods.',
+    headers: { Allow: 'The allowed methods.' },
   },
-  large: { name: 'BodyTooLarge', status: 413, description: 'The body is larger than what is read here.' },
+  large: { name: 'BodyTooLarge', status: 413, description: 'The body is too large.' },
   frequent: {
     name: 'TooFrequent',
     status: 429,
@@ -60,7 +60,7 @@ export const PROBLEMS = problems({
   silent: {
     name: 'ZegoUnknown',
     status: 504,
-    description: 'ZEGOCLOUD was asked, and gave no answer that can be read.',
+    description: 'ZEGOCLOUD was asked and gave no readable answer.',
   },
 })
 export type ProblemName = keyof typeof PROBLEMS

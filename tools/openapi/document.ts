@@ -31,7 +31,7 @@ export function openApiDocument(): Json {
       schemas: componentSchemas(),
       responses: Object.fromEntries(Object.values(PROBLEMS).map((problem) => [problem.name, problemOf(problem)])),
       securitySchemes: {
-        token: { type: 'http', scheme: 'bearer', description: 'API_TOKEN; for GET, READ_TOKEN will do.' },
+        token: { type: 'http', scheme: 'bearer', description: 'API_TOKEN; for GET, READ_TOKEN is enough.' },
       },
     },
   }
@@ -127,7 +127,7 @@ function queryParameters(query: Query | undefined): Json[] {
 /** The words of the problem that a wrong value is answered with. */
 function ruleOf(schema: z.core.$ZodType): string {
   const { error } = z.safeParse(schema, '\0')
-  return error ? `It ${error.issues[0]!.message}.` : 'As it stands in what is listed.'
+  return error ? `It ${error.issues[0]!.message}.` : 'The exact value, as it is listed.'
 }
 
 function reference(kind: 'schemas' | 'responses', name: string): Json {

@@ -25,16 +25,16 @@ const LOCATION = { Location: 'The path of the record.' }
 
 const CALLBACK = {
   description:
-    "JSON, a JSON string, percent-encoded JSON or a form, packed or not, whatever the headers say; at most 1,900,000 bytes. Its signature is in the body. 2XX means that the callback is durable; anything else asks for ZEGOCLOUD's retry.",
+    'JSON, a JSON string, percent-encoded JSON or a form, compressed or not, whatever the headers say; at most 1,900,000 bytes. Its signature is in the body. 2XX means that the callback is durable; anything else makes ZEGOCLOUD retry.',
   isOpen: true,
   body: { types: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'], schema: 'Callback' },
   answers: {
     200: ['Verified, and committed to D1; or the same content as before.', 'Settled'],
     202: ['Verified and durable, stored later; or authentic, and kept in the quarantine.', 'Taken'],
     400: ['No callback can be read from the bytes.', 'Problem'],
-    401: ['The signature, the app or the time is not right. The callback is kept in the quarantine.', 'Problem'],
+    401: ['The signature, the app or the time is wrong. The callback is kept in the quarantine.', 'Problem'],
     404: ['The path token is wrong.', 'Problem'],
-    409: ['This signature came before with other content: one of the two is forged.', 'Problem'],
+    409: ['This signature was already used for different content: one of the two is forged.', 'Problem'],
   },
   problems: ['method', 'large', 'failed', 'unavailable'],
 } satisfies Omit<Route, 'operationId' | 'summary'>
@@ -55,7 +55,7 @@ export const ROUTES: Record<string, Route> = {
     operationId: 'listSnapshots',
     summary: 'Lists records, or follows them as a feed.',
     description:
-      'The newest first; a page may be short, even empty, and still have a next_cursor. With order=oldest it is a feed: next_cursor is always there, and goes on when more has come. Nothing is skipped, not even what was received before the last record of a page and stored after it. A task comes again when its record has changed.',
+      'The newest first. A page may be short, or even empty, and still have a next_cursor. With order=oldest the list is a feed: next_cursor is always present, and continues where the page stopped. Nothing is skipped, not even a result that was received before the last record of a page and stored after it. A task appears again when its record has changed.',
     query: listQuery,
     answers: { 200: ['A page.', 'SnapshotPage'] },
   },
@@ -65,7 +65,7 @@ export const ROUTES: Record<string, Route> = {
     description: "The parameters are MediaThumbnails' own. AppId is needed where several apps are configured.",
     body: { types: JSON_BODY, schema: 'Start' },
     answers: {
-      201: ['It has begun. The record is pending, or finished if its callback came first.', 'Snapshot', LOCATION],
+      201: ['It has started. The record is pending, or finished if its callback arrived first.', 'Snapshot', LOCATION],
     },
     problems: ['large', ...OF_ZEGO],
   },
@@ -85,8 +85,8 @@ export const ROUTES: Record<string, Route> = {
     summary: 'Registers a task that someone else started.',
     body: { types: JSON_BODY, schema: 'Registration' },
     answers: {
-      200: ['It was known: the record as it is.', 'Snapshot'],
-      201: ['It is registered now.', 'Snapshot', LOCATION],
+      200: ['The task was known already: its record, unchanged.', 'Snapshot'],
+      201: ['The task is registered now.', 'Snapshot', LOCATION],
     },
     problems: ['large'],
   },
@@ -94,7 +94,7 @@ export const ROUTES: Record<string, Route> = {
     operationId: 'deleteSnapshot',
     summary: 'Deletes a record from D1 and KV.',
     description: 'Its signatures stay in the ledger: the same content again is a duplicate, and not stored.',
-    answers: { 204: ['It is gone, or was not there.', null] },
+    answers: { 204: ['It is deleted, or did not exist.', null] },
   },
   'post /v1/snapshots/{task_id}/republish': {
     operationId: 'republishSnapshot',
@@ -109,17 +109,17 @@ export const ROUTES: Record<string, Route> = {
     operationId: 'republishSnapshots',
     summary: 'Republishes every finished task that was received in a range of time.',
     description:
-      'since is inclusive, until exclusive. At most 1,000 a call, published at the pace of the outbox: go on with next_since until it is null.',
+      'since is inclusive, until exclusive. At most 1,000 a call, published at the pace of the outbox: continue with next_since until it is null.',
     query: rangeQuery,
-    answers: { 202: ['So many are in the outbox.', 'Republished'] },
+    answers: { 202: ['How many are in the outbox now.', 'Republished'] },
   },
   'get /v1/snapshots/{task_id}/confirmation': {
     operationId: 'confirmSnapshot',
     summary: 'Asks ZEGOCLOUD now, and compares the URLs.',
     description: 'Nothing is changed. confirmed is null while ZEGOCLOUD has not finished.',
     answers: {
-      200: ['What ZEGOCLOUD says of it.', 'Confirmation'],
-      409: ["The task's vendor cannot be asked about.", 'Problem'],
+      200: ['Whether the URLs are those of ZEGOCLOUD.', 'Confirmation'],
+      409: ['ZEGOCLOUD cannot be asked about a task of this vendor.', 'Problem'],
     },
     problems: ['unknown', ...OF_ZEGO],
   },
@@ -133,7 +133,7 @@ export const ROUTES: Record<string, Route> = {
     operationId: 'deleteQuarantineEntries',
     summary: 'Deletes entries of a reason, the oldest first, at most 1,000 a call.',
     query: removalQuery,
-    answers: { 200: ['How many are gone, and whether there are more.', 'Deleted'] },
+    answers: { 200: ['How many were deleted, and whether others are left.', 'Deleted'] },
   },
   'get /v1/quarantine/{id}': {
     operationId: 'getQuarantineEntry',
@@ -144,29 +144,30 @@ export const ROUTES: Record<string, Route> = {
   },
   'post /v1/quarantine/{id}/retry': {
     operationId: 'retryQuarantineEntry',
-    summary: "Runs an entry through today's code, at its own time.",
-    description: 'With replace it wins over what is stored. It leaves the quarantine once it is stored or a duplicate.',
+    summary: 'Runs an entry through the receiver again, at its own time of receipt.',
+    description:
+      'With replace=true it replaces what is stored. It leaves the quarantine once it is stored or a duplicate.',
     query: retryQuery,
     answers: {
       200: CALLBACK.answers[200],
       202: ['It stays in the quarantine.', 'Taken'],
       400: ['It cannot be read, or a parameter is wrong.', 'Problem'],
-      401: ['It does not verify, or the token is wrong.', 'Problem'],
-      409: ['Its signature came before with other content.', 'Problem'],
+      401: ['Its signature does not verify, or the token is wrong.', 'Problem'],
+      409: ['Its signature was already used for different content.', 'Problem'],
     },
     problems: ['unknown', 'large'],
   },
   'delete /v1/quarantine/{id}': {
     operationId: 'deleteQuarantineEntry',
     summary: 'Deletes an entry.',
-    answers: { 204: ['It is gone, or was not there.', null] },
+    answers: { 204: ['It is deleted, or did not exist.', null] },
   },
   'get /v1/status': {
     operationId: 'getStatus',
-    summary: 'How all is going, with counts up to 1,000.',
-    description: 'Where exact is false, there are more than the count.',
+    summary: 'The state of the receiver, with counts that are exact up to 1,000.',
+    description: 'Where exact is false, there are at least as many as the count.',
     query: noQuery,
-    answers: { 200: ['The verdict and what it is made of.', 'Status'] },
+    answers: { 200: ['The verdict and its facts.', 'Status'] },
   },
   'get /healthz': {
     operationId: 'getHealth',
@@ -174,7 +175,7 @@ export const ROUTES: Record<string, Route> = {
     isOpen: true,
     answers: {
       200: ['All is well, or something is late that recovers by itself.', 'Health'],
-      503: ['Someone should look: parts names what at.', 'Health'],
+      503: ['Somebody should look at the parts that are named.', 'Health'],
     },
     problems: ['method'],
   },

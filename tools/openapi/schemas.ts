@@ -9,7 +9,7 @@ import { registrationBody, startBody } from '../../src/zego/parameters.ts'
 const isoTime = z.iso.datetime({ precision: 3 })
 const count = z.int().check(z.minimum(0))
 
-/** Of more than are counted, `exact` is false: there are at least so many. */
+/** Counting stops early: where `exact` is false, there are at least this many. */
 const counted = { count, exact: z.boolean() }
 const waiting = z.object({ ...counted, oldest_at: z.nullable(isoTime) })
 

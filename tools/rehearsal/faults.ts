@@ -80,7 +80,7 @@ const cutShort = Array.from({ length: 14 }, (_, index) => ({ seconds: 3, cron: t
 export const faults: Fault[] = [
   { name: 'none', about: 'all is well', scenes: [scene({}, 3 * SCENE_SECONDS)] },
   d1('throws', 'throws', THROWS),
-  d1('hangs', 'answers nothing', HANGS),
+  d1('hangs', 'never answers', HANGS),
   d1('takes-then-throws', 'takes what it is given, and then throws', TAKES),
   d1('slow', 'is slow, within its deadline', SLOW),
   ...stores.filter((store) => store !== 'D1').map(alone),
@@ -96,7 +96,7 @@ export const faults: Fault[] = [
     scenes: [scene(allThree(THROWS), 120)],
     mayLose: true,
   },
-  { name: 'd1-hang-80s', about: 'D1 answers nothing for 80 s', scenes: [scene({ D1: HANGS }, 80)] },
+  { name: 'd1-hang-80s', about: 'D1 does not answer for 80 s', scenes: [scene({ D1: HANGS }, 80)] },
   {
     name: 'kv-429',
     about: 'KV takes every second write',
@@ -146,7 +146,7 @@ export const faults: Fault[] = [
   {
     name: 'storms-of-50',
     about:
-      'each callback comes with 50 duplicates at once, signed anew or byte for byte the same; D1 fails for a while',
+      'each callback comes with 50 duplicates at once, with a new signature or byte for byte the same; D1 fails for a while',
     scenes: [scene({}, 12), scene({ D1: THROWS }, 12)],
     storm: 50,
   },
