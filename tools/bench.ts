@@ -21,16 +21,16 @@ const sections = {
 }
 const names = Object.keys(sections) as (keyof typeof sections)[]
 
-const program = command('bench', 'Measures the receiver beside the least there can be.')
+const program = command('bench', 'Measures the receiver in turn with the least that could do the work.')
   .addOption(new Option('--only <section>', 'which figures').choices(names))
   .option(
     '--rounds <number>',
-    'how often each is measured; the table has the median, the least and the most',
+    'how often each is measured; the table has the median, the lowest and the highest',
     whole(1),
     5,
   )
-  .option('--url <url>', 'measure whatever receives callbacks there, instead', httpUrl)
-  .option('--against <url>', 'compare it with another receiver, by turns and with the same callbacks', httpUrl)
+  .option('--url <url>', 'measure any receiver of callbacks at this URL instead', httpUrl)
+  .option('--against <url>', 'compare it with another receiver, in turn and with the same callbacks', httpUrl)
   .option('--secret <text>', 'the CallbackSecret of both', 'secret')
   .option('--json <path>', 'also write the figures to this file')
   .parse()

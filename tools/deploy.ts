@@ -7,9 +7,9 @@ import { type Api, connect, DeployError, runWrangler, urlAmong } from './deploy/
 import { type Config, installation, readConfig, root } from './deploy/config.ts'
 import { findStores, withStores } from './deploy/stores.ts'
 
-const SUMMARY = `Deploys the Worker, and makes the D1 database, the KV namespaces and the queues that are missing.
+const SUMMARY = `Deploys the Worker, and creates the D1 database, the KV namespaces and the queues that are missing.
 
-It first checks what the token may do. What an earlier deployment has made is found, so this can be repeated after anything. The token comes from CLOUDFLARE_API_TOKEN or \`npx wrangler login\`; docs/deploying.md lists its permissions.`
+It checks the token's permissions first. It finds what an earlier deployment has made, so it can be repeated after any failure. The token comes from CLOUDFLARE_API_TOKEN or \`npx wrangler login\`; docs/deploying.md lists its permissions.`
 
 /** The longest name of a queue has 63 characters, of which "-events" are seven. */
 function workerName(given: string) {
@@ -18,7 +18,11 @@ function workerName(given: string) {
 }
 
 const options = command('deploy', SUMMARY)
-  .option('--name <name>', 'deploy another installation, of this name, that shares nothing with the first', workerName)
+  .option(
+    '--name <name>',
+    'deploy another installation with this name, which shares nothing with the first',
+    workerName,
+  )
   .parse()
   .opts()
 
@@ -51,8 +55,8 @@ async function upload(file: string, account: string) {
   rmSync(results, { force: true })
   const env = { CLOUDFLARE_ACCOUNT_ID: account, WRANGLER_OUTPUT_FILE_PATH: results }
   if (!(await runWrangler(['deploy', '--config', file], env)))
-    throw new DeployError(`Wrangler could not finish, and says why above. What was made stays: put that right, and run
-this command again.`)
+    throw new DeployError(`Wrangler failed: it says why above. What was made stays. Fix the cause, and run this command
+again.`)
   return urlAmong(readFileSync(results, 'utf8').split('\n').flatMap(targetsIn))
 }
 
@@ -75,7 +79,7 @@ async function deploy() {
   const url = await upload(writeConfig(await withStores(api, config, stores)), account)
   const missing = await secretsMissing(api, config.name)
   for (const [secret, meaning] of missing)
-    console.log(`\nStill to be set, ${meaning}:\n  npx wrangler secret put ${secret} --name ${config.name}`)
+    console.log(`\nNot set yet: ${secret}, ${meaning}:\n  npx wrangler secret put ${secret} --name ${config.name}`)
   if (url) console.log(`\nThe URL to give to ZEGOCLOUD: ${url}/zego/callback`)
 }
 

@@ -70,14 +70,14 @@ async function mustEdit(api: Api, { path, nothing }: Permission) {
 
 const BY_TOKEN = `Add each to the token, under Account, at https://dash.cloudflare.com/profile/api-tokens.
 It needs Workers Scripts, Workers KV Storage, D1 and Queues, all with Edit (docs/deploying.md).`
-const BY_LOGIN = `\`npx wrangler login\` asks for all of them: log in again. If that does not help, it is your role in the
-account that lacks them.`
+const BY_LOGIN = `\`npx wrangler login\` asks for all of them: log in again. If that does not help, your role in the account
+lacks them.`
 
 function tellMissing(missing: Map<string, string>) {
   const lines = Array.from(missing, ([permission, reason]) => `  ${permission}: Edit  (${reason})`)
   const isAll = missing.size === 4 ? ['All of them: is the token still valid, and is it for this account?'] : []
   const remedy = process.env['CLOUDFLARE_API_TOKEN'] ? BY_TOKEN : BY_LOGIN
-  return ['these permissions are missing, so nothing was made:', ...lines, ...isAll, remedy].join('\n')
+  return ['these permissions are missing, so nothing was created:', ...lines, ...isAll, remedy].join('\n')
 }
 
 /** Makes the stores that are missing, and gives Wrangler the ids of all, because it finds no namespace by its title. */

@@ -10,18 +10,21 @@ export class GivenError extends Error {}
 
 export type CommandLine = { url: string; appid?: string | undefined; publish?: boolean }
 
+/** Short lines: commander wraps longer ones in a terminal of 80 columns. */
 const SUMMARY = `Says why callbacks do not arrive or do not verify.
 
-URL is the Worker's, or the callback URL that ZEGOCLOUD has. The test callbacks are of the event zego_snapshots_test:
-no consumer sees them, and they are deleted afterwards. The secrets come from the environment, or you are asked:
+The URL is the Worker's, or the callback URL that ZEGOCLOUD has. The test
+callbacks are of the event zego_snapshots_test: no consumer sees them, and they
+are deleted afterwards. Secrets come from the environment, or you are asked:
 
-  ZEGO_CALLBACK_SECRET  the CallbackSecret of the ZEGOCLOUD console (Project Configuration)
-  API_TOKEN             to read back and to delete what was sent; may be left out
-  CALLBACK_PATH_TOKEN   where the Worker wants it, and the URL does not end with it
-  ZEGO_SERVER_SECRET    only to tell whether the Worker has it instead of the CallbackSecret
+  ZEGO_CALLBACK_SECRET  from ZEGOCLOUD's console (Project Configuration)
+  API_TOKEN             optional: to read back and delete what was sent
+  CALLBACK_PATH_TOKEN   if the Worker requires it and the URL has none
+  ZEGO_SERVER_SECRET    optional: to recognize it in place of the CallbackSecret
 
-For the Worker of \`npm start\` they come from .dev.vars or .env. It ends with 0 when all is well, with 1 when something is
-wrong, with 2 when the command line is wrong.`
+For the Worker of \`npm start\` they come from .dev.vars or .env. The exit status
+is 0 when all is well, 1 when something is wrong, 2 when the command line is
+wrong.`
 
 const NO_SECRETS =
   "a secret does not belong on the command line, where the shell's history and other users see it: set ZEGO_CALLBACK_SECRET, API_TOKEN, CALLBACK_PATH_TOKEN or ZEGO_SERVER_SECRET in the environment, or leave them out and be asked"
@@ -29,7 +32,7 @@ const NO_SECRETS =
 /** In place of commander's own words, which repeat what was typed: it may be a secret. */
 const COMPLAINTS: Record<string, string> = {
   'commander.missingArgument': 'which URL? For example: npm run doctor -- https://<your host>',
-  'commander.excessArguments': 'there is more than one URL; see --help. A secret does not belong there',
+  'commander.excessArguments': 'there is more than one URL; see --help. Do not type a secret there',
   'commander.unknownOption': 'there is no such option; see --help',
 }
 
@@ -37,7 +40,7 @@ export function readCommandLine(args: string[]): CommandLine {
   if (args.some(isSecret)) throw new GivenError(NO_SECRETS)
   const program = command('doctor', SUMMARY)
     .argument('<url>')
-    .option('--appid <appid>', 'the app, where ZEGO_CALLBACK_SECRET is a JSON object by appid')
+    .option('--appid <appid>', 'the app, if ZEGO_CALLBACK_SECRET is a JSON object by appid')
     .option('--publish', 'send a real snapshot as well; CONSUMERS OF THE QUEUE WILL SEE ITS EVENT', false)
     .configureOutput({ outputError: () => undefined })
     .exitOverride(({ exitCode, code, message }) => {

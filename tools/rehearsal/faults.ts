@@ -37,7 +37,7 @@ const nameOf = (store: Store) => store.toLowerCase()
 
 const alone = (store: Store): Fault => ({
   name: `${nameOf(store)}-alone`,
-  about: `${store} throws, then hangs, then takes what it is given and throws, then is slow`,
+  about: `${store} throws, then hangs, then accepts writes and throws, then is slow`,
   scenes: [THROWS, HANGS, TAKES, SLOW].map((failing) => scene({ [store]: failing })),
 })
 
@@ -50,7 +50,7 @@ const d1 = (name: string, about: string, failing: Failing): Fault => ({
 /** One recovers before the other: what was put aside or is due again meets the second fault. */
 const pair = (one: Store, other: Store): Fault => ({
   name: `${nameOf(one)}+${nameOf(other)}`,
-  about: `${one} and ${other} both throw, both hang, both take it and throw; then only one is down, then only the other`,
+  about: `${one} and ${other} both throw, both hang, both accept writes and throw; then only the first is down, then only the second`,
   scenes: [
     ...[THROWS, HANGS, TAKES].map((failing) => scene({ [one]: failing, [other]: failing })),
     scene({ [other]: THROWS }),
@@ -81,7 +81,7 @@ export const faults: Fault[] = [
   { name: 'none', about: 'all is well', scenes: [scene({}, 3 * SCENE_SECONDS)] },
   d1('throws', 'throws', THROWS),
   d1('hangs', 'never answers', HANGS),
-  d1('takes-then-throws', 'takes what it is given, and then throws', TAKES),
+  d1('takes-then-throws', 'accepts a write, and then throws', TAKES),
   d1('slow', 'is slow, within its deadline', SLOW),
   ...stores.filter((store) => store !== 'D1').map(alone),
   ...pairs,
@@ -99,7 +99,7 @@ export const faults: Fault[] = [
   { name: 'd1-hang-80s', about: 'D1 does not answer for 80 s', scenes: [scene({ D1: HANGS }, 80)] },
   {
     name: 'kv-429',
-    about: 'KV takes every second write',
+    about: 'KV accepts every second write',
     scenes: [scene({ RESULTS: saying(KV_TOO_MANY, true) }, 3 * SCENE_SECONDS)],
   },
   {
@@ -112,7 +112,7 @@ export const faults: Fault[] = [
   },
   {
     name: 'overload',
-    about: 'D1 is overloaded, then takes every second call; the queues take every second message',
+    about: 'D1 is overloaded, then accepts every second call; the queues accept every second message',
     scenes: [
       scene({ D1: saying(OVERLOADED), INTAKE: saying(QUEUE_OVERLOADED, true) }, 2 * SCENE_SECONDS),
       scene({ D1: saying(OVERLOADED, true), INTAKE: saying(QUEUE_OVERLOADED, true) }),
@@ -121,13 +121,14 @@ export const faults: Fault[] = [
   },
   {
     name: 'killed-after-answer',
-    about: 'each isolate ends within its waitUntil, the next one knows nothing of it; then also while ASIDE is used',
+    about:
+      'each isolate ends within its waitUntil, and the next one knows nothing about it; then also while ASIDE is used',
     scenes: [...killed, { ...scene({ D1: THROWS, INTAKE: THROWS }), generation: 4 }, { seconds: 2, generation: 5 }],
   },
   {
     name: 'killed-in-cron',
     about:
-      'EVENTS fails, then D1 and INTAKE; then each run of cron ends at another call, while it publishes and drains',
+      'EVENTS fails, then D1 and INTAKE; then each run of cron ends at a different call, while it publishes and drains',
     scenes: [scene({ EVENTS: THROWS }), scene({ D1: THROWS, INTAKE: THROWS }), scene({}, 56), ...cutShort],
     withoutCron: true,
   },
@@ -139,14 +140,14 @@ export const faults: Fault[] = [
   },
   {
     name: 'redelivery',
-    about: 'every queue message comes twice, while D1 fails now and then',
+    about: 'every queue message is delivered twice, while D1 fails now and then',
     scenes: [scene({ D1: THROWS }, 12), scene({ D1: TAKES }, 12), scene({ EVENTS: TAKES })],
     redeliver: true,
   },
   {
     name: 'storms-of-50',
     about:
-      'each callback comes with 50 duplicates at once, with a new signature or byte for byte the same; D1 fails for a while',
+      'each callback arrives with 50 duplicates at once, with a new signature or byte for byte the same; D1 fails for a while',
     scenes: [scene({}, 12), scene({ D1: THROWS }, 12)],
     storm: 50,
   },
