@@ -2,6 +2,7 @@
 import { isFault, type SettingFault, type Settings } from '../settings.ts'
 import type { Count, Counts, Facts } from '../store/facts.ts'
 import { type Health, type Part, totalOf } from '../store/health.ts'
+import { USUAL_NAME, workerName } from './visit.ts'
 import { duration, plural } from './words.ts'
 
 export type Check = {
@@ -16,7 +17,15 @@ export type Check = {
 /** A refusal is shown for so long. */
 const RECENT_MS = 24 * 3_600_000
 
-const put = (setting: string) => `npx wrangler secret put ${setting}`
+function put(setting: string): string {
+  const name = workerName()
+  return `npx wrangler secret put ${setting}${name === USUAL_NAME ? '' : ` --name ${name}`}`
+}
+
+function deploy(): string {
+  const name = workerName()
+  return name === USUAL_NAME ? 'npx wrangler deploy' : `npm run deploy -- --name ${name}`
+}
 
 /** A secret without which nothing works, and how it is set. */
 export function secretChecks({ secrets, apiTokens }: Settings): Check[] {
@@ -46,7 +55,7 @@ export function settingChecks(settings: Settings): Check[] {
 function faultCheck({ setting, why, fix }: SettingFault): Check {
   if (fix !== undefined) return { shape: 'bad', words: `${setting}: ${why}`, command: fix }
   const isVar = !/SECRET|TOKEN/.test(setting)
-  const command = isVar ? `# in wrangler.toml, under [vars], then: npx wrangler deploy\n${setting} = …` : put(setting)
+  const command = isVar ? `# in wrangler.toml, under [vars], then: ${deploy()}\n${setting} = …` : put(setting)
   return { shape: 'bad', words: `${setting}: ${why}`, command }
 }
 
@@ -90,13 +99,13 @@ export function storeChecks({ facts, findings }: Health, counts: Counts | undefi
   ]
 }
 
-const TAIL = 'npx wrangler tail zego-snapshots --search publish.failed'
+const tail = () => `npx wrangler tail ${workerName()} --search publish.failed`
 
 function eventCheck(unsent: Count, oldest: number | null, isLate: boolean, now: number): Check {
   if (unsent.count === 0) return { shape: 'well', words: 'Every event has reached the queue' }
   const words = `${counted(unsent, 'event')} to be sent${forHow(oldest, now)}`
   if (!isLate) return { shape: 'well', words }
-  return { shape: 'bad', words, more: 'It is tried again by itself. The log says why it failed:', command: TAIL }
+  return { shape: 'bad', words, more: 'It is tried again by itself. The log says why it failed:', command: tail() }
 }
 
 function kvCheck(missing: Count, oldest: number | null, isLate: boolean, now: number): Check {
@@ -105,7 +114,7 @@ function kvCheck(missing: Count, oldest: number | null, isLate: boolean, now: nu
   if (!isLate) return { shape: 'well', words }
   const more =
     'It is tried again by itself; after the free plan’s 1,000 writes a day, from 00:00 UTC. The log says why:'
-  return { shape: 'waiting', words, more, command: TAIL }
+  return { shape: 'waiting', words, more, command: tail() }
 }
 
 function forHow(oldest: number | null, now: number): string {
@@ -151,7 +160,7 @@ export function callbackChecks({ facts }: Health, origin: string, now: number): 
       }
   const recent = Object.entries(lastRefusals).filter(([, at]) => now - at < RECENT_MS)
   const refusals = recent.map(([code, at]): Check => {
-    return { shape: 'waiting', words: `A callback was refused: ${code}`, at, ...REFUSALS[code] }
+    return { shape: 'waiting', words: `A callback was refused: ${code}`, at, ...remedyOf(code) }
   })
   return [last, ...refusals]
 }
@@ -162,28 +171,33 @@ export function lastRefusalOf({ lastRefusals, quarantined }: Facts) {
   if (last === undefined) return undefined
   const [code, at] = last
   const kept = Object.entries(quarantined).find(([reason]) => reason === code)?.[1].count ?? 0
-  return { code, at, kept, ...REFUSALS[code] }
+  return { code, at, kept, ...remedyOf(code) }
+}
+
+function remedyOf(code: string): Pick<Check, 'more' | 'command'> {
+  const { more, setting } = REFUSALS[code] ?? {}
+  return { ...(more && { more }), ...(setting && { command: put(setting) }) }
 }
 
 const BY_ITSELF = 'What is in quarantine is then accepted by itself.'
 
-const REFUSALS: Record<string, { more: string; command?: string }> = {
+const REFUSALS: Record<string, { more: string; setting?: string }> = {
   bad_signature: {
     more: `It is forged, or ZEGO_CALLBACK_SECRET is wrong: set it to the CallbackSecret of ZEGOCLOUD’s console. ${BY_ITSELF}`,
-    command: put('ZEGO_CALLBACK_SECRET'),
+    setting: 'ZEGO_CALLBACK_SECRET',
   },
   not_configured: { more: `A setting is missing or broken: Health says which. ${BY_ITSELF}` },
   wrong_path: {
     more: `Its URL has another path, or another path token than the one that is set. ${BY_ITSELF}`,
-    command: put('CALLBACK_PATH_TOKEN'),
+    setting: 'CALLBACK_PATH_TOKEN',
   },
   not_found: {
     more: 'Its URL has another path, or another path token than the one that is set.',
-    command: put('CALLBACK_PATH_TOKEN'),
+    setting: 'CALLBACK_PATH_TOKEN',
   },
   unknown_app: {
     more: 'It is signed with the secret of another app than its own. If that app is yours, add its appid.',
-    command: put('ZEGO_CALLBACK_SECRET'),
+    setting: 'ZEGO_CALLBACK_SECRET',
   },
   undecodable: { more: 'No callback can be read from its bytes. They are in quarantine.' },
   invalid_timestamp: { more: 'Its timestamp is not a Unix time in seconds or milliseconds. It is in quarantine.' },

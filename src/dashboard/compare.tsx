@@ -1,4 +1,5 @@
 /** Records that compete for one task, or for one signature, beside each other: what differs is marked. */
+import type { Child } from 'hono/jsx'
 import type { Picture, SnapshotRecord } from '../event.ts'
 import { answerWords, type ZegoAnswer } from './answer.tsx'
 import { Thumbnail } from './pictures.tsx'
@@ -11,7 +12,7 @@ export type Column = {
   answer?: ZegoAnswer | undefined
 }
 
-type Row = { name: string; cells: readonly unknown[] }
+type Row<Cell = unknown> = { name: string; cells: readonly Cell[] }
 
 /** Of more pictures, only those that differ. */
 const MOST_COMPARED = 60
@@ -42,11 +43,11 @@ export function Comparison({ columns }: { columns: readonly Column[] }) {
               ))}
             </tr>
           )}
-          {fields.map((row) => (
-            <Cells row={row} of={(value) => textOf(value)} />
+          {fields.map(({ name, cells }) => (
+            <Line name={name} cells={cells.map((value) => marked(textOf(value), cells))} />
           ))}
-          {shown.map((row) => (
-            <Cells row={row} of={(value) => <PictureCell picture={value as Picture | undefined} />} />
+          {shown.map(({ name, cells }) => (
+            <Line name={name} cells={cells.map((picture) => pictureCell(picture, cells))} />
           ))}
         </tbody>
       </table>
@@ -54,31 +55,43 @@ export function Comparison({ columns }: { columns: readonly Column[] }) {
   )
 }
 
-function Cells({ row, of }: { row: Row; of: (value: unknown) => unknown }) {
-  const isMarked = differs(row)
+function Line({ name, cells }: { name: string; cells: readonly Child[] }) {
   return (
     <tr>
-      <th scope="row">{row.name}</th>
-      {row.cells.map((value) => (
-        <td>{isMarked ? <mark>{of(value)}</mark> : of(value)}</td>
+      <th scope="row">{name}</th>
+      {cells.map((cell) => (
+        <td>{cell}</td>
       ))}
     </tr>
   )
 }
 
-function PictureCell({ picture }: { picture: Picture | undefined }) {
-  if (picture === undefined) return <>none</>
+/** @param values of the same in each column */
+function marked(words: Child, values: readonly unknown[]): Child {
+  return differ(values) ? <mark>{words}</mark> : words
+}
+
+/** Of a picture, what differs is marked, and no more: its URL, its offset, or the rest. */
+function pictureCell(picture: Picture | undefined, all: readonly (Picture | undefined)[]): Child {
+  if (picture === undefined) return <mark>none</mark>
   const { url, offset, ...more } = picture
   return (
     <>
       <span class="frame">
         <Thumbnail url={url} alt="" />
       </span>
-      <code>{url}</code>
-      {offset !== undefined && <small>{minutes(offset)}</small>}
-      {Object.keys(more).length > 0 && <code>{JSON.stringify(more)}</code>}
+      <code>{marked(url, membersOf(all, 'url'))}</code>
+      {offset !== undefined && <small>{marked(minutes(offset), membersOf(all, 'offset'))}</small>}
+      {Object.keys(more).length > 0 && <code>{marked(JSON.stringify(more), all.map(withoutKnown))}</code>}
     </>
   )
+}
+
+const membersOf = (all: readonly (Picture | undefined)[], name: 'url' | 'offset') => all.map((each) => each?.[name])
+
+function withoutKnown(picture: Picture | undefined) {
+  const { url: _url, offset: _offset, ...more } = picture ?? {}
+  return more
 }
 
 /** What they say of the task, name by name. */
@@ -94,13 +107,15 @@ function fieldsOf(columns: readonly Column[]): Row[] {
   return [...names].map((name) => ({ name, cells: all.map((fields) => (fields as Record<string, unknown>)[name]) }))
 }
 
-function picturesOf(columns: readonly Column[]): Row[] {
+function picturesOf(columns: readonly Column[]): Row<Picture | undefined>[] {
   const lists = columns.map(({ record }) => (record.status === 'completed' ? record.snapshot_pic_list : []))
   const length = Math.max(...lists.map((list) => list.length))
   return Array.from({ length }, (_, n) => ({ name: String(n + 1), cells: lists.map((list) => list[n]) }))
 }
 
-function differs({ cells: [first, ...others] }: Row): boolean {
+const differs = ({ cells }: Row) => differ(cells)
+
+function differ([first, ...others]: readonly unknown[]): boolean {
   return others.some((other) => JSON.stringify(other) !== JSON.stringify(first))
 }
 

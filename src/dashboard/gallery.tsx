@@ -50,7 +50,7 @@ function AcceptedAgain({ count, at }: NonNullable<Facts['acceptedAgain']>) {
   if (count === 0 || useVisit().get('now') - at > NEWS_MS) return <></>
   return (
     <p class="flash" role="status">
-      {`${plural(count, 'callback')} of the quarantine ${count === 1 ? 'was' : 'were'} accepted, `}
+      {`${plural(count, 'kept callback')} ${count === 1 ? 'was' : 'were'} accepted, `}
       <Age at={at} />.
     </p>
   )

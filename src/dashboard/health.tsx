@@ -55,8 +55,17 @@ export function SetUp() {
 export function CallbackUrl() {
   const c = useVisit()
   const { pathTokens } = c.get('settings')
-  const end = isFault(pathTokens) || pathTokens.length > 0 ? '/<CALLBACK_PATH_TOKEN>' : ''
-  return <pre tabindex={0}>{`${originOf(c.req.url)}/zego/callback${end}`}</pre>
+  const hasToken = isFault(pathTokens) || pathTokens.length > 0
+  return (
+    <>
+      <pre tabindex={0}>{`${originOf(c.req.url)}/zego/callback${hasToken ? '/<CALLBACK_PATH_TOKEN>' : ''}`}</pre>
+      {hasToken && (
+        <small>
+          Put your path token in place of <code>{'<CALLBACK_PATH_TOKEN>'}</code>. It is not shown here.
+        </small>
+      )}
+    </>
+  )
 }
 
 const UNSEEN: Record<Check['shape'], string> = { well: 'Well: ', waiting: 'Worth a look: ', bad: 'Unwell: ' }

@@ -1,7 +1,7 @@
 /** What is in quarantine, in sentences, and what can be done about it. */
 import type { Facts } from '../store/facts.ts'
 import type { ListedEntry } from '../store/quarantine.ts'
-import { Age, Pager } from './layout.tsx'
+import { Age, Moment, Pager } from './layout.tsx'
 import { DeleteAll, Reasons, Search, type Sought, soughtWords } from './quarantine-filter.tsx'
 import { type Group, REMEDY, sentenceOf } from './reasons.ts'
 import { entryPath } from './words.ts'
@@ -98,7 +98,8 @@ function Body({ entry: { id, received_at }, beginning }: { entry: ListedEntry; b
       <pre tabindex={0}>{beginning.toWellFormed()}</pre>
       <small>
         <a href={entryPath(id)}>{beginning.length < BEGINNING_LENGTH ? 'On a page of its own' : 'The whole body'}</a>
-        {`, received ${new Date(received_at).toISOString()}`}
+        {', received '}
+        <Moment at={received_at} />
       </small>
     </>
   )

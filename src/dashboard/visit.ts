@@ -28,6 +28,14 @@ export const useVisit = () => getContext<Visit>()
 export const originOf = (url: string) => new URL(url).origin
 export const isHttps = (url: string) => new URL(url).protocol === 'https:'
 
+/** As what this Worker was deployed: `npm run deploy -- --name` gives another installation an address at workers.dev. */
+export function workerName(): string {
+  const { hostname } = new URL(useVisit().req.url)
+  return /^([^.]+)\.[^.]+\.workers\.dev$/.exec(hostname)?.[1] ?? USUAL_NAME
+}
+
+export const USUAL_NAME = 'zego-snapshots'
+
 /** Asked once a request, when something shows it. It never fails. */
 export function healthOf(c: Context<Visit>): Promise<Health> {
   const health = c.get('health') ?? judge(c.env.DB, c.get('settings'), c.get('now'))

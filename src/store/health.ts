@@ -22,8 +22,15 @@ export const LATE_MS = 15 * 60_000
 /** A refusal is news for so long. */
 const RECENT_MS = 24 * 3_600_000
 
-/** Refusals of bodies that decode to a callback: anything else may be a stranger's. */
-const CALLBACK_REFUSALS = ['bad_signature', 'not_configured', 'wrong_path', 'unknown_app', 'invalid_timestamp', 'stale']
+/** Refusals of bodies that decode to a callback, and what is probably wrong: anything else may be a stranger's. */
+const CALLBACK_REFUSALS = {
+  bad_signature: 'wrong secret?',
+  not_configured: 'missing setting?',
+  wrong_path: 'wrong URL?',
+  unknown_app: 'missing app?',
+  invalid_timestamp: 'wrong clock?',
+  stale: 'wrong clock?',
+}
 
 /** Never throws: a D1 that does not answer within its deadline is a finding too. */
 export async function judge(db: D1Database, settings: Settings, now: number): Promise<Health> {
@@ -60,8 +67,10 @@ function findingsOf(facts: Facts, now: number): Finding[] {
   else if (isAnyRefusedByKv) findings.push({ part: 'kv', words: 'KV refused a result' })
   const waiting = aside.waiting + aside.poison
   if (waiting > 0) findings.push({ part: 'aside', words: `${shown(waiting)} waiting for D1`, since: aside.since })
-  const refusedAt = lastRefusedAt(facts, now)
-  if (refusedAt) findings.push({ part: 'callbacks', words: 'callbacks are refused', since: refusedAt })
+  const refused = lastRefusal(facts, now)
+  if (refused) {
+    findings.push({ part: 'callbacks', words: `callbacks are refused (${refused.cause})`, since: refused.at })
+  }
   return findings
 }
 
@@ -69,10 +78,11 @@ function isLate(since: number | null, now: number): since is number {
   return since !== null && now - since > LATE_MS
 }
 
-/** When a callback was last refused, if none has been accepted since and it is news. */
-function lastRefusedAt({ lastCallback, lastRefusals }: Facts, now: number): number | undefined {
-  const at = Math.max(...CALLBACK_REFUSALS.map((code) => lastRefusals[code] ?? 0))
-  return at > (lastCallback?.at ?? 0) && now - at < RECENT_MS ? at : undefined
+/** The last refusal of a callback, if none has been accepted since and it is news. */
+function lastRefusal({ lastCallback, lastRefusals }: Facts, now: number) {
+  const all = Object.entries(CALLBACK_REFUSALS).map(([code, cause]) => ({ cause, at: lastRefusals[code] ?? 0 }))
+  const last = all.reduce((one, other) => (other.at > one.at ? other : one))
+  return last.at > (lastCallback?.at ?? 0) && now - last.at < RECENT_MS ? last : undefined
 }
 
 /** For the top of each page. */

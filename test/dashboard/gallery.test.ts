@@ -35,15 +35,15 @@ describe('the gallery', () => {
     expect(text).toMatch(/The last one was refused <time[^>]*>just now<\/time>: <code>bad_signature<\/code>/)
     expect(text).toContain('<a href="/quarantine?reason=bad_signature">2 callbacks in quarantine</a>')
     expect(text).toContain('npx wrangler secret put ZEGO_CALLBACK_SECRET')
-    expect(text).toContain('callbacks are refused')
+    expect(text).toContain('callbacks are refused (wrong secret?)')
   })
 
-  it('says for an hour that callbacks of the quarantine were accepted after all', async () => {
+  it('says for an hour that kept callbacks were accepted after all', async () => {
     await deliver(signedCallback())
     const note = `INSERT INTO state (name, value, changed_at) VALUES ('accepted_again', '{"count":12}', ?1)`
     await env.DB.prepare(note).bind(Date.now()).run()
     const someone = await signedIn()
-    const words = '12 callbacks of the quarantine were accepted, '
+    const words = '12 kept callbacks were accepted, '
     expect((await pageOf(await someone.open('/'))).text).toContain(words)
     vi.useFakeTimers({ now: Date.now() + 3_601_000, toFake: ['Date'] })
     expect((await pageOf(await someone.open('/'))).text).not.toContain(words)

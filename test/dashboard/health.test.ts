@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, rows } from '../worker.ts'
-import { pageOf, signedIn } from './visitor.ts'
+import { pageOf, signedIn, visitor } from './visitor.ts'
 
 describe('the health page', () => {
   it('lists what is well and what is not, with what fixes it', async () => {
@@ -21,6 +21,22 @@ describe('the health page', () => {
       expect(text).not.toContain('path-token-7')
       expect(text).toContain('&lt;CALLBACK_PATH_TOKEN&gt;')
     }
+  })
+
+  it('offers a URL without a placeholder where no path token is set, before the secrets are set too', async () => {
+    for (const someone of [visitor({ API_TOKEN: '' }), await signedIn()]) {
+      const { text } = await pageOf(await someone.open('/health'))
+      expect(text).toContain('>https://receiver.test/zego/callback</pre>')
+      expect(text).not.toContain('&lt;CALLBACK_PATH_TOKEN&gt;')
+    }
+  })
+
+  it.each([
+    ['https://zego-snapshots.me.workers.dev', 'npx wrangler secret put API_TOKEN<'],
+    ['https://staging.me.workers.dev', 'npx wrangler secret put API_TOKEN --name staging<'],
+    ['https://hooks.receiver.test', 'npx wrangler secret put API_TOKEN<'],
+  ])('names the Worker in its commands where it was deployed under another name: %s', async (origin, command) => {
+    expect((await pageOf(await visitor({ API_TOKEN: '' }, origin).open('/'))).text).toContain(command)
   })
 
   it('says that D1 does not answer', async () => {

@@ -14,6 +14,7 @@ describe('the quarantine', () => {
     expect(text).toContain('Another kind of callback: <code>compose</code>.')
     expect(text).toContain('3 of them here')
     expect(text).toContain('4 in quarantine')
+    expect(text).toMatch(/On a page of its own<\/a>, received <time[^>]*>just now<\/time> · <time [^>]*data-whole/)
     expect(text.match(/Delete all 3 for good/g)).toHaveLength(1)
   })
 
@@ -42,6 +43,23 @@ describe('the quarantine', () => {
     )
     expect(await recordInKv('task')).toMatchObject({ field_id: 'second' })
     expect(await rows('SELECT reason FROM quarantine')).toEqual([{ reason: 'replaced' }])
+  })
+
+  it('marks of two pictures only what differs: the URL, the offset, or what else they say', async () => {
+    const list = (...pictures: object[]) => JSON.stringify(pictures)
+    const same = { url: 'https://abc.com/1.jpg', offset: 1000 }
+    const stored = list(same, { url: 'https://abc.com/2.jpg', offset: 2000 }, { url: 'https://abc.com/3.jpg', w: 1 })
+    const other = list(same, { url: 'https://abc.com/x.jpg', offset: 2000 }, { url: 'https://abc.com/3.jpg', w: 2 })
+    for (const snapshot_pic_list of [stored, other])
+      await deliver(signedCallback({ task_id: 'task', snapshot_pic_list }))
+    const [{ id }] = (await rows<{ id: string }>('SELECT id FROM quarantine')) as [{ id: string }]
+    const { text } = await pageOf(await (await signedIn()).open(`/quarantine/${encodeURIComponent(id)}`))
+    expect(Array.from(text.matchAll(/<mark>(.*?)<\/mark>/g), ([, words]) => words)).toEqual([
+      'https://abc.com/x.jpg',
+      'https://abc.com/2.jpg',
+      '{&quot;w&quot;:2}',
+      '{&quot;w&quot;:1}',
+    ])
   })
 
   it('deletes one, or all of a kind', async () => {
