@@ -113,7 +113,7 @@ function SignIn({ next, wrong }: { next: string; wrong?: string }) {
       <h1>Sign in</h1>
       <p>With the API token of this receiver.</p>
       {wrong !== undefined && (
-        <p class="flash bad" role="alert">
+        <p class="bad" role="alert">
           {wrong}
         </p>
       )}

@@ -18,10 +18,10 @@ export function Health({ checks, test }: Health) {
       {test && (
         <section aria-label="Test callback">
           <h2>Test callback</h2>
-          <Checks checks={test} of="checks steps" />
+          <Checks checks={test} />
         </section>
       )}
-      <div class="tools test">
+      <div class="acts">
         <form method="post" action="/health/test">
           <button>{test ? 'Send another test callback' : 'Send a test callback'}</button>
         </form>
@@ -70,9 +70,9 @@ export function CallbackUrl() {
 
 const UNSEEN: Record<Check['shape'], string> = { well: 'Well: ', waiting: 'Worth a look: ', bad: 'Unwell: ' }
 
-function Checks({ checks, of = 'checks' }: { checks: readonly Check[]; of?: string }) {
+function Checks({ checks }: { checks: readonly Check[] }) {
   return (
-    <ul class={of}>
+    <ul class="checks">
       {checks.map(({ shape, words, at, more, command }) => (
         <li>
           <span class={`status ${shape}`}>

@@ -36,12 +36,10 @@ const Frame = ({ title, section, children }: Head & { children?: Child }) => (
       <script src={assetPath('js')} defer></script>
     </head>
     <body>
-      <div class="bar">
-        <header>
-          <span class="name">zego-snapshots</span>
-          <Navigation section={section} />
-        </header>
-      </div>
+      <header>
+        <span class="name">zego-snapshots</span>
+        <Navigation section={section} />
+      </header>
       <main>
         <Flash />
         {children}

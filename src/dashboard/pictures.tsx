@@ -138,7 +138,7 @@ export function TimeLine({ pictures }: { pictures: readonly Picture[] }) {
         <line class="mark" x1={x} x2={x} y1="2" y2="18" />
       ))}
       {ticks.map((at, n) => (
-        <text x={xOf(at)} y="36" class={n === 0 ? 'first' : at > most * 0.95 ? 'last' : ''}>
+        <text x={xOf(at)} y="36" text-anchor={n === 0 ? 'start' : at > most * 0.95 ? 'end' : 'middle'}>
           {minutes(at).replace(/\.0$/, '')}
         </text>
       ))}

@@ -313,8 +313,8 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.getByRole('heading', { name: 'No callback yet' }).waitFor()
     await page.getByRole('button', { name: 'Send a test callback' }).click()
     await page.getByText('What was kept of it is deleted').waitFor()
-    expect(await page.locator('.steps > li').count()).toBe(7)
-    expect(await page.locator('.steps .bad').count()).toBe(0)
+    expect(await page.locator('section li').count()).toBe(7)
+    expect(await page.locator('section .bad').count()).toBe(0)
     const { DB } = await exhibition.env()
     expect((await DB.prepare('SELECT id FROM quarantine').all()).results).toEqual([])
     await page.context().close()
@@ -475,6 +475,7 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
         const kept = `/quarantine/${encodeURIComponent(id)}`
         for (const path of [
           '/',
+          '/?status=failed&vendor=hw',
           '/?task_id=x',
           '/tasks/many',
           '/tasks/mixed',
@@ -484,6 +485,7 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
           '/health',
         ]) {
           await page.goto(exhibition.origin + path)
+          await page.evaluate(`document.querySelectorAll('details').forEach((each) => (each.open = true))`)
           expect(await findings(page), path).toEqual([])
           const tooWide = await page.evaluate(`document.documentElement.scrollWidth > innerWidth`)
           expect(tooWide, `${path} at ${width}`).toBe(false)
