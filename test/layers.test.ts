@@ -4,7 +4,7 @@ const sources = import.meta.glob<string>('../src/**/*.{ts,tsx}', { query: '?raw'
 
 /** Each may import what stands above it, and its own folder. */
 const LAYERS = [
-  ['event.ts', 'log.ts', 'deadline.ts', 'sql.d.ts'],
+  ['event.ts', 'log.ts', 'deadline.ts', 'text.d.ts'],
   ['callback'],
   ['settings.ts'],
   ['store'],

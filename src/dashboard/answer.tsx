@@ -5,6 +5,7 @@ import { type ApiFailure, callerFor, isFailure } from '../zego/client.ts'
 import { type Confirmation, confirm } from '../zego/confirm.ts'
 import { zegoConfig } from '../zego/config.ts'
 import { vendorOf } from '../zego/vendor.ts'
+import { Note, Text } from './parts.tsx'
 import { plural } from './words.ts'
 
 export type ZegoAnswer = Confirmation | ApiFailure
@@ -25,13 +26,12 @@ export async function askZego(env: Env, record: SnapshotRecord): Promise<ZegoAns
 }
 
 export function Answer({ answer }: { answer: ZegoAnswer }) {
+  const others = !isFailure(answer) && answer.confirmed === false ? answer.zegocloud : []
   return (
-    <div class="flash" role="status">
-      <p>{answerWords(answer)}</p>
-      {!isFailure(answer) && answer.confirmed === false && answer.zegocloud.length > 0 && (
-        <pre tabindex={0}>{answer.zegocloud.join('\n').toWellFormed()}</pre>
-      )}
-    </div>
+    <>
+      <Note>{answerWords(answer)}</Note>
+      {others.length > 0 && <Text text={others.join('\n')} />}
+    </>
   )
 }
 

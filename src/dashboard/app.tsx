@@ -10,7 +10,7 @@ import { log, messageOf } from '../log.ts'
 import { actions } from './actions.ts'
 import { assets } from './assets.ts'
 import { auth, enter, setUp } from './auth.tsx'
-import { Fact, frame } from './layout.tsx'
+import { frame, showFact } from './layout.tsx'
 import { pages } from './pages.tsx'
 import { isHttps, visit, type Visit } from './visit.ts'
 
@@ -70,29 +70,20 @@ dashboard.route('/', auth)
 dashboard.route('/', pages)
 dashboard.route('/', actions)
 
-dashboard.onError((error, c) => (error instanceof HTTPException ? refused(c, error.status) : failed(c, error)))
-
-function refused(c: Context<Visit>, status: HTTPException['status']) {
-  c.status(status)
-  const title = status === 403 ? 'This form is not from here' : 'This form cannot be read'
-  return c.render(
-    <Fact title={title}>
-      <p>
-        It was sent by another site, or is too large. <a href="/">Begin again</a>.
-      </p>
-    </Fact>,
-    { title },
-  )
-}
-
-function failed(c: Context<Visit>, error: Error) {
+dashboard.onError((error, c) => {
+  if (error instanceof HTTPException) return refused(c, error.status)
   log('error', 'dashboard.failed', { why: messageOf(error) })
-  c.status(503)
-  const title = 'D1 does not answer'
-  return c.render(
-    <Fact title={title}>
-      <p>Load this page again in a moment. The log says more, under dashboard.failed.</p>
-    </Fact>,
-    { title },
+  const words = 'Load this page again in a moment. The log says more, under dashboard.failed.'
+  return showFact(c, 503, 'D1 does not answer', words)
+})
+
+/** By `csrf` or by `bodyLimit`. */
+function refused(c: Context<Visit>, status: HTTPException['status']) {
+  const words = (
+    <>
+      It was sent by another site, or is too large. <a href="/">Begin again</a>.
+    </>
   )
+  if (status === 403) return showFact(c, 403, 'This form is not from here', words)
+  return showFact(c, 413, 'This form cannot be read', words)
 }

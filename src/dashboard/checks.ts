@@ -1,5 +1,5 @@
 /** The checklist of the health page: a fact a line and, where it is unwell, the one command that fixes it. */
-import { isFault, type SettingFault, type Settings } from '../settings.ts'
+import { faultsOf, isFault, type SettingFault, type Settings } from '../settings.ts'
 import type { Count, Counts, Facts } from '../store/facts.ts'
 import { type Health, type Part, totalOf } from '../store/health.ts'
 import { USUAL_NAME, workerName } from './visit.ts'
@@ -9,10 +9,19 @@ export type Check = {
   shape: 'well' | 'waiting' | 'bad'
   words: string
   /** When, in milliseconds. */
-  at?: number
-  more?: string
-  command?: string
+  at?: number | undefined
+  more?: string | undefined
+  command?: string | undefined
 }
+
+const well = (words: string, more?: string): Check => ({ shape: 'well', words, more })
+const waiting = (words: string, more: string, command?: string): Check => ({ shape: 'waiting', words, more, command })
+const bad = (words: string, more: string | undefined, command: string): Check => ({
+  shape: 'bad',
+  words,
+  more,
+  command,
+})
 
 /** A refusal is shown for so long. */
 const RECENT_MS = 24 * 3_600_000
@@ -27,6 +36,8 @@ function deploy(): string {
   return name === USUAL_NAME ? 'npx wrangler deploy' : `npm run deploy -- --name ${name}`
 }
 
+const tail = () => `npx wrangler tail ${workerName()} --search publish.failed`
+
 /** A secret without which nothing works, and how it is set. */
 export function secretChecks({ secrets, apiTokens }: Settings): Check[] {
   return [
@@ -36,132 +47,115 @@ export function secretChecks({ secrets, apiTokens }: Settings): Check[] {
 }
 
 function secretCheck(setting: object | SettingFault, name: string, more: string): Check {
-  if (!isFault(setting)) return { shape: 'well', words: `${name} is set` }
-  return { shape: 'bad', words: `${name}: ${setting.why}`, more, command: put(name) }
+  return isFault(setting) ? bad(`${name}: ${setting.why}`, more, put(name)) : well(`${name} is set`)
 }
 
 /** Settings that may be missing, but not be broken. */
 export function settingChecks(settings: Settings): Check[] {
-  const { database, pathTokens, toleranceSeconds, retentionDays, serverSecrets, apiUrl } = settings
-  const broken = [database, pathTokens, toleranceSeconds, retentionDays, apiUrl].filter(isFault).map(faultCheck)
+  const { secrets, apiTokens, pathTokens, toleranceSeconds, serverSecrets } = settings
+  const broken = faultsOf(settings).filter((fault) => fault !== secrets && fault !== apiTokens)
   return [
-    ...broken,
-    ...pathTokenChecks(pathTokens),
-    ...toleranceChecks(toleranceSeconds),
-    serverSecretCheck(serverSecrets),
+    ...broken.map(faultCheck),
+    ...(isFault(pathTokens) ? [] : [pathTokenCheck(pathTokens)]),
+    ...(toleranceSeconds === 0 ? [NO_TOLERANCE] : []),
+    ...serverSecretChecks(serverSecrets),
   ]
 }
 
 function faultCheck({ setting, why, fix }: SettingFault): Check {
-  if (fix !== undefined) return { shape: 'bad', words: `${setting}: ${why}`, command: fix }
-  const isVar = !/SECRET|TOKEN/.test(setting)
-  const command = isVar ? `# in wrangler.toml, under [vars], then: ${deploy()}\n${setting} = …` : put(setting)
-  return { shape: 'bad', words: `${setting}: ${why}`, command }
+  const isSecret = /SECRET|TOKEN|ALERT/.test(setting)
+  const setVar = () => `# in wrangler.toml, under [vars], then: ${deploy()}\n${setting} = …`
+  return bad(`${setting}: ${why}`, undefined, fix ?? (isSecret ? put(setting) : setVar()))
 }
 
-function pathTokenChecks(tokens: Settings['pathTokens']): Check[] {
-  if (isFault(tokens)) return []
-  if (tokens.length > 0) return [{ shape: 'well', words: 'Callbacks are received at a URL with a path token only' }]
+function pathTokenCheck(tokens: readonly string[]): Check {
+  if (tokens.length > 0) return well('Callbacks are received at a URL with a path token only')
   const more = 'ZEGOCLOUD does not sign the body: a secret URL is a second factor. Give ZEGOCLOUD the long URL first.'
-  return [{ shape: 'well', words: 'No path token is set', more: `${more} Then: ${put('CALLBACK_PATH_TOKEN')}` }]
+  return well('No path token is set', `${more} Then: ${put('CALLBACK_PATH_TOKEN')}`)
 }
 
-function toleranceChecks(seconds: Settings['toleranceSeconds']): Check[] {
-  if (seconds !== 0) return []
-  const more = 'SIGNATURE_TOLERANCE_SECONDS is 0: a callback of any age is accepted.'
-  return [{ shape: 'waiting', words: 'The age of timestamps is not checked', more }]
-}
+const NO_TOLERANCE = waiting(
+  'The age of timestamps is not checked',
+  'SIGNATURE_TOLERANCE_SECONDS is 0: a callback of any age is accepted.',
+)
 
-function serverSecretCheck(secrets: Settings['serverSecrets']): Check {
-  if (!isFault(secrets))
-    return { shape: 'well', words: `ZEGOCLOUD is asked about pending tasks of ${plural(secrets.size, 'app')}` }
-  if (secrets.isMissing)
-    return { shape: 'well', words: 'ZEGOCLOUD is not asked about pending tasks: ZEGO_SERVER_SECRET is not set' }
-  return faultCheck(secrets)
+function serverSecretChecks(secrets: Settings['serverSecrets']): Check[] {
+  if (!isFault(secrets)) return [well(`ZEGOCLOUD is asked about pending tasks of ${plural(secrets.size, 'app')}`)]
+  if (!secrets.isMissing) return []
+  return [well('ZEGOCLOUD is not asked about pending tasks: ZEGO_SERVER_SECRET is not set')]
 }
 
 /** What store/health.ts finds, line by line, and what is well. */
 export function storeChecks({ facts, findings }: Health, counts: Counts | undefined, now: number): Check[] {
   if (facts === undefined || counts === undefined) {
     const more = 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:'
-    return [{ shape: 'bad', words: 'D1 does not answer', more, command: 'https://www.cloudflarestatus.com/' }]
+    return [bad('D1 does not answer', more, 'https://www.cloudflarestatus.com/')]
   }
   const isFound = (part: Part) => findings.some((finding) => finding.part === part)
   return [
-    { shape: 'well', words: 'D1 answers' },
+    well('D1 answers'),
     eventCheck(counts.unsent, facts.oldestEvent, isFound('publishing'), now),
     kvCheck(counts.notInKv, facts.oldestForKv, isFound('kv'), now),
-    ...refusedByKvChecks(counts.refusedByKv),
+    ...(counts.refusedByKv.count > 0 ? [waiting(`${counted(counts.refusedByKv, 'result')} refused by KV`, NEVER)] : []),
     asideCheck(facts.aside),
     quarantineCheck(facts.quarantined),
     ...fullChecks(facts.quarantined),
-    { shape: 'well', words: `${counted(counts.pending, 'task')} pending` },
+    well(`${counted(counts.pending, 'task')} pending`),
   ]
 }
 
-const tail = () => `npx wrangler tail ${workerName()} --search publish.failed`
+const NEVER = 'KV will never accept them as they are. D1 and GET /v1/snapshots have them; Send again tries once more.'
 
 function eventCheck(unsent: Count, oldest: number | null, isLate: boolean, now: number): Check {
-  if (unsent.count === 0) return { shape: 'well', words: 'Every event has reached the queue' }
+  if (unsent.count === 0) return well('Every event has reached the queue')
   const words = `${counted(unsent, 'event')} to be sent${forHow(oldest, now)}`
-  if (!isLate) return { shape: 'well', words }
-  return { shape: 'bad', words, more: 'It is tried again by itself. The log says why it failed:', command: tail() }
+  return isLate ? bad(words, 'It is tried again by itself. The log says why it failed:', tail()) : well(words)
 }
 
 function kvCheck(missing: Count, oldest: number | null, isLate: boolean, now: number): Check {
-  if (missing.count === 0) return { shape: 'well', words: 'KV has every result that was published' }
+  if (missing.count === 0) return well('KV has every result that was published')
   const words = `${counted(missing, 'result')} still to reach KV${forHow(oldest, now)}`
-  if (!isLate) return { shape: 'well', words }
-  const more =
-    'It is tried again by itself; after the free plan’s 1,000 writes a day, from 00:00 UTC. The log says why:'
-  return { shape: 'waiting', words, more, command: tail() }
+  const more = 'It is tried again by itself; after the free plan’s 1,000 writes a day, from 00:00 UTC.'
+  return isLate ? waiting(words, `${more} The log says why:`, tail()) : well(words)
 }
 
 function forHow(oldest: number | null, now: number): string {
   return oldest === null ? '' : `, the oldest for ${duration(now - oldest)}`
 }
 
-function refusedByKvChecks(refused: Count): Check[] {
-  if (refused.count === 0) return []
-  const more = 'KV will never accept them as they are. D1 and GET /v1/snapshots have them; Send again tries once more.'
-  return [{ shape: 'waiting', words: `${counted(refused, 'result')} refused by KV`, more }]
-}
-
-function asideCheck({ waiting, poison }: Facts['aside']): Check {
-  if (waiting + poison === 0) return { shape: 'well', words: 'No callback is waiting for D1' }
-  const words = `${plural(waiting, 'callback')} waiting for D1${poison > 0 ? `, and ${poison} that it refused` : ''}`
-  return { shape: 'waiting', words, more: 'They reach D1 by themselves, every tenth minute.' }
+function asideCheck({ waiting: count, poison }: Facts['aside']): Check {
+  if (count + poison === 0) return well('No callback is waiting for D1')
+  const words = `${plural(count, 'callback')} waiting for D1${poison > 0 ? `, and ${poison} that it refused` : ''}`
+  return waiting(words, 'They reach D1 by themselves, every tenth minute.')
 }
 
 function quarantineCheck(quarantined: Facts['quarantined']): Check {
   const total = totalOf(quarantined)
-  if (total.count === 0) return { shape: 'well', words: 'Nothing is in quarantine' }
-  return { shape: 'waiting', words: `${counted(total, 'callback')} in quarantine`, more: 'See Quarantine.' }
+  if (total.count === 0) return well('Nothing is in quarantine')
+  return waiting(`${counted(total, 'callback')} in quarantine`, 'See Quarantine.')
 }
 
 function fullChecks(quarantined: Facts['quarantined']): Check[] {
-  return Object.entries(quarantined).flatMap(([reason, { fullSince }]) => {
-    if (fullSince === null) return []
-    const more = 'Look at those that are kept, and delete all of this reason to keep others.'
-    return [{ shape: 'waiting', words: `No more callbacks are kept as ${reason} since`, at: fullSince, more }]
-  })
+  const more = 'Look at those that are kept, and delete all of this reason to keep others.'
+  return Object.entries(quarantined).flatMap(([reason, { fullSince }]) =>
+    fullSince === null ? [] : [{ ...waiting(`No more callbacks are kept as ${reason} since`, more), at: fullSince }],
+  )
 }
 
 export function callbackChecks({ facts }: Health, origin: string, now: number): Check[] {
   if (facts === undefined) return []
   const { lastCallback, lastRefusals } = facts
-  const last: Check = lastCallback
-    ? { shape: 'well', words: `The last callback came${pathWords(lastCallback.withPathToken)}`, at: lastCallback.at }
-    : {
-        shape: 'waiting',
-        words: 'No callback has been accepted yet',
-        more: 'This tells why callbacks do not arrive:',
-        command: `npm run doctor -- ${origin}`,
-      }
+  const why = 'This tells why callbacks do not arrive:'
+  const last = lastCallback
+    ? { ...well(`The last callback came${pathWords(lastCallback.withPathToken)}`), at: lastCallback.at }
+    : waiting('No callback has been accepted yet', why, `npm run doctor -- ${origin}`)
   const recent = Object.entries(lastRefusals).filter(([, at]) => now - at < RECENT_MS)
-  const refusals = recent.map(([code, at]): Check => {
-    return { shape: 'waiting', words: `A callback was refused: ${code}`, at, ...remedyOf(code) }
-  })
+  const refusals = recent.map(([code, at]): Check => ({
+    shape: 'waiting',
+    words: `A callback was refused: ${code}`,
+    at,
+    ...remedyOf(code),
+  }))
   return [last, ...refusals]
 }
 
@@ -176,7 +170,7 @@ export function lastRefusalOf({ lastRefusals, quarantined }: Facts) {
 
 function remedyOf(code: string): Pick<Check, 'more' | 'command'> {
   const { more, setting } = REFUSALS[code] ?? {}
-  return { ...(more && { more }), ...(setting && { command: put(setting) }) }
+  return { more, command: setting && put(setting) }
 }
 
 const BY_ITSELF = 'What is in quarantine is then accepted by itself.'
@@ -189,10 +183,6 @@ const REFUSALS: Record<string, { more: string; setting?: string }> = {
   not_configured: { more: `A setting is missing or broken: Health says which. ${BY_ITSELF}` },
   wrong_path: {
     more: `Its URL has another path, or another path token than the one that is set. ${BY_ITSELF}`,
-    setting: 'CALLBACK_PATH_TOKEN',
-  },
-  not_found: {
-    more: 'Its URL has another path, or another path token than the one that is set.',
     setting: 'CALLBACK_PATH_TOKEN',
   },
   unknown_app: {

@@ -36,12 +36,10 @@ export function Comparison({ columns }: { columns: readonly Column[] }) {
         </thead>
         <tbody>
           {columns.some(({ answer }) => answer) && (
-            <tr>
-              <th scope="row">ZEGOCLOUD</th>
-              {columns.map(({ answer }) => (
-                <td>{answer ? answerWords(answer) : 'cannot be asked'}</td>
-              ))}
-            </tr>
+            <Line
+              name="ZEGOCLOUD"
+              cells={columns.map(({ answer }) => (answer ? answerWords(answer) : 'cannot be asked'))}
+            />
           )}
           {fields.map(({ name, cells }) => (
             <Line name={name} cells={cells.map((value) => marked(textOf(value), cells))} />
@@ -74,24 +72,35 @@ function marked(words: Child, values: readonly unknown[]): Child {
 /** Of a picture, what differs is marked, and no more: its URL, its offset, or the rest. */
 function pictureCell(picture: Picture | undefined, all: readonly (Picture | undefined)[]): Child {
   if (picture === undefined) return <mark>none</mark>
-  const { url, offset, ...more } = picture
+  const { url, offset } = picture
+  const more = restOf(picture)
   return (
     <>
       <span class="frame">
         <Thumbnail url={url} alt="" />
       </span>
-      <code>{marked(url, membersOf(all, 'url'))}</code>
-      {offset !== undefined && <small>{marked(minutes(offset), membersOf(all, 'offset'))}</small>}
-      {Object.keys(more).length > 0 && <code>{marked(JSON.stringify(more), all.map(withoutKnown))}</code>}
+      <code>
+        {marked(
+          url,
+          all.map((each) => each?.url),
+        )}
+      </code>
+      {offset !== undefined && (
+        <small>
+          {marked(
+            minutes(offset),
+            all.map((each) => each?.offset),
+          )}
+        </small>
+      )}
+      {more !== '{}' && <code>{marked(more, all.map(restOf))}</code>}
     </>
   )
 }
 
-const membersOf = (all: readonly (Picture | undefined)[], name: 'url' | 'offset') => all.map((each) => each?.[name])
-
-function withoutKnown(picture: Picture | undefined) {
-  const { url: _url, offset: _offset, ...more } = picture ?? {}
-  return more
+function restOf(picture: Picture | undefined): string {
+  const { url: _url, offset: _offset, ...rest } = picture ?? {}
+  return JSON.stringify(rest)
 }
 
 /** What they say of the task, name by name. */

@@ -6,13 +6,11 @@ import { findRecord } from '../store/snapshots.ts'
 import type { SnapshotRecord } from '../event.ts'
 import { canBeAsked } from './answer.tsx'
 import { type Column, Comparison } from './compare.tsx'
-import { Moment } from './layout.tsx'
-import { Accept, Delete, Sentence } from './quarantine.tsx'
-import { recordOf, REMEDY } from './reasons.ts'
+import { Ask, Facts, Moment, Note, Post, Text } from './parts.tsx'
+import { Accept, Delete } from './quarantine.tsx'
+import { recordOf, REMEDY, Sentence } from './reasons.tsx'
 import { useVisit } from './visit.ts'
 import { entryPath, taskPath } from './words.ts'
-
-const SHOWN_BODY_LENGTH = 100_000
 
 /** An entry and what it competes with. */
 export type Contest = {
@@ -55,91 +53,55 @@ export function columnsOf({ own, stored, first }: Contest): Column[] {
 type Entry = { entry: QuarantineEntry; contest: Contest | undefined; columns: readonly Column[] }
 
 export function Entry({ entry, contest, columns }: Entry) {
-  const { id, reason, body } = entry
+  const { id, reason, detail, task_id, received_at, body } = entry
+  const facts: Facts['of'] = [
+    ['Reason', <code>{reason}</code>],
+    ['Detail', detail],
+    task_id !== null && [
+      'Task',
+      <a href={taskPath(task_id)}>
+        <code>{task_id}</code>
+      </a>,
+    ],
+    ['Received', <Moment at={received_at} />],
+  ]
   return (
     <>
       <h1>
         <Sentence entry={entry} />
       </h1>
-      <Facts entry={entry} />
+      <Facts of={facts} />
       <div class="acts">
         {REMEDY[reason] === 'accept' && <Accept id={id} />}
         {contest ? <Choices id={id} contest={contest} /> : <Delete ids={[id]} />}
       </div>
       {contest && <Comparison columns={columns} />}
       {contest?.firstId !== undefined && (
-        <p class="flash">
+        <Note>
           What used its signature first is in quarantine too: <a href={entryPath(contest.firstId)}>look at it</a>.
-        </p>
+        </Note>
       )}
-      <Text title="As it was received" text={new TextDecoder().decode(body)} />
+      <h2>As it was received</h2>
+      <Text text={new TextDecoder().decode(body)} />
     </>
   )
 }
 
-function Facts({ entry: { reason, detail, task_id, received_at } }: Pick<Entry, 'entry'>) {
-  return (
-    <dl>
-      <dt>Reason</dt>
-      <dd>
-        <code>{reason}</code>
-      </dd>
-      <dt>Detail</dt>
-      <dd>{detail}</dd>
-      {task_id !== null && (
-        <>
-          <dt>Task</dt>
-          <dd>
-            <a href={taskPath(task_id)}>
-              <code>{task_id}</code>
-            </a>
-          </dd>
-        </>
-      )}
-      <dt>Received</dt>
-      <dd>
-        <Moment at={received_at} />
-      </dd>
-    </dl>
-  )
-}
+const STORE = ['Store this one', 'Store it'] as const
+const REPLACE = ['Replace the stored result', 'Store this one, and put what is stored into quarantine'] as const
+const KEEP = ['Keep the stored result', 'Keep it, and delete this one for good'] as const
 
-/** Asks in place: whatever is chosen, one of them goes. */
+/** Whatever is chosen, one of them goes. */
 function Choices({ id, contest: { own, stored, first } }: { id: string; contest: Contest }) {
   const isAlone = !stored && !first
+  const path = entryPath(id)
   return (
     <>
       {own && canBeAsked(useVisit().get('settings'), own) && (
-        <form method="post" action={`${entryPath(id)}/confirmation`}>
-          <button>Ask ZEGOCLOUD which is its own</button>
-        </form>
+        <Post to={`${path}/confirmation`}>Ask ZEGOCLOUD which is its own</Post>
       )}
-      {own && (
-        <details>
-          <summary class="button">{isAlone ? 'Store this one' : 'Replace the stored result'}</summary>
-          <form method="post" action={`${entryPath(id)}/retry`}>
-            <input type="hidden" name="replace" value="true" />
-            <button class="bad">
-              {isAlone ? 'Store it' : 'Store this one, and put what is stored into quarantine'}
-            </button>
-          </form>
-        </details>
-      )}
-      <Delete
-        ids={[id]}
-        words={isAlone ? undefined : ['Keep the stored result', 'Keep it, and delete this one for good']}
-      />
+      {own && <Ask to={`${path}/retry`} fields={[['replace', 'true']]} words={isAlone ? STORE : REPLACE} />}
+      <Delete ids={[id]} words={isAlone ? undefined : KEEP} />
     </>
-  )
-}
-
-function Text({ title, text }: { title: string; text: string }) {
-  const shown = text.slice(0, SHOWN_BODY_LENGTH).toWellFormed()
-  return (
-    <section>
-      <h2>{title}</h2>
-      <pre tabindex={0}>{shown}</pre>
-      {shown.length < text.length && <small>{`The first ${SHOWN_BODY_LENGTH} characters of ${text.length}.`}</small>}
-    </section>
   )
 }

@@ -4,7 +4,7 @@ import { MOST_LOOKED_AT, MOST_NEW, type Row } from '../store/gallery.ts'
 import { canBeAsked } from './answer.tsx'
 import type { lastRefusalOf } from './checks.ts'
 import { CallbackUrl } from './health.tsx'
-import { Age, Pager } from './layout.tsx'
+import { Age, Note, Pager, Post } from './parts.tsx'
 import { Strip } from './pictures.tsx'
 import { galleryPath, type Sought, soughtWords, STATUSES } from './sought.ts'
 import { useVisit } from './visit.ts'
@@ -49,10 +49,10 @@ const NEWS_MS = 3_600_000
 function AcceptedAgain({ count, at }: NonNullable<Facts['acceptedAgain']>) {
   if (count === 0 || useVisit().get('now') - at > NEWS_MS) return <></>
   return (
-    <p class="flash" role="status">
+    <Note>
       {`${plural(count, 'kept callback')} ${count === 1 ? 'was' : 'were'} accepted, `}
       <Age at={at} />.
-    </p>
+    </Note>
   )
 }
 
@@ -64,12 +64,12 @@ export function Found({ rows, beginning, isMore }: { rows: readonly Row[]; begin
       <div class="tools">
         <Search beginning={beginning} />
       </div>
-      <p class="flash" role="status">
+      <Note>
         {rows.length === 0
           ? 'No task_id begins with '
           : `${isMore ? 'Some' : plural(rows.length, 'task')} of those that begin with `}
         <code>{beginning}</code>.
-      </p>
+      </Note>
       <Rows rows={rows} />
     </>
   )
@@ -198,9 +198,9 @@ export function NoCallbackYet({ refusal }: { refusal: ReturnType<typeof lastRefu
           <CallbackUrl />
         </>
       )}
-      <form method="post" action="/health/test">
-        <button class="first">Send a test callback</button>
-      </form>
+      <Post to="/health/test" look="first">
+        Send a test callback
+      </Post>
     </div>
   )
 }

@@ -1,7 +1,7 @@
 /** How all is: a checklist, and a callback to try it with. Without secrets it is what is still to be done. */
 import { isFault } from '../settings.ts'
 import { type Check, secretChecks } from './checks.ts'
-import { Age } from './layout.tsx'
+import { Age, Post } from './parts.tsx'
 import { originOf, useVisit } from './visit.ts'
 
 type Health = {
@@ -22,9 +22,7 @@ export function Health({ checks, test }: Health) {
         </section>
       )}
       <div class="acts">
-        <form method="post" action="/health/test">
-          <button>{test ? 'Send another test callback' : 'Send a test callback'}</button>
-        </form>
+        <Post to="/health/test">{test ? 'Send another test callback' : 'Send a test callback'}</Post>
         <small>Signed here, received like any other, deleted afterwards; no consumer sees it.</small>
       </div>
       <Checks checks={checks} />

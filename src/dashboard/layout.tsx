@@ -1,11 +1,13 @@
 /** The frame of every page: its head, the bar at its top, and what the last action has to say. */
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import { badgeOf } from '../store/health.ts'
 import { assetPath } from './assets.ts'
+import { Fact, Note, Post } from './parts.tsx'
 import { healthOf, useVisit, type Visit } from './visit.ts'
-import { ago, FLASHES, utc } from './words.ts'
+import { FLASHES } from './words.ts'
 
 const SECTIONS = { Gallery: '/', Quarantine: '/quarantine', Health: '/health' }
 
@@ -61,9 +63,7 @@ function Navigation({ section }: { section: Head['section'] | undefined }) {
         ))}
       </nav>
       <Badge />
-      <form method="post" action="/sign-out">
-        <button>Sign out</button>
-      </form>
+      <Post to="/sign-out">Sign out</Post>
     </>
   )
 }
@@ -76,63 +76,16 @@ async function Badge() {
 /** The URL names it, out of a closed list. */
 function Flash() {
   const words = FLASHES.get(useVisit().req.query('flash') ?? '')
-  if (words === undefined) return <></>
-  return (
-    <p class="flash" role="status">
-      {words}
-    </p>
-  )
-}
-
-/** A moment as its age, and whole for whoever points at it: in UTC, and by a script in the reader's own time zone too. */
-export function Age({ at }: { at: number }) {
-  return (
-    <time datetime={new Date(at).toISOString()} title={utc(at)}>
-      {ago(at, useVisit().get('now'))}
-    </time>
-  )
-}
-
-/** The same, and in words. */
-export function Moment({ at }: { at: number }) {
-  return (
-    <>
-      <Age at={at} />
-      {' · '}
-      <time datetime={new Date(at).toISOString()} data-whole>
-        {utc(at)}
-      </time>
-    </>
-  )
-}
-
-type Pager = { older: string | undefined; newer: string | undefined; words?: readonly [string, string] }
-
-/** Paths of the pages beside this one. */
-export function Pager({ older, newer, words = ['Newer', 'Older'] }: Pager) {
-  if (older === undefined && newer === undefined) return <></>
-  return (
-    <nav class="more" aria-label="More">
-      {newer !== undefined && (
-        <a href={newer} rel="prev">
-          {words[0]}
-        </a>
-      )}
-      {older !== undefined && (
-        <a href={older} rel="next">
-          {words[1]}
-        </a>
-      )}
-    </nav>
-  )
+  return words === undefined ? <></> : <Note>{words}</Note>
 }
 
 /** A page that has nothing to show but a fact. */
-export function Fact({ title, children }: { title: string; children?: Child }) {
-  return (
-    <div class="empty">
-      <h1>{title}</h1>
-      {children}
-    </div>
+export function showFact(c: Context<Visit>, status: 403 | 404 | 413 | 503, title: string, words: Child) {
+  c.status(status)
+  return c.render(
+    <Fact title={title}>
+      <p>{words}</p>
+    </Fact>,
+    { title },
   )
 }

@@ -4,9 +4,9 @@ import { Hono } from 'hono/tiny'
 import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/request.ts'
 import { log, messageOf } from '../log.ts'
-import { type Counts, countAll } from '../store/facts.ts'
+import { countAll } from '../store/facts.ts'
 import { countNewer, findTask, MOST_NEW, pageOf, type Start, tasksBeginningWith } from '../store/gallery.ts'
-import { beginningsOf, findEntry, listEntries, type QuarantineCursor } from '../store/quarantine.ts'
+import { beginningsOf, findEntry, listEntries } from '../store/quarantine.ts'
 import { findRecord } from '../store/snapshots.ts'
 import type { ZegoAnswer } from './answer.tsx'
 import { callbackChecks, type Check, lastRefusalOf, secretChecks, settingChecks, storeChecks } from './checks.ts'
@@ -14,11 +14,20 @@ import type { Column } from './compare.tsx'
 import { columnsOf, contestOf, Entry } from './entry.tsx'
 import { Found, Gallery, NoCallbackYet } from './gallery.tsx'
 import { Health } from './health.tsx'
-import { Fact } from './layout.tsx'
+import { showFact } from './layout.tsx'
 import { BEGINNING_LENGTH, Quarantine } from './quarantine.tsx'
-import { quarantinePath, soughtOf as soughtInQuarantine } from './quarantine-filter.tsx'
-import { grouped } from './reasons.ts'
-import { besides, filterOf, galleryPath, indexOf, soughtOf, startOf } from './sought.ts'
+import { grouped } from './reasons.tsx'
+import {
+  besides,
+  cursorOf,
+  filterOf,
+  galleryPath,
+  indexOf,
+  quarantinePath,
+  soughtInQuarantine,
+  soughtOf,
+  startOf,
+} from './sought.ts'
 import { Task } from './task.tsx'
 import { healthOf, originOf, type Visit } from './visit.ts'
 import { taskPath } from './words.ts'
@@ -95,22 +104,12 @@ async function showText(c: Context<Visit>, type: string, textOf: (record: Snapsh
 }
 
 function noSuchTask(c: Context<Visit>) {
-  return notFound(c, 'No such task is known', 'It may have been deleted, or its callback may still come.')
-}
-
-function notFound(c: Context<Visit>, title: string, words: string) {
-  c.status(404)
-  return c.render(
-    <Fact title={title}>
-      <p>{words}</p>
-    </Fact>,
-    { title },
-  )
+  return showFact(c, 404, 'No such task is known', 'It may have been deleted, or its callback may still come.')
 }
 
 pages.get('/quarantine', async (c) => {
   const sought = soughtInQuarantine(c.req.query())
-  const after = cursorOf(c.req.query('below'))
+  const after = cursorOf(c.req.query())
   const [{ items, next }, { facts }] = await Promise.all([
     listEntries(c.env.DB, { ...sought, limit: QUARANTINE_ROWS, after }),
     healthOf(c),
@@ -127,11 +126,6 @@ pages.get('/quarantine', async (c) => {
   return c.render(<Quarantine {...quarantine} />, { title: 'Quarantine', section: 'Quarantine' })
 })
 
-function cursorOf(given: string | undefined): QuarantineCursor | undefined {
-  const [, received_at, rowid] = /^(\d{1,15})-(\d{1,15})$/.exec(given ?? '') ?? []
-  return received_at === undefined ? undefined : { received_at: Number(received_at), rowid: Number(rowid) }
-}
-
 pages.get('/quarantine/:id', (c) => showEntry(c))
 
 /** @param ask what is asked about each of the records that compete */
@@ -142,7 +136,7 @@ export async function showEntry(
   const entry = await findEntry(c.env.DB, partOf(c.req.url, 2))
   if (entry === undefined) {
     const words = 'It may have been accepted, deleted, or dropped after 30 days.'
-    return notFound(c, 'Nothing is in quarantine under this id', words)
+    return showFact(c, 404, 'Nothing is in quarantine under this id', words)
   }
   const contest = await contestOf(entry, c.env)
   const columns: Column[] = []
@@ -158,7 +152,7 @@ pages.get('/health', async (c) => showHealth(c, undefined))
 /** @param test the steps of a test callback that was just sent */
 export async function showHealth(c: Context<Visit>, test: readonly Check[] | undefined): Promise<Response> {
   const [settings, now] = [c.get('settings'), c.get('now')]
-  const [health, counts] = await Promise.all([healthOf(c), countAllOrNothing(c.env.DB)])
+  const [health, counts] = await Promise.all([healthOf(c), countAll(c.env.DB).catch(notCounted)])
   const checks = [
     ...callbackChecks(health, originOf(c.req.url), now),
     ...storeChecks(health, counts, now),
@@ -168,12 +162,6 @@ export async function showHealth(c: Context<Visit>, test: readonly Check[] | und
   return c.render(<Health checks={checks} test={test} />, { title: 'Health', section: 'Health' })
 }
 
-/** `undefined` while D1 does not answer. */
-async function countAllOrNothing(db: D1Database): Promise<Counts | undefined> {
-  try {
-    return await countAll(db)
-  } catch (error) {
-    log('error', 'health.failed', { store: 'd1', why: messageOf(error) })
-    return undefined
-  }
+function notCounted(error: unknown): undefined {
+  log('error', 'health.failed', { store: 'd1', why: messageOf(error) })
 }

@@ -1,16 +1,19 @@
 /** What is in quarantine, in sentences, and what can be done about it. */
-import type { Facts } from '../store/facts.ts'
-import type { ListedEntry } from '../store/quarantine.ts'
-import { Age, Moment, Pager } from './layout.tsx'
-import { DeleteAll, Reasons, Search, type Sought, soughtWords } from './quarantine-filter.tsx'
-import { type Group, REMEDY, sentenceOf } from './reasons.ts'
+import type { Count, Facts } from '../store/facts.ts'
+import { totalOf } from '../store/health.ts'
+import { type ListedEntry, REASONS, UNVERIFIED_REASONS } from '../store/quarantine.ts'
+import { Age, Ask, Fact, Moment, Pager, Post } from './parts.tsx'
+import { type Group, REMEDY, Sentence } from './reasons.tsx'
+import { quarantinePath, type SoughtInQuarantine as Sought } from './sought.ts'
 import { entryPath } from './words.ts'
+
+type Counts = Facts['quarantined']
 
 type Quarantine = {
   groups: readonly Group[]
   beginnings: ReadonlyMap<string, string>
   /** How many there are of each reason; `undefined` while D1 does not tell. */
-  counts: Facts['quarantined'] | undefined
+  counts: Counts | undefined
   sought: Sought
   newest: string | undefined
   older: string | undefined
@@ -41,17 +44,65 @@ export function Quarantine({ groups, beginnings, counts, sought, newest, older }
   )
 }
 
-function Nothing() {
+const Nothing = () => (
+  <Fact title="Nothing is in quarantine">
+    <p>What ZEGOCLOUD sends and cannot be stored as a result is kept here, whole, for 30 days.</p>
+  </Fact>
+)
+
+/** Each reason with its count, as a filter. */
+function Reasons({ counts, sought }: { counts: Counts; sought: Sought }) {
+  const waiting = totalOf(Object.fromEntries(UNVERIFIED_REASONS.map((reason) => [reason, counts[reason]])))
+  const filters = [undefined, ...REASONS.filter((reason) => counts[reason].count > 0)]
   return (
-    <div class="empty">
-      <h1>Nothing is in quarantine</h1>
-      <p>What ZEGOCLOUD sends and cannot be stored as a result is kept here, whole, for 30 days.</p>
-    </div>
+    <>
+      <nav class="tools" aria-label="Reasons">
+        {filters.map((reason) => (
+          <a
+            href={quarantinePath(reason ? { reason } : {})}
+            aria-current={reason === sought.reason ? 'true' : undefined}
+          >
+            {reason === undefined ? 'All' : `${reason} ${countWords(counts[reason])}`}
+          </a>
+        ))}
+      </nav>
+      {waiting.count > 0 && (
+        <p class="quiet">
+          {`${countWords(waiting)} could not be verified or read, and wait to be looked at again: `}
+          by themselves when a deploy or a changed secret puts another version in place, or now with Accept.
+        </p>
+      )}
+    </>
   )
 }
 
+function countWords({ count, exact }: Count): string {
+  return `${exact ? '' : 'over '}${count.toLocaleString('en')}`
+}
+
+function DeleteAll({ reason, count }: { reason: string; count: Count }) {
+  if (count.count === 0) return <></>
+  const words = ['Delete all of this reason', `Delete all ${countWords(count)} for good`] as const
+  return <Ask to="/quarantine/delete-all" fields={[['reason', reason]]} words={words} />
+}
+
+function Search({ sought: { reason, task_id } }: { sought: Sought }) {
+  return (
+    <form class="tools" role="search" action="/quarantine">
+      {reason !== undefined && <input type="hidden" name="reason" value={reason} />}
+      <input name="task_id" aria-label="Find a task_id" placeholder="Find a task_id" value={task_id ?? ''} />
+      <button>Find</button>
+    </form>
+  )
+}
+
+function soughtWords({ reason, task_id }: Sought): string {
+  const all = [...(reason ? [`the reason ${reason}`] : []), ...(task_id ? [`the task_id ${task_id}`] : [])]
+  return all.join(' and ') || 'an earlier time'
+}
+
 function Row({ group, beginnings }: Pick<Quarantine, 'beginnings'> & { group: Group }) {
-  const [last] = group
+  const last = group[0]!
   const isAlone = group.length === 1
   return (
     <li>
@@ -88,10 +139,6 @@ function Row({ group, beginnings }: Pick<Quarantine, 'beginnings'> & { group: Gr
   )
 }
 
-export function Sentence({ entry }: { entry: ListedEntry }) {
-  return <>{sentenceOf(entry).map((part) => (typeof part === 'string' ? part : <code>{part.code}</code>))}</>
-}
-
 function Body({ entry: { id, received_at }, beginning }: { entry: ListedEntry; beginning: string }) {
   return (
     <>
@@ -115,29 +162,14 @@ function Remedy({ entry: { id, reason } }: { entry: ListedEntry }) {
   )
 }
 
-export function Accept({ id }: { id: string }) {
-  return (
-    <form method="post" action={`${entryPath(id)}/retry`}>
-      <button>Accept</button>
-    </form>
-  )
-}
+export const Accept = ({ id }: { id: string }) => <Post to={`${entryPath(id)}/retry`}>Accept</Post>
 
 type Delete = { ids: readonly string[]; words?: readonly [string, string] | undefined }
 
-/** Asks in place. */
 export function Delete({ ids, words }: Delete) {
-  const [first, second] =
-    words ?? (ids.length === 1 ? ['Delete', 'Delete it for good'] : ['Delete all', `Delete all ${ids.length} for good`])
-  return (
-    <details>
-      <summary class="button">{first}</summary>
-      <form method="post" action="/quarantine/delete">
-        {ids.map((id) => (
-          <input type="hidden" name="id" value={id} />
-        ))}
-        <button class="bad">{second}</button>
-      </form>
-    </details>
-  )
+  const isOne = ids.length === 1
+  const usual = isOne
+    ? (['Delete', 'Delete it for good'] as const)
+    : (['Delete all', `Delete all ${ids.length} for good`] as const)
+  return <Ask to="/quarantine/delete" fields={ids.map((id) => ['id', id])} words={words ?? usual} />
 }

@@ -1,5 +1,6 @@
-/** What an address of the gallery asks for: a filter, and where in the list. */
+/** What an address of the gallery or of the quarantine asks for: a filter, and where in the list. */
 import type { GalleryFilter, GalleryPage, Start } from '../store/gallery.ts'
+import { type QuarantineCursor, REASONS, type Reason } from '../store/quarantine.ts'
 import type { Status } from '../store/snapshots.ts'
 import { vendorName } from './words.ts'
 
@@ -44,10 +45,13 @@ export function soughtWords({ status, vendor, app, since, until }: Sought): stri
 }
 
 /** The gallery's own path, with what is sought and where. */
-export function galleryPath(sought: Sought, where: Record<string, number> = {}): string {
-  const query = new URLSearchParams(sought)
-  for (const [name, value] of Object.entries(where)) query.set(name, String(value))
-  return query.size === 0 ? '/' : `/?${query.toString()}`
+export const galleryPath = (sought: Sought, where?: Where) => pathOf('/', sought, where)
+
+type Where = Record<string, string>
+
+function pathOf(path: string, sought: Sought | SoughtInQuarantine, where: Where = {}): string {
+  const query = new URLSearchParams({ ...sought, ...where })
+  return query.size === 0 ? path : `${path}?${query.toString()}`
 }
 
 /** `undefined` from the newest task on. */
@@ -64,12 +68,28 @@ export function besides(sought: Sought, start: Start | undefined, { rows, next }
   const above = isWayUp ? next : start && (newest ?? start.place - 1)
   const below = isWayUp ? (oldest ?? start.place + 1) : next
   return {
-    newer: above === undefined ? undefined : galleryPath(sought, { above }),
-    older: below === undefined ? undefined : galleryPath(sought, { below }),
+    newer: above === undefined ? undefined : galleryPath(sought, { above: String(above) }),
+    older: below === undefined ? undefined : galleryPath(sought, { below: String(below) }),
   }
 }
 
 /** A whole number of a query. */
 export function indexOf(given: string | undefined): number | undefined {
   return given !== undefined && /^\d{1,16}$/.test(given) ? Math.min(Number(given), Number.MAX_SAFE_INTEGER) : undefined
+}
+
+export type SoughtInQuarantine = { reason?: Reason; task_id?: string }
+
+export function soughtInQuarantine({ reason, task_id }: Query): SoughtInQuarantine {
+  const known = REASONS.find((each) => each === reason)
+  const id = task_id?.trim()
+  return { ...(known && { reason: known }), ...(id && { task_id: id }) }
+}
+
+export const quarantinePath = (sought: SoughtInQuarantine, where?: Where) => pathOf('/quarantine', sought, where)
+
+/** `undefined` from the newest entry on. */
+export function cursorOf({ below }: Query): QuarantineCursor | undefined {
+  const [, received_at, rowid] = /^(\d{1,15})-(\d{1,15})$/.exec(below ?? '') ?? []
+  return received_at === undefined ? undefined : { received_at: Number(received_at), rowid: Number(rowid) }
 }

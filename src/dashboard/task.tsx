@@ -2,8 +2,9 @@
 import type { CompletedRecord, SnapshotRecord } from '../event.ts'
 import { MOST_COUNTED, type StoredTask } from '../store/gallery.ts'
 import { Answer, canBeAsked, type ZegoAnswer } from './answer.tsx'
-import { Moment, Pager } from './layout.tsx'
+import { Ask, Facts, Moment, Note, Pager, Post, Text } from './parts.tsx'
 import { Sheet, TimeLine } from './pictures.tsx'
+import { quarantinePath } from './sought.ts'
 import { useVisit } from './visit.ts'
 import { duration, plural, statusTitle, taskPath, vendorName, waitingWords } from './words.ts'
 
@@ -19,9 +20,6 @@ type Task = {
 /** A page of frames: a browser has enough to do with them. */
 const MOST_FRAMES = 120
 
-/** The whole of a large record is on a page of its own. */
-const SHOWN_JSON_LENGTH = 100_000
-
 export function Task({ record, stored, from, answer }: Task) {
   const { task_id, status } = record
   return (
@@ -33,7 +31,7 @@ export function Task({ record, stored, from, answer }: Task) {
         </button>
       </div>
       <span class={`status ${status}`}>{statusTitle(status)}</span>
-      <Facts record={record} stored={stored} />
+      <Facts of={factsOf(record, stored)} />
       {stored.in_quarantine > 0 && <InQuarantine task_id={task_id} count={stored.in_quarantine} />}
       {record.status === 'pending' && <p>{waitingWords(canBeAsked(useVisit().get('settings'), record))}</p>}
       {record.status === 'failed' && <p>ZEGOCLOUD: {record.error.message}</p>}
@@ -48,76 +46,41 @@ export function Task({ record, stored, from, answer }: Task) {
 function InQuarantine({ task_id, count }: { task_id: string; count: number }) {
   const words = count > MOST_COUNTED ? `Over ${plural(MOST_COUNTED, 'callback')}` : plural(count, 'callback')
   return (
-    <p class="flash">
-      {`${words} for this task in quarantine. `}
-      <a href={`/quarantine?${new URLSearchParams({ task_id }).toString()}`}>Look at what they say</a>.
-    </p>
+    <Note>
+      {words} for this task in quarantine. <a href={quarantinePath({ task_id })}>Look at what they say</a>.
+    </Note>
   )
 }
 
 function Actions({ record }: { record: SnapshotRecord }) {
   const path = taskPath(record.task_id)
+  const isFinished = record.status !== 'pending'
   return (
     <div class="acts">
-      {record.status !== 'pending' && (
-        <form method="post" action={`${path}/send`}>
-          <button>Send again</button>
-        </form>
+      {isFinished && <Post to={`${path}/send`}>Send again</Post>}
+      {isFinished && canBeAsked(useVisit().get('settings'), record) && (
+        <Post to={`${path}/confirmation`}>Ask ZEGOCLOUD to confirm</Post>
       )}
-      {record.status !== 'pending' && canBeAsked(useVisit().get('settings'), record) && (
-        <form method="post" action={`${path}/confirmation`}>
-          <button>Ask ZEGOCLOUD to confirm</button>
-        </form>
-      )}
-      <details>
-        <summary class="button">Delete</summary>
-        <form method="post" action={`${path}/delete`}>
-          <button class="bad">Delete it from D1 and KV for good</button>
-        </form>
-      </details>
+      <Ask to={`${path}/delete`} words={['Delete', 'Delete it from D1 and KV for good']} />
     </div>
   )
 }
 
-function Facts({ record, stored }: Pick<Task, 'record' | 'stored'>) {
-  const { vendor, appid } = record
-  return (
-    <dl>
-      <dt>Vendor</dt>
-      <dd>{vendorName(vendor)}</dd>
-      {record.status === 'completed' && record.field_id !== undefined && (
-        <>
-          <dt>Source file</dt>
-          <dd>
-            <code>{record.field_id}</code>
-          </dd>
-        </>
-      )}
-      <dt>App</dt>
-      <dd>
-        <code>{appid}</code>
-      </dd>
-      {record.status === 'pending' ? (
-        <>
-          <dt>Registered</dt>
-          <dd>
-            <Moment at={Date.parse(record.registered_at)} />
-            {stored.ask_due !== null && ` · next asked about in ${duration(stored.ask_due - useVisit().get('now'))}`}
-          </dd>
-        </>
-      ) : (
-        <>
-          <dt>Received</dt>
-          <dd>
-            <Moment at={Date.parse(record.received_at)} />
-            {record.status === 'completed' && sinceSigned(record)}
-          </dd>
-          <dt>Published</dt>
-          <dd>{publicationWords(stored)}</dd>
-        </>
-      )}
-    </dl>
-  )
+function factsOf(record: SnapshotRecord, stored: StoredTask): Facts['of'] {
+  const { status, vendor, appid } = record
+  const source = status === 'completed' ? record.field_id : undefined
+  return [
+    ['Vendor', vendorName(vendor)],
+    source !== undefined && ['Source file', <code>{source}</code>],
+    ['App', <code>{appid}</code>],
+    status === 'pending' && ['Registered', [<Moment at={Date.parse(record.registered_at)} />, dueWords(stored)]],
+    status !== 'pending' && ['Received', [<Moment at={Date.parse(record.received_at)} />, sinceSigned(record)]],
+    status !== 'pending' && ['Published', publicationWords(stored)],
+  ]
+}
+
+function dueWords({ ask_due }: StoredTask): string {
+  return ask_due === null ? '' : ` · next asked about in ${duration(ask_due - useVisit().get('now'))}`
 }
 
 function publicationWords({ kv_due, event_due, kv_refused }: StoredTask): string {
@@ -131,7 +94,9 @@ function publicationWords({ kv_due, event_due, kv_refused }: StoredTask): string
   return parts.join('; ')
 }
 
-function sinceSigned({ via, signed_at, received_at }: CompletedRecord): string {
+function sinceSigned(record: SnapshotRecord): string {
+  if (record.status !== 'completed') return ''
+  const { via, signed_at, received_at } = record
   if (via === 'query') return ' · from ZEGOCLOUD’s query API'
   if (signed_at === undefined) return ''
   const late = Date.parse(received_at) - Date.parse(signed_at)
@@ -165,14 +130,12 @@ function Pictures({ record, from }: { record: CompletedRecord; from: number }) {
 
 function Json({ record }: { record: SnapshotRecord }) {
   const path = `${taskPath(record.task_id)}/json`
-  const text = JSON.stringify(record, null, 2)
-  const shown = text.slice(0, SHOWN_JSON_LENGTH).toWellFormed()
   return (
     <details>
       <summary class="button">Show JSON</summary>
-      <pre tabindex={0}>{shown}</pre>
+      <Text text={JSON.stringify(record, null, 2)} />
       <div class="tools">
-        <a href={path}>{shown.length < text.length ? `All of its ${plural(text.length, 'character')}` : 'As a file'}</a>
+        <a href={path}>As a file</a>
         <button type="button" hidden data-copy-from={path}>
           Copy JSON
         </button>

@@ -8,26 +8,25 @@ const UNITS = [
   ['s', 1],
 ] as const
 
-/** "12 s", "2 h 46 min", "3 d". */
+/** "12 s", "2 h 46 min", "3 d": at most two units, and minutes without seconds. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000))
-  const first = UNITS.findIndex(([, size]) => seconds >= size)
-  if (first < 0) return '0 s'
+  const first = Math.max(
+    0,
+    UNITS.findIndex(([, size]) => seconds >= size || size === 1),
+  )
   const [unit, size] = UNITS[first]!
-  const rest = UNITS[first + 1]
-  const more = rest && unit !== 'min' ? Math.floor((seconds % size) / rest[1]) : 0
-  return `${Math.floor(seconds / size)} ${unit}${more > 0 ? ` ${more} ${rest![0]}` : ''}`
+  const [smaller, smallerSize] = UNITS[first + 1] ?? UNITS[first]!
+  const more = unit === 'd' || unit === 'h' ? Math.floor((seconds % size) / smallerSize) : 0
+  return `${Math.floor(seconds / size)} ${unit}${more > 0 ? ` ${more} ${smaller}` : ''}`
 }
 
 /** "12 s ago"; the largest unit alone. */
 export function ago(at: number, now: number): string {
-  return now - at < 1000 ? 'just now' : `${largest(now - at)} ago`
-}
-
-function largest(ms: number): string {
-  const seconds = Math.round(ms / 1000)
-  const [unit, size] = UNITS.find(([, each]) => seconds >= each) ?? UNITS[3]
-  return `${Math.floor(seconds / size)} ${unit}`
+  if (now - at < 1000) return 'just now'
+  return `${duration(now - at)
+    .split(' ', 2)
+    .join(' ')} ago`
 }
 
 /** "2026-11-22 10:00:00 UTC" */

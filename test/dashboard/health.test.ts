@@ -14,6 +14,16 @@ describe('the health page', () => {
     expect(text).toContain('Worth a look')
   })
 
+  it.each([
+    ['ALERT_URL', 'npx wrangler secret put ALERT_URL'],
+    ['READ_TOKEN', 'npx wrangler secret put READ_TOKEN'],
+    ['PLAN', 'PLAN = …'],
+  ])('names a setting that is broken, and what sets it: %s', async (setting, command) => {
+    const { text } = await pageOf(await (await signedIn({ [setting]: '[' })).open('/health'))
+    expect(text).toContain(`${setting}: `)
+    expect(text).toContain(command)
+  })
+
   it('never shows the path token', async () => {
     const someone = await signedIn({ CALLBACK_PATH_TOKEN: 'path-token-7' })
     for (const path of ['/', '/health']) {

@@ -1,4 +1,8 @@
-/** Files that go to browsers as they are: the rules of wrangler.toml bring them in as text. */
+/** Files that the rules of wrangler.toml bring in as text. */
+declare module '*.sql' {
+  const text: string
+  export default text
+}
 declare module '*.css' {
   const text: string
   export default text
