@@ -9,7 +9,7 @@ import { keepStoresInMemory } from './lab/memory.ts'
 import { type Fault, faults } from './rehearsal/faults.ts'
 import { build, startReceiver } from './rehearsal/receiver.ts'
 import { type Pace, type Played, playRow } from './rehearsal/row.ts'
-import { table, violations } from './rehearsal/verdict.ts'
+import { remarks, table, violations } from './rehearsal/verdict.ts'
 
 const options = command('rehearse', 'Lets every store fail while callbacks come in.')
   .addOption(new Option('--fault <name>', 'only this fault').choices(faults.map(({ name }) => name)))
@@ -42,12 +42,13 @@ const scale = inRealTime ? 1 : Math.max(options.timeScale, SMALLEST_SCALE)
 const chosen = faults.filter(({ name }) => options.fault === undefined || name === options.fault)
 
 /** A storm multiplies each task, so there are fewer of them. */
-function paceOf({ scenes }: Fault): Pace {
-  const total = scenes.reduce((sum, { seconds }) => sum + seconds, 0)
-  const tasks = inRealTime ? total * CEILING_PER_SECOND : options.tasks
+function paceOf({ scenes, mostTasks = Infinity }: Fault): Pace {
+  const total = scenes.reduce((sum, { seconds, isQuiet }) => sum + (isQuiet ? 0 : seconds), 0)
+  const tasks = Math.min(inRealTime ? total * CEILING_PER_SECOND : options.tasks, mostTasks)
   return {
     scale,
-    tasksFor: (seconds, storm) => Math.max(1, Math.round((tasks * seconds) / total / (storm > 0 ? storm / 5 : 1))),
+    tasksFor: (seconds, storm) =>
+      Math.max(seconds > 0 ? 1 : 0, Math.round((tasks * seconds) / total / (storm > 0 ? storm / 5 : 1))),
   }
 }
 
@@ -91,6 +92,7 @@ const deadlines = (played[0]?.state.deadlines ?? []).reduce((sum, ms) => sum + m
 if (deadlines === 0 || deadlines >= ANSWER_MS) complaints.push(`the deadlines of one answer add up to ${deadlines} ms`)
 
 console.log(`\n${table(played)}\n`)
+for (const remark of remarks(played)) console.log(`${remark}\n`)
 if (!inRealTime) {
   console.log(`The worst answer is in seconds of the schedule: at ${scale} of it, what this machine takes itself counts
 ${+(1 / scale).toFixed(1)} times. Measured as it is: --real-time.\n`)

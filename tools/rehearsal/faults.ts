@@ -7,7 +7,17 @@ export type Scene = {
   seconds: number
   /** It begins with a run of cron that does all that cron does. */
   cron?: boolean
-} & Partial<Pick<Orders, 'failures' | 'generation' | 'callsAfterAnswer' | 'callsOfCron'>>
+  /** No task begins in it. */
+  isQuiet?: boolean
+  /** What happens at its end, once all that was sent has an answer. */
+  ending?: Ending
+} & Partial<Pick<Orders, 'failures' | 'generation' | 'callsAfterAnswer' | 'callsOfCron' | 'settings' | 'holdsIntake'>>
+
+/**
+ * `an hour passes`: with a run of cron each tenth minute; `KV must have all`: the same, and the fault is no excuse.
+ * `is forged`: whatever waits in INTAKE has its signature used by others. `is operated`: records are deleted and replaced.
+ */
+export type Ending = 'an hour passes' | 'KV must have all' | 'is forged' | 'is operated'
 
 export type Fault = {
   name: string
@@ -21,6 +31,12 @@ export type Fault = {
   redeliver?: boolean
   /** Nothing can take a callback for longer than ZEGOCLOUD tries: what it gives up on is lost. */
   mayLose?: boolean
+  /** What ZEGOCLOUD gives up on is refused by mistake: it is there in the end all the same. */
+  refuses?: boolean
+  /** Some are forged before they are settled: those keep their place in the quarantine alone. */
+  forgesFirst?: boolean
+  /** Where the Worker bounds how much it keeps. */
+  mostTasks?: number
 }
 
 const THROWS: Failing = { way: 'throws' }
@@ -62,6 +78,9 @@ const pairs = stores.flatMap((one, index) => stores.slice(index + 1).map((other)
 
 const allThree = (failing: Failing): Failures => ({ D1: failing, INTAKE: failing, ASIDE: failing })
 const saying = (words: string, everySecond = false): Failing => ({ way: 'throws', words, everySecond })
+
+const UNAUTHORIZED = saying('KV PUT failed: 401 Unauthorized')
+const WRONG_SECRET = { ZEGO_CALLBACK_SECRET: 'wrong', VERSION: { id: 'wrong' } }
 
 const OVERLOADED = 'D1_ERROR: D1 DB is overloaded. Requests queued for too long.'
 const QUEUE_OVERLOADED = 'Queue send failed: Too Many Requests'
@@ -111,6 +130,14 @@ export const faults: Fault[] = [
     ],
   },
   {
+    name: 'kv-401-for-an-hour',
+    about: 'KV refuses every write as unauthorized, for an hour',
+    scenes: [
+      scene({ RESULTS: UNAUTHORIZED }),
+      { seconds: 0, failures: { RESULTS: UNAUTHORIZED }, ending: 'an hour passes' },
+    ],
+  },
+  {
     name: 'overload',
     about: 'D1 is overloaded, then accepts every second call; the queues accept every second message',
     scenes: [
@@ -150,5 +177,41 @@ export const faults: Fault[] = [
       'each callback arrives with 50 duplicates at once, with a new signature or byte for byte the same; D1 fails for a while',
     scenes: [scene({}, 12), scene({ D1: THROWS }, 12)],
     storm: 50,
+  },
+  {
+    name: 'wrong-secret',
+    about: 'the secret is wrong, first while D1 is down, until ZEGOCLOUD has given up on each; then it is put right',
+    scenes: [
+      { seconds: 30, failures: { D1: THROWS }, settings: WRONG_SECRET },
+      { seconds: 64, isQuiet: true, settings: WRONG_SECRET },
+    ],
+    refuses: true,
+    mostTasks: 20,
+  },
+  {
+    name: 'forged-while-waiting',
+    about: 'while callbacks wait in INTAKE and D1 is back, twenty other bodies come under the signatures of some',
+    scenes: [
+      { ...scene({ D1: THROWS }), holdsIntake: true },
+      { seconds: 2, isQuiet: true, holdsIntake: true, ending: 'is forged' },
+    ],
+    forgesFirst: true,
+  },
+  {
+    name: 'replaced-on-its-way',
+    about: 'KV answers nothing; meanwhile a third of the records are deleted, and a third replaced',
+    scenes: [
+      scene({ RESULTS: HANGS }),
+      { seconds: 2, failures: { RESULTS: HANGS }, isQuiet: true, ending: 'is operated' },
+    ],
+    mostTasks: 20,
+  },
+  {
+    name: 'cron-held-up',
+    about: 'neither KV nor EVENTS takes anything; then KV is back, while EVENTS throws and ASIDE answers nothing',
+    scenes: [
+      scene({ RESULTS: THROWS, EVENTS: THROWS }),
+      { seconds: 0, failures: { EVENTS: THROWS, ASIDE: HANGS }, ending: 'KV must have all' },
+    ],
   },
 ]

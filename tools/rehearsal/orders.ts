@@ -25,12 +25,22 @@ export type Orders = {
   callsAfterAnswer: number | null
   /** The same for each run of cron. */
   callsOfCron: number | null
+  /** What the Worker is told in place of its own settings; with another VERSION it is another deploy. */
+  settings: Record<string, unknown>
+  /** INTAKE keeps its messages to itself: what was sent to it arrives later. */
+  holdsIntake: boolean
   /** Every queue message comes a second time, as if its acknowledgement had been lost. */
   redeliver: boolean
 }
 
 /** Nothing fails. */
-export const ALL_WELL = { failures: {}, callsAfterAnswer: null, callsOfCron: null } satisfies Partial<Orders>
+export const ALL_WELL = {
+  failures: {},
+  callsAfterAnswer: null,
+  callsOfCron: null,
+  settings: {},
+  holdsIntake: false,
+} satisfies Partial<Orders>
 
 /** Before the first order. */
 export const AT_REST: Orders = {
@@ -50,6 +60,9 @@ export type State = {
   /** Rows of D1, and those that some target still misses. */
   rows: number
   unpublished: number
+  /** The keys of KV, and the tasks that the quarantine has something of. */
+  kvKeys: string[]
+  quarantined: string[]
   /** Messages that INTAKE has taken and the Worker has not acknowledged. */
   inIntake: number
   inAside: number

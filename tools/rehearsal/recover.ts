@@ -20,8 +20,11 @@ const MOST_POLLS = 1_200
 
 /** @param expected how many rows D1 will hold at least */
 export async function recover(receiver: Receiver, expected: number) {
-  const isDone = ({ rows, unpublished, inIntake, inAside, late, events }: State) =>
-    rows >= expected && Object.keys(events).length >= rows && late + unpublished + inIntake + inAside === 0
+  const isDone = ({ rows, kvKeys, unpublished, inIntake, inAside, late, events }: State) =>
+    rows >= expected &&
+    kvKeys.length <= rows &&
+    Object.keys(events).length >= rows &&
+    late + unpublished + inIntake + inAside === 0
 
   for (const step of STEPS_MS) {
     if (isDone(await quiet(receiver, isDone))) return
@@ -38,8 +41,8 @@ async function quiet(receiver: Receiver, isDone: (state: State) => boolean): Pro
   for (let poll = 0; poll < MOST_POLLS; poll += 1) {
     const state = await receiver.state()
     if (isDone(state)) return state
-    const { rows, unpublished, inAside, events, inIntake, late } = state
-    const shape = JSON.stringify([rows, unpublished, inAside, Object.keys(events).length])
+    const { rows, kvKeys, unpublished, inAside, events, inIntake, late } = state
+    const shape = JSON.stringify([rows, kvKeys.length, unpublished, inAside, Object.keys(events).length])
     unchanged = shape === last && inIntake + late === 0 ? unchanged + 1 : 0
     last = shape
     if (unchanged >= QUIET_POLLS) return state

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { resplittableStamp } from '../forgeries.ts'
 import { SECRET } from '../lab/secrets.ts'
 import { callbackFor, type Callback } from '../zegocloud.ts'
+import { endings, type Ends } from './endings.ts'
 import type { Fault } from './faults.ts'
 import { ALL_WELL, type State, type Stored } from './orders.ts'
 import type { Receiver } from './receiver.ts'
@@ -12,8 +13,8 @@ import { type Sent, senderTo } from './sender.ts'
 /** `tasks` without a fault's own pace; `scale` of ZEGOCLOUD's schedule and of the Worker's time. */
 export type Pace = { scale: number; tasksFor: (seconds: number, storm: number) => number }
 
-/** What was sent, and what became of it. */
-export type Played = Sent & { fault: Fault; state: State; stored: Stored[] }
+/** What was sent, and what became of it. `heldUp`: tasks that a fault elsewhere kept from KV. */
+export type Played = Sent & { fault: Fault; state: State; stored: Stored[]; deleted: Set<string>; heldUp: string[] }
 
 /** Sent before the fault, so that there are signatures to steal. */
 const CAPTURED_TASKS = 3
@@ -35,8 +36,9 @@ export async function playRow(fault: Fault, receiver: Receiver, { scale, tasksFo
   const over = new AbortController()
   const cron = withoutCron ? undefined : runCron(receiver, scale, over.signal)
   const running: Promise<unknown>[] = []
+  const ends: Ends = { deleted: new Set(), heldUp: [] }
   let index = 0
-  for (const { seconds, cron: withCron, ...orders } of fault.scenes) {
+  for (const { seconds, cron: withCron, isQuiet, ending, ...orders } of fault.scenes) {
     await receiver.order({ ...ALL_WELL, ...orders })
     if (withCron) void receiver.cron(fullHour(receiver.now())).catch(() => undefined)
     const began = performance.now()
@@ -44,19 +46,22 @@ export async function playRow(fault: Fault, receiver: Receiver, { scale, tasksFo
     const until = (part: number) => sleep(Math.max(0, began + part * ms - performance.now()))
     const stolen = captured.pop()
     if (stolen) running.push(sender.playForgeries(stolen))
-    const tasks = tasksFor(seconds, storm)
+    const tasks = isQuiet ? 0 : tasksFor(seconds, storm)
     for (let each = 0; each < tasks; each += 1, index += 1) {
       await until(each / tasks)
       running.push(sender.playTask(index))
     }
     await until(1)
+    if (!ending) continue
+    await Promise.all(running)
+    await endings[ending](receiver, sender, ends)
   }
   await receiver.order(ALL_WELL)
   await Promise.all(running)
   over.abort()
   await cron
-  await recover(receiver, sender.so.acknowledged.size)
-  return { fault, ...sender.so, state: await receiver.state(), stored: await receiver.stored() }
+  await recover(receiver, (fault.refuses ? sender.so.sent : sender.so.acknowledged).size - ends.deleted.size)
+  return { fault, ...sender.so, ...ends, state: await receiver.state(), stored: await receiver.stored() }
 }
 
 /** Without putting the clock forward, which would make stale what is still to be sent. */

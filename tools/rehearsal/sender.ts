@@ -23,17 +23,28 @@ export type Sent = {
   /** In milliseconds of the Worker's time, whatever was asked. */
   worstMs: number
   forged: Set<string>
+  /** Acknowledged, and not in D1 yet. */
+  accepted: Callback[]
 }
+
+export type Sender = ReturnType<typeof senderTo>
 
 /** @param storm how many duplicates come together with each callback */
 export function senderTo(url: URL, scale: number, storm: number) {
-  const so: Sent = { sent: new Map(), acknowledged: new Set(), answers: [], worstMs: 0, forged: new Set() }
+  const so: Sent = {
+    sent: new Map(),
+    acknowledged: new Set(),
+    answers: [],
+    worstMs: 0,
+    forged: new Set(),
+    accepted: [],
+  }
   const timing = { timeScale: scale, timeoutSeconds: ATTEMPT_TIMEOUT_SECONDS * scale }
   const timed = (answer: Answer) => (so.worstMs = Math.max(so.worstMs, answer.ms / scale))
 
   async function play(callback: Callback, index: number) {
     so.sent.set(callback.task_id, callback)
-    const { delivered, last } = await deliver(url, callback, {
+    const { delivered, answers, last } = await deliver(url, callback, {
       ...timing,
       secret: SECRET,
       encoding: encodings[index % encodings.length]!,
@@ -44,17 +55,18 @@ export function senderTo(url: URL, scale: number, storm: number) {
       },
     })
     if (delivered) so.acknowledged.add(callback.task_id)
+    if (answers.at(-1)?.status === 202) so.accepted.push(last)
     return last
   }
 
-  /** A fourth comes once more after its acknowledgement, whatever answered it. */
+  /** A fourth comes once more after its acknowledgement, whichever answer that was. */
   async function playTask(index: number, stamped = stamp(SECRET)) {
     const first = callbackFor({ secret: SECRET, vendor: index % 4 === 3 ? 'hw' : 'tencent', stamped })
     const duplicates = Array.from({ length: storm }, (_, copy) =>
       play(copy % 2 === 0 ? first : { ...first, ...stamp(SECRET) }, index + copy * (copy % 2)),
     )
     const [last] = await Promise.all([play(first, index), ...duplicates])
-    if (index % 4 === 0) await play({ ...last, ...stamp(SECRET) }, index + 1)
+    if (index % 4 === 0 && so.acknowledged.has(first.task_id)) await play({ ...last, ...stamp(SECRET) }, index + 1)
     return last
   }
 
@@ -67,5 +79,15 @@ export function senderTo(url: URL, scale: number, storm: number) {
     }
   }
 
-  return { so, play, playTask, playForgeries }
+  /** Other bodies under a signature that D1 does not know yet, all at once: one of them is taken for genuine. */
+  async function playManyForgeries(captured: Callback, count: number) {
+    const bodies = Array.from({ length: count }, (_, n) => ({
+      ...captured,
+      task_id: `forged ${n} ${captured.task_id}`,
+    }))
+    for (const { task_id } of bodies) so.forged.add(task_id)
+    await Promise.all(bodies.map((body) => post(url, encode(body, 'json'), timing)))
+  }
+
+  return { so, play, playTask, playForgeries, playManyForgeries }
 }

@@ -28,7 +28,11 @@ async function receiver(): Promise<Receiver> {
   return ((await import(copy)) as { default: Receiver }).default
 }
 
-const staged = (env: Env, invocation: Invocation): Env => ({ ...env, ...watched(env, failingIn(invocation)) })
+const staged = (env: Env, invocation: Invocation): Env => ({
+  ...env,
+  ...stage.orders.settings,
+  ...watched(env, failingIn(invocation)),
+})
 
 async function answer(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const call: Invocation = { callsLeft: null }
@@ -56,6 +60,7 @@ function handed<Body>(message: Message<Body>, onAck = () => {}): Message<Body> {
 
 async function consumeIntake(batch: MessageBatch<IntakeMessage>, env: Env, ctx: ExecutionContext) {
   const { queue, metadata } = batch
+  if (stage.orders.holdsIntake) return batch.retryAll({ delaySeconds: 1 })
   const messages = batch.messages.map((message) => handed(message, () => (stage.inIntake -= 1)))
   const whole = { queue, metadata, messages, ackAll() {}, retryAll() {} }
   await (await receiver()).queue(whole, staged(env, { callsLeft: null }), ctx)
@@ -74,8 +79,12 @@ async function state(env: Env): Promise<State> {
   const counts = await env.DB.prepare(counted).first<Pick<State, 'rows' | 'unpublished'>>()
   const { late, inIntake, failed } = stage
   const inAside = (await env.ASIDE.list()).keys.length
+  const kvKeys = (await env.RESULTS.list()).keys.map(({ name }) => name)
+  const kept = await env.DB.prepare('SELECT task_id FROM quarantine').all<{ task_id: string }>()
+  const quarantined = kept.results.map(({ task_id }) => task_id)
   const deadlines = [D1_DEADLINE_MS, INTAKE_DEADLINE_MS, ASIDE_DEADLINE_MS]
-  return { rows: 0, unpublished: 0, ...counts, inIntake, inAside, events, late, dead, failed, deadlines }
+  const waiting = { inIntake, inAside, late, dead }
+  return { rows: 0, unpublished: 0, ...counts, ...waiting, kvKeys, quarantined, events, failed, deadlines }
 }
 
 /** A page of what is stored, read past everything that fails. */
