@@ -199,17 +199,19 @@ export const faults: Fault[] = [
   },
   {
     name: 'replaced-on-its-way',
-    about: 'KV answers nothing; meanwhile a third of the records are deleted, and a third replaced',
+    about:
+      'KV answers nothing, then some writes late; meanwhile a third of the records are deleted, and a third replaced',
     scenes: [
-      scene({ RESULTS: HANGS }),
-      { seconds: 2, failures: { RESULTS: HANGS }, isQuiet: true, ending: 'is operated' },
+      scene({ RESULTS: HANGS }, 3),
+      { ...scene({ RESULTS: { ...SLOW, everySecond: true } }, 3), ending: 'is operated' },
     ],
-    mostTasks: 20,
+    mostTasks: 40,
   },
   {
     name: 'cron-held-up',
-    about: 'neither KV nor EVENTS takes anything; then KV is back, while EVENTS throws and ASIDE answers nothing',
+    about: 'KV throws, then EVENTS too; then KV is back, while EVENTS still throws and ASIDE answers nothing',
     scenes: [
+      scene({ RESULTS: THROWS }),
       scene({ RESULTS: THROWS, EVENTS: THROWS }),
       { seconds: 0, failures: { EVENTS: THROWS, ASIDE: HANGS }, ending: 'KV must have all' },
     ],
