@@ -10,6 +10,9 @@ import { plural } from './words.ts'
 
 export type ZegoAnswer = Confirmation | ApiFailure
 
+/** What a page asks about a record before it shows it. */
+export type Question = (record: SnapshotRecord) => Promise<ZegoAnswer | undefined>
+
 type Asked = Pick<SnapshotRecord, 'appid' | 'vendor'>
 
 /** Whether ZEGOCLOUD can be asked about a task of that app and vendor. */

@@ -42,7 +42,7 @@ export function Comparison({ columns }: { columns: readonly Column[] }) {
             />
           )}
           {fields.map(({ name, cells }) => (
-            <Line name={name} cells={cells.map((value) => marked(textOf(value), cells))} />
+            <Line name={name} cells={cells.map((value) => marked(textOf(value), cells, textOf))} />
           ))}
           {shown.map(({ name, cells }) => (
             <Line name={name} cells={cells.map((picture) => pictureCell(picture, cells))} />
@@ -64,36 +64,24 @@ function Line({ name, cells }: { name: string; cells: readonly Child[] }) {
   )
 }
 
-/** @param values of the same in each column */
-function marked(words: Child, values: readonly unknown[]): Child {
-  return differ(values) ? <mark>{words}</mark> : words
+/** @param of what `words` say of each cell */
+function marked<Cell>(words: Child, cells: readonly Cell[], of: (cell: Cell) => unknown): Child {
+  return differ(cells.map(of)) ? <mark>{words}</mark> : words
 }
 
 /** Of a picture, what differs is marked, and no more: its URL, its offset, or the rest. */
 function pictureCell(picture: Picture | undefined, all: readonly (Picture | undefined)[]): Child {
   if (picture === undefined) return <mark>none</mark>
   const { url, offset } = picture
-  const more = restOf(picture)
+  const rest = restOf(picture)
   return (
     <>
       <span class="frame">
         <Thumbnail url={url} alt="" />
       </span>
-      <code>
-        {marked(
-          url,
-          all.map((each) => each?.url),
-        )}
-      </code>
-      {offset !== undefined && (
-        <small>
-          {marked(
-            minutes(offset),
-            all.map((each) => each?.offset),
-          )}
-        </small>
-      )}
-      {more !== '{}' && <code>{marked(more, all.map(restOf))}</code>}
+      <code>{marked(url, all, (each) => each?.url)}</code>
+      {offset !== undefined && <small>{marked(minutes(offset), all, (each) => each?.offset)}</small>}
+      {rest !== '{}' && <code>{marked(rest, all, restOf)}</code>}
     </>
   )
 }

@@ -16,10 +16,8 @@ import { entryPath, taskPath } from './words.ts'
 export type Contest = {
   /** What would be stored of it, if it is a snapshot that can be used. */
   own: SnapshotRecord | undefined
-  /** What is stored for its task. */
-  stored: SnapshotRecord | undefined
-  /** What is stored of its signature's other content. */
-  first: SnapshotRecord | undefined
+  /** That, what is stored for its task, and what is stored with its signature. */
+  columns: readonly Column[]
   /** The entry of its signature's other content, where that is in quarantine. */
   firstId: string | undefined
 }
@@ -33,26 +31,18 @@ export async function contestOf(entry: QuarantineEntry, { DB }: Pick<Env, 'DB'>)
     entry.task_id === null ? undefined : findRecord(DB, entry.task_id),
     isReused ? firstUseOf(DB, entry.signature) : undefined,
   ])
-  const first = use?.record && use.record !== stored?.record ? use.record : undefined
-  return {
-    own,
-    stored: stored && (JSON.parse(stored.record) as SnapshotRecord),
-    first: first ? (JSON.parse(first) as SnapshotRecord) : undefined,
-    firstId: use?.record ? undefined : (use?.entryId ?? undefined),
-  }
+  const first = use?.record === stored?.record ? undefined : use?.record
+  const columns = [
+    { title: 'This one', record: own },
+    { title: 'Stored for its task', record: parsed(stored?.record) },
+    { title: 'Stored with its signature', record: parsed(first) },
+  ].filter((column): column is Column => column.record !== undefined)
+  return { own, columns, firstId: use?.record ? undefined : (use?.entryId ?? undefined) }
 }
 
-export function columnsOf({ own, stored, first }: Contest): Column[] {
-  return [
-    ...(own ? [{ title: 'This one', record: own }] : []),
-    ...(stored ? [{ title: 'Stored for its task', record: stored }] : []),
-    ...(first ? [{ title: 'Stored with its signature', record: first }] : []),
-  ]
-}
+const parsed = (record: string | null | undefined) => (record ? (JSON.parse(record) as SnapshotRecord) : undefined)
 
-type Entry = { entry: QuarantineEntry; contest: Contest | undefined; columns: readonly Column[] }
-
-export function Entry({ entry, contest, columns }: Entry) {
+export function Entry({ entry, contest }: { entry: QuarantineEntry; contest: Contest | undefined }) {
   const { id, reason, detail, task_id, received_at, body } = entry
   const facts: Facts['of'] = [
     ['Reason', <code>{reason}</code>],
@@ -75,7 +65,7 @@ export function Entry({ entry, contest, columns }: Entry) {
         {REMEDY[reason] === 'accept' && <Accept id={id} />}
         {contest ? <Choices id={id} contest={contest} /> : <Delete ids={[id]} />}
       </div>
-      {contest && <Comparison columns={columns} />}
+      {contest && <Comparison columns={contest.columns} />}
       {contest?.firstId !== undefined && (
         <Note>
           What used its signature first is in quarantine too: <a href={entryPath(contest.firstId)}>look at it</a>.
@@ -92,8 +82,8 @@ const REPLACE = ['Replace the stored result', 'Store this one, and put what is s
 const KEEP = ['Keep the stored result', 'Keep it, and delete this one for good'] as const
 
 /** Whatever is chosen, one of them goes. */
-function Choices({ id, contest: { own, stored, first } }: { id: string; contest: Contest }) {
-  const isAlone = !stored && !first
+function Choices({ id, contest: { own, columns } }: { id: string; contest: Contest }) {
+  const isAlone = columns.length === (own ? 1 : 0)
   const path = entryPath(id)
   return (
     <>

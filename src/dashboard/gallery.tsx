@@ -36,12 +36,14 @@ export function Gallery({ rows, sought, older, newer, acceptedAgain }: Gallery) 
           </a>
         </p>
       )}
-      {rows.length === 0 && <NoneFits sought={sought} isMore={older !== undefined} />}
+      {rows.length === 0 && <p class="quiet">{`There are no ${soughtWords(sought)}${older ? LOOKED_AT : '.'}`}</p>}
       <Rows rows={rows} />
       <Pager older={older} newer={newer} />
     </>
   )
 }
+
+const LOOKED_AT = ` among the ${MOST_LOOKED_AT} looked at here. Older ones may be.`
 
 const NEWS_MS = 3_600_000
 
@@ -127,12 +129,6 @@ function Choice({ name, all, choices, chosen }: Choice) {
       ))}
     </select>
   )
-}
-
-function NoneFits({ sought, isMore }: { sought: Sought; isMore: boolean }) {
-  const words = soughtWords(sought)
-  if (!isMore) return <p class="quiet">{`There are no ${words}.`}</p>
-  return <p class="quiet">{`There are no ${words} among the ${MOST_LOOKED_AT} looked at here. Older ones may be.`}</p>
 }
 
 function Rows({ rows }: { rows: readonly Row[] }) {

@@ -38,8 +38,8 @@ export function SetUp() {
     <div class="empty">
       <h1>Almost there</h1>
       <p>
-        Run what is missing in the project’s directory, then load this page again. On your own machine, put the same
-        names into <code>.dev.vars</code>.
+        Run each command below in the project’s directory, then load this page again. On your own machine, put the same
+        names into <code>.dev.vars</code> instead.
       </p>
       <Checks checks={secretChecks(useVisit().get('settings'))} />
       <h2>Then give this URL to ZEGOCLOUD</h2>
@@ -77,12 +77,7 @@ function Checks({ checks }: { checks: readonly Check[] }) {
             <span>
               <span class="unseen">{UNSEEN[shape]}</span>
               {words}
-              {at !== undefined && (
-                <>
-                  {', '}
-                  <Age at={at} />
-                </>
-              )}
+              {at !== undefined && [', ', <Age at={at} />]}
             </span>
           </span>
           {more !== undefined && <small>{more}</small>}

@@ -8,10 +8,10 @@ import { countAll } from '../store/facts.ts'
 import { countNewer, findTask, MOST_NEW, pageOf, type Start, tasksBeginningWith } from '../store/gallery.ts'
 import { beginningsOf, findEntry, listEntries } from '../store/quarantine.ts'
 import { findRecord } from '../store/snapshots.ts'
-import type { ZegoAnswer } from './answer.tsx'
+import type { Question } from './answer.tsx'
 import { callbackChecks, type Check, lastRefusalOf, secretChecks, settingChecks, storeChecks } from './checks.ts'
 import type { Column } from './compare.tsx'
-import { columnsOf, contestOf, Entry } from './entry.tsx'
+import { contestOf, Entry } from './entry.tsx'
 import { Found, Gallery, NoCallbackYet } from './gallery.tsx'
 import { Health } from './health.tsx'
 import { showFact } from './layout.tsx'
@@ -74,11 +74,7 @@ pages.get('/new', async (c) => {
 
 pages.get('/tasks/:task_id', (c) => showTask(c))
 
-/** @param ask what is asked about it first */
-export async function showTask(
-  c: Context<Visit>,
-  ask?: (record: SnapshotRecord) => Promise<ZegoAnswer | undefined>,
-): Promise<Response> {
+export async function showTask(c: Context<Visit>, ask?: Question): Promise<Response> {
   const stored = await findTask(c.env.DB, partOf(c.req.url, 2))
   if (stored === undefined) return noSuchTask(c)
   const record = JSON.parse(stored.record) as SnapshotRecord
@@ -126,24 +122,17 @@ pages.get('/quarantine', async (c) => {
   return c.render(<Quarantine {...quarantine} />, { title: 'Quarantine', section: 'Quarantine' })
 })
 
+const GONE = 'It may have been accepted, deleted, or dropped after 30 days.'
+
 pages.get('/quarantine/:id', (c) => showEntry(c))
 
-/** @param ask what is asked about each of the records that compete */
-export async function showEntry(
-  c: Context<Visit>,
-  ask?: (record: SnapshotRecord) => Promise<ZegoAnswer | undefined>,
-): Promise<Response> {
+export async function showEntry(c: Context<Visit>, ask?: Question): Promise<Response> {
   const entry = await findEntry(c.env.DB, partOf(c.req.url, 2))
-  if (entry === undefined) {
-    const words = 'It may have been accepted, deleted, or dropped after 30 days.'
-    return showFact(c, 404, 'Nothing is in quarantine under this id', words)
-  }
+  if (entry === undefined) return showFact(c, 404, 'Nothing is in quarantine under this id', GONE)
   const contest = await contestOf(entry, c.env)
   const columns: Column[] = []
-  for (const column of contest ? columnsOf(contest) : []) {
-    columns.push({ ...column, answer: await ask?.(column.record) })
-  }
-  const page = <Entry entry={entry} contest={contest} columns={columns} />
+  for (const column of contest?.columns ?? []) columns.push({ ...column, answer: await ask?.(column.record) })
+  const page = <Entry entry={entry} contest={contest && { ...contest, columns }} />
   return c.render(page, { title: 'In quarantine', section: 'Quarantine' })
 }
 
