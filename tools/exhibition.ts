@@ -56,6 +56,7 @@ export async function openExhibition(secrets: Record<string, string> = {}) {
 
   return {
     origin: url.origin,
+    pictures,
     picturesAt,
     deliver,
     /** A usual callback, with its own ways. */

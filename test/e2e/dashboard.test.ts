@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { readFileSync } from 'node:fs'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startBrowser } from '../../tools/browser.ts'
@@ -127,6 +128,18 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.context().close()
   })
 
+  test('asks for pictures without a cookie, and without telling where they are shown', async () => {
+    await exhibition.deliverSample({ pictures: 3 })
+    const asked: IncomingHttpHeaders[] = []
+    const note = ({ headers }: IncomingMessage) => asked.push(headers)
+    exhibition.pictures.on('request', note)
+    const { page } = await signedIn(exhibition)
+    await drawn(page)
+    exhibition.pictures.off('request', note)
+    expect(asked.map(({ cookie, referer }) => ({ cookie, referer }))).toEqual(Array(3).fill({}))
+    await page.context().close()
+  })
+
   test('says which picture could not be loaded, in its place', async () => {
     const { picturesAt } = exhibition
     const list = [{ url: `${picturesAt}/fails/0.svg` }, { url: `${picturesAt}/gone.jpg` }, { url: 'a/2.jpg' }]
@@ -166,6 +179,21 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     expect(page.url()).toContain('status=failed&vendor=&app=&since=2026-01-01')
     await page.getByRole('link', { name: 'Show all' }).click()
     await page.getByText('task-24').waitFor()
+    await page.context().close()
+  })
+
+  test('shortens an id in its middle, and finds it by its beginning in any case, without JavaScript', async () => {
+    for (const end of ['1tt0', '2tt0'])
+      await exhibition.deliverSample({ task_id: `1500-Procedure-afc1fe7dfe51cd88a5d588ca${end}` })
+    const { page } = await signedIn(exhibition, { javaScriptEnabled: false })
+    const [beginning, end] = ['first', 'last'].map((which) => page.locator(`.tasks .id span:${which}-child`).first())
+    expect(await end!.innerText()).toBe('d588ca2tt0')
+    expect(await beginning!.evaluate((span) => span.scrollWidth > span.clientWidth)).toBe(true)
+    const [row, shown] = await Promise.all([page.locator('.tasks .id').first(), end!].map((each) => each.boundingBox()))
+    expect(shown!.x + shown!.width).toBeLessThanOrEqual(row!.x + row!.width + 1)
+    await page.getByLabel('Find a task_id').fill('1500-PROCEDURE')
+    await page.keyboard.press('Enter')
+    await page.getByText('2 tasks of those that begin with 1500-PROCEDURE').waitFor()
     await page.context().close()
   })
 
@@ -216,11 +244,9 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await exhibition.deliverSample({ task_id: 'old', stamped: stamp(SECRET, 1_700_000_000) })
     for (let n = 0; n < 3; n += 1) await exhibition.deliverSample({ event: 'compose' })
     const { page } = await signedIn(exhibition)
+    await page.goto(`${exhibition.origin}/quarantine`)
     // What is too old is kept after its answer.
-    await expect
-      .poll(async () => (await page.reload()) && page.locator('header .status').innerText())
-      .toBe('4 in quarantine')
-    await page.getByRole('link', { name: 'Quarantine' }).click()
+    await expect.poll(async () => (await page.reload()) && page.locator('.entries > li').count()).toBe(2)
     await page.getByRole('button', { name: 'Accept' }).click()
     await page.getByText('Accepted and stored.').waitFor()
     await page.getByText('Delete all', { exact: true }).click()
@@ -305,6 +331,20 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.getByText('Keep the stored result').click()
     await page.getByRole('button', { name: 'Keep it, and delete this one for good' }).click()
     await page.getByRole('heading', { name: 'Nothing is in quarantine' }).waitFor()
+    await page.context().close()
+  })
+
+  test('shows beside a reused signature the content that had it first, without JavaScript', async () => {
+    const first = callbackFor({ secret: SECRET, task_id: 'genuine', picturesAt: exhibition.picturesAt })
+    await exhibition.deliver(first)
+    expect(await exhibition.deliver({ ...first, task_id: 'forged' })).toBe(409)
+    const { page } = await signedIn(exhibition, { javaScriptEnabled: false })
+    await expect
+      .poll(async () => (await page.goto(`${exhibition.origin}/quarantine`)) && page.locator('.entries > li').count())
+      .toBe(1)
+    await page.getByRole('link', { name: 'Compare' }).click()
+    expect(await page.locator('thead th').allInnerTexts()).toEqual(['This one', 'Stored with its signature'])
+    expect(await page.locator('.compare mark').allInnerTexts()).toEqual(['forged', 'genuine'])
     await page.context().close()
   })
 
