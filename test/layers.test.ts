@@ -48,6 +48,15 @@ it('lets imports run one way', () => {
   expect(wrong).toEqual([])
 })
 
+it('lets no import lead back to its own file', () => {
+  const left = new Map(files.map(({ name, own }) => [name, own.filter((what) => /\.tsx?$/.test(what))]))
+  const isDone = (name: string) => !left.has(name)
+  for (let ready: string[]; (ready = [...left.keys()].filter((name) => left.get(name)!.every(isDone))).length > 0;) {
+    for (const name of ready) left.delete(name)
+  }
+  expect([...left.keys()]).toEqual([])
+})
+
 it('keeps callback/ pure: no framework, no binding, no clock', () => {
   for (const { name, text, foreign } of files.filter(({ name: file }) => partOf(file) === 'callback')) {
     expect(foreign, name).toEqual([])
