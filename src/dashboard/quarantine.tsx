@@ -128,7 +128,7 @@ function Row({ group, beginnings }: Pick<Quarantine, 'beginnings'> & { group: Gr
         </details>
       </div>
       <small>
-        {!isAlone && 'last '}
+        {!isAlone && 'last one '}
         <Age at={last.received_at} />
       </small>
       <div class="acts">

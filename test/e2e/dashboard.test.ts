@@ -121,6 +121,8 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     expect(await page.locator('.tasks > li').count()).toBe(3)
     expect(await page.locator('.tasks img').count()).toBe(18)
     expect(await page.getByText('+2').count()).toBe(3)
+    const { width, height } = (await page.locator('.tasks .frame').first().boundingBox())!
+    expect(width / height).toBeCloseTo(16 / 9)
     await drawn(page)
     expect(complaints).toEqual([])
     const hosts = new Set(requested.map((url) => new URL(url).origin))
