@@ -73,6 +73,21 @@ async function newest(): Promise<void> {
   await deliver(callback('newest'))
 }
 
+/** A body that nobody has signed, other than the others. */
+const forged = (n: number) => ({ ...signedCallback({ task_id: `forged ${n}` }), signature: 'f'.repeat(40) })
+
+/** A thousand bodies in quarantine from which nothing could be read. */
+async function full(): Promise<void> {
+  await env.DB.prepare(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+    INSERT INTO quarantine (id, reason, detail, signature, received_at, body, looked_by)
+    SELECT 'undecodable:' || i || ':', 'undecodable', '', '', ?1, '', 'x' FROM n`,
+  )
+    .bind(clock)
+    .run()
+  await deliver('noted', NO_D1)
+}
+
 /** What is to be paid for. What it needs is there before, and costs nothing here. */
 type Work = () => Promise<unknown>
 type Line = [what: string, costs: Bill, given: () => Promise<Work> | Work]
@@ -137,6 +152,48 @@ const callbacks: Line[] = [
       await deliver(signed)
       for (let n = 0; n < 16; n += 1) await deliver({ ...signed, field_id: `other ${n}` })
       return () => deliver({ ...signed, field_id: 'one more' }, counted)
+    },
+  ],
+  [
+    'one more, in a minute in which sixty were replaced',
+    { requests: 1, d1Calls: 2, statements: 6, rowsRead: 24, logLines: 1 },
+    async () => {
+      const signed = signedCallback({ task_id: 'task' })
+      await deliver(signed)
+      for (let n = 0; n < 16; n += 1) await deliver({ ...signed, field_id: `other ${n}` })
+      for (let n = 0; n < 60; n += 1) await deliver({ ...signed, field_id: `replaced ${n}` })
+      return () => deliver({ ...signed, field_id: 'one more' }, counted)
+    },
+  ],
+  [
+    'the seventeenth stale body under one signature',
+    { requests: 1, d1Calls: 1, statements: 3, rowsRead: 21, logLines: 1 },
+    async () => {
+      const stale = signedCallback({ timestamp: '1500000000' })
+      for (let n = 0; n < 16; n += 1) await deliver({ ...stale, field_id: `stale ${n}` })
+      return () => deliver({ ...stale, field_id: 'one more' }, counted)
+    },
+  ],
+  [
+    'a wrong signature, in a minute in which sixty were kept',
+    { requests: 1, logLines: 1 },
+    async () => {
+      for (let n = 0; n < 60; n += 1) await deliver(forged(n))
+      return () => deliver(forged(60), counted)
+    },
+  ],
+  [
+    'no callback at all, where a thousand such are kept',
+    { requests: 1, d1Calls: 1, statements: 2, rowsRead: 5, rowsWritten: 1, logLines: 1 },
+    async () => (await full(), () => deliver('one more', counted)),
+  ],
+  [
+    'the same again, within ten minutes',
+    { requests: 1, logLines: 1 },
+    async () => {
+      await full()
+      await deliver('one more')
+      return () => deliver('and again', counted)
     },
   ],
   [
@@ -399,6 +456,22 @@ const upkeep: Line[] = [
     },
   ],
   [
+    'a refused callback that another version takes in',
+    { requests: 1, d1Calls: 11, statements: 13, rowsRead: 42, rowsWritten: 8, kvWrites: 1, messages: 1, logLines: 1 },
+    async () => {
+      await deliver(callback('task'), { ZEGO_CALLBACK_SECRET: 'wrong', VERSION: { id: 'wrong' } })
+      return () => cron(1, { ...counted, VERSION: { id: 'right' } })
+    },
+  ],
+  [
+    'one that it does not take in either',
+    { requests: 1, d1Calls: 8, statements: 8, rowsRead: 36, rowsWritten: 2, logLines: 1 },
+    async () => {
+      await deliver(forged(1), { VERSION: { id: 'one' } })
+      return () => cron(1, { ...counted, VERSION: { id: 'other' } })
+    },
+  ],
+  [
     'POST republish',
     { requests: 1, d1Calls: 2, statements: 2, rowsRead: 4, rowsWritten: 3, kvWrites: 1, messages: 1, logLines: 1 },
     async () => (await deliver(callback('task')), () => post('/v1/snapshots/task/republish', counted)),
@@ -545,6 +618,44 @@ describe('docs/cost.md', () => {
       return [name, whole(part.free), whole(aDay), whole(part.of(task)), tasks]
     })
     expect(rowsUnder('The free plan').map((row) => row.slice(0, 5))).toEqual(days)
+  })
+
+  it('tells what an attacker uses up of the free plan in a day', () => {
+    const [kept, tried] = [
+      costsOf('a callback with a wrong signature, kept'),
+      costsOf('no callback at all, where a thousand such are kept'),
+    ]
+    const [first, replaced, more] = [
+      costsOf('another body under a used signature, kept'),
+      costsOf('the seventeenth such body, in place of another'),
+      costsOf('one more, in a minute in which sixty were replaced'),
+    ]
+    const reasons = 3 // a wrong signature, a wrong path, no callback at all
+    const times = [1_000 * reasons, (MINUTES_A_DAY / 10) * reasons] as const
+    const without = {
+      rows: times[0] * kept.rowsWritten! + times[1] * tried.rowsWritten! + MINUTES_A_DAY * reasons,
+      reads: times[0] * kept.rowsRead! + times[1] * tried.rowsRead!,
+    }
+    const replacements = 60 * 10 // as long as the signature is fresh
+    const others = PRICES['requests']!.free - idle.requests! * HOURS_A_DAY - replacements
+    const captured = {
+      rows: 16 * first.rowsWritten! + replacements * replaced.rowsWritten!,
+      reads: replacements * replaced.rowsRead! + others * more.rowsRead!,
+    }
+    expect(rowsUnder('What an attacker uses up')).toEqual([
+      ['no captured callback', whole(without.rows), whole(without.reads)],
+      ['one captured callback', whole(captured.rows), whole(captured.reads)],
+    ])
+    const freeReads = PRICES['D1 rows read']!.free - idle.rowsRead! * HOURS_A_DAY
+    for (const used of [without, captured]) {
+      expect(used.rows).toBeLessThan(PRICES['D1 rows written']!.free)
+      expect(used.reads).toBeLessThan(freeReads)
+    }
+    const until = Math.floor(freeReads / more.rowsRead!)
+    expect(doc).toContain(`would take ${whole(until)} requests`)
+    expect(doc).toContain(
+      `A million forged bodies cost ${dollars(0.3)} for requests and write ${whole(without.rows)} rows`,
+    )
   })
 
   it('tells how far D1 reaches when KV is used up, and tried in vain each minute', () => {

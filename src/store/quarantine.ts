@@ -119,7 +119,7 @@ const INSERT_VERIFIED =
     OR (SELECT count(*) FROM quarantine WHERE signature = ?4 AND reason = ?2) < ${MOST_BODIES_A_SIGNATURE}`)
 
 /** A used signature can push bodies out only so fast, in one isolate: each costs a dozen rows. */
-const MOST_EVICTIONS_A_MINUTE = 200
+const MOST_EVICTIONS_A_MINUTE = 60
 const mayEvict = perMinute(MOST_EVICTIONS_A_MINUTE)
 
 /** Whether it is in the quarantine now. Idempotent. To be called within `onDatabase`. */
