@@ -91,7 +91,7 @@ function Filter({ sought }: { sought: Sought }) {
   const { status, vendor, app, since, until } = sought
   const isSet = Object.keys(sought).length > 0
   return (
-    <details class="filter" open={isSet}>
+    <details open={isSet}>
       <summary class="button">Filter</summary>
       <form class="tools" action="/">
         <Choice
