@@ -1,6 +1,9 @@
 /** What forgers may try. Each row: what is sent, how it is answered, and what is in the store afterwards. */
 import { env } from 'cloudflare:workers'
+import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { charsets } from '../tools/charsets.ts'
+import { encodeAs, packings, shapeNames } from '../tools/encodings.ts'
 import { type Fields, sign, signedCallback } from './callbacks.ts'
 import resplit from './wire/resplit.json'
 import { cron, deliver, events, request, rows } from './worker.ts'
@@ -248,6 +251,24 @@ describe('signed, but hostile', () => {
     const { snapshots, quarantine } = await stored()
     expect([snapshots.length, quarantine.length]).toEqual(status === 200 ? [1, 0] : [0, 1])
     if (status === 200) expect(await rows('SELECT publish_at FROM snapshots')).toEqual([{ publish_at: null }])
+  })
+
+  it('damaged in any of its bytes, in whatever encoding: never a fault', async () => {
+    const damage = fc.tuple(fc.nat(), fc.nat({ max: 3 }), fc.uint8Array({ maxLength: 4 }))
+    const manner = fc.record({
+      shape: fc.constantFrom(...shapeNames),
+      charset: fc.constantFrom(...charsets),
+      packing: fc.constantFrom(undefined, ...packings),
+    })
+    await fc.assert(
+      fc.asyncProperty(manner, damage, async (how, [at, removed, put]) => {
+        const { bytes } = encodeAs(signedCallback(), how)
+        const place = at % bytes.length
+        const body = Uint8Array.from([...bytes.subarray(0, place), ...put, ...bytes.subarray(place + removed)])
+        expect([200, 202, 400, 401]).toContain((await deliver(body)).status)
+      }),
+      { numRuns: 200 },
+    )
   })
 
   it('keeps the body as it came, NUL and all', async () => {

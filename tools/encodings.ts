@@ -90,7 +90,9 @@ const byPicture = (keyOf: (index: number) => string) => (pictures: Fields[]) =>
 /** One field for each member of a picture. */
 const byMember = (keyOf: (index: number, member: string) => string) => (pictures: Fields[]) =>
   pictures.flatMap((picture, index) =>
-    Object.entries(picture).map(([member, value]) => [keyOf(index, member), textOf(value)] as const),
+    Object.entries(picture)
+      .filter(([, value]) => value !== null && value !== undefined) // a form has no null
+      .map(([member, value]) => [keyOf(index, member), textOf(value)] as const),
   )
 
 const formWith = (entriesOfList?: (pictures: Fields[]) => Entries): Shape => ({
@@ -98,12 +100,12 @@ const formWith = (entriesOfList?: (pictures: Fields[]) => Entries): Shape => ({
   text: (fields, percent) => formOf(entriesOf(fields, entriesOfList), percent),
 })
 
-function multipart(fields: Fields, isFile: boolean) {
+function multipart(entries: Entries, isFile = false) {
   const part = ([key, text]: readonly [string, string]) => {
     const file = isFile ? `; filename="${key}.txt"\r\nContent-Type: text/plain` : ''
     return `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${key}"${file}\r\n\r\n${text}\r\n`
   }
-  return `${entriesOf(fields).map(part).join('')}--${BOUNDARY}--\r\n`
+  return `${entries.map(part).join('')}--${BOUNDARY}--\r\n`
 }
 
 /** `+` for spaces and lower-case hex, as some URL encoders write it. */
@@ -144,8 +146,18 @@ export const shapes = {
   'form-indices': formWith(byPicture((index) => `${LIST}[${index}]`)),
   'form-members': formWith(byMember((index, member) => `${LIST}[${index}][${member}]`)),
   'form-dots': formWith(byMember((index, member) => `${LIST}.${index}.${member}`)),
-  multipart: { contentType: MULTIPART_TYPE, text: (fields) => multipart(fields, false) },
-  'multipart-files': { contentType: JSON_TYPE, text: (fields) => multipart(fields, true) },
+  'multipart-indices': {
+    contentType: MULTIPART_TYPE,
+    text: (fields) =>
+      multipart(
+        entriesOf(
+          fields,
+          byPicture((index) => `${LIST}[${index}]`),
+        ),
+      ),
+  },
+  multipart: { contentType: MULTIPART_TYPE, text: (fields) => multipart(entriesOf(fields)) },
+  'multipart-files': { contentType: JSON_TYPE, text: (fields) => multipart(entriesOf(fields), true) },
 } as const satisfies Record<string, Shape>
 export type ShapeName = keyof typeof shapes
 export const shapeNames = Object.keys(shapes) as ShapeName[]

@@ -78,7 +78,9 @@ function formIn({ text, fits }: Text, contentType: string | null): Form | string
   const boundary = boundaryIn(text)
   if (boundary !== undefined) {
     const entries = readMultipart(text, boundary, MOST_FIELDS)
-    return entries ? { entries, fits } : 'it begins like multipart/form-data but its end is missing'
+    return entries
+      ? { entries, fits }
+      : 'it begins like multipart/form-data but its end or the name of a part is missing'
   }
   if (countFormFields(text) > MOST_FIELDS) return TOO_MANY_FIELDS
   const form = readForm(text, contentType)

@@ -42,20 +42,21 @@ export function boundaryIn(text: string): string | undefined {
 
 /**
  * The parts between the boundaries, files as their text; `undefined` if the last boundary is missing, as in a body that
- * was cut off. The platform's own reader takes half a second for a megabyte of empty parts.
+ * was cut off, or if a part stands behind it or has no name: a picture may be in it. The platform's own reader takes half a second for a megabyte of empty parts.
  * @param mostParts one more is read, and nothing behind it
  */
 export function readMultipart(text: string, boundary: string, mostParts: number): Entry[] | undefined {
   const [, ...parts] = `\n${text}`.split(`\n--${boundary}`, mostParts + 2)
   const end = parts.findIndex((part) => part.startsWith('--'))
-  if (end < 0 && parts.length <= mostParts) return undefined
-  return parts.slice(0, end < 0 ? parts.length : end).map(entryOfPart)
+  const isWhole = end < 0 ? parts.length > mostParts : end === parts.length - 1
+  const entries = parts.slice(0, end < 0 ? parts.length : end).map(entryOfPart)
+  return isWhole && entries.every((entry) => entry !== undefined) ? entries : undefined
 }
 
-function entryOfPart(part: string): Entry {
+function entryOfPart(part: string): Entry | undefined {
   const [, headers = '', text = ''] = /^([^]*?)\r?\n\r?\n([^]*)$/.exec(part) ?? []
-  const [, quoted, bare = ''] = PART_NAME.exec(headers) ?? []
-  return [quoted ?? bare, text.replace(/\r$/, '')]
+  const name = PART_NAME.exec(headers)
+  return name ? [name[1] ?? name[2] ?? '', text.replace(/\r$/, '')] : undefined
 }
 
 function cutAtEquals(field: string): [string, string] {

@@ -23,7 +23,10 @@ const callback = fc.record({
   appid: certain(han),
   note: text,
   snapshot_pic_list: fc.array(
-    fc.record({ url: fc.oneof(text, fc.constant('')), offset: fc.double({ noNaN: true, min: 0, max: 1e9 }) }),
+    fc.record({
+      url: fc.oneof(text, fc.constantFrom('', null, undefined)),
+      offset: fc.double({ noNaN: true, min: 0, max: 1e9 }),
+    }),
     { maxLength: 4 },
   ),
 })
@@ -54,17 +57,39 @@ const recordOf = async (fields: Fields, manner: Manner, headers: object = {}) =>
 }
 
 describe('a callback', () => {
-  it.each(manners)('as $shape in $charset is the same record, declared or not', async (manner) => {
+  it.each(manners)('as $shape in $charset is the same record, packed or not, declared or not', async (manner) => {
+    const packing = fc.constantFrom(undefined, ...packings)
+    const header = fc.constantFrom({}, { contentEncoding: undefined })
     await fc.assert(
-      fc.asyncProperty(callback, fc.boolean(), async ({ note, ...fields }, isDeclared) => {
-        const sent = signed({ ...fields, note })
-        const usual = await recordOf(sent, { shape: 'json' })
-        expect(usual.record).toMatchObject({ ...fields, extra: { note } })
-        expect(await recordOf(sent, { ...manner, isDeclared })).toEqual(usual)
-      }),
+      fc.asyncProperty(
+        callback,
+        fc.boolean(),
+        packing,
+        header,
+        async ({ note, ...fields }, isDeclared, packed, said) => {
+          const sent = signed({ ...fields, note })
+          const usual = await recordOf(sent, { shape: 'json' })
+          const snapshot_pic_list = fields.snapshot_pic_list.map(({ url, ...rest }) => ({ ...rest, url: url ?? '' }))
+          expect(usual.record).toMatchObject({ ...fields, snapshot_pic_list, extra: { note } })
+          expect(await recordOf(sent, { ...manner, isDeclared, packing: packed }, said)).toEqual(usual)
+        },
+      ),
       { numRuns: 15 },
     )
   })
+
+  it.each(['snapshot_pic_lists', 'TaskId2', 'vendor.name'])(
+    'with a field %s that could not be read into a documented one is kept whole, in every manner',
+    async (name) => {
+      const sent = signed({ task_id: '截图', appid: '1', [name]: '截图' })
+      for (const manner of manners) {
+        for (const packing of [undefined, ...packings]) {
+          const { snapshot } = await readBody(encodeAs(sent, { ...manner, packing }))
+          expect(snapshot, JSON.stringify({ ...manner, packing })).toHaveProperty('reason', 'invalid_snapshot')
+        }
+      }
+    },
+  )
 
   it.each(packings)('packed as %s is the same record, in every shape and charset', async (packing) => {
     // In GBK, 图片 is also valid UTF-8.

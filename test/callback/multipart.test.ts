@@ -79,6 +79,15 @@ describe('a multipart body', () => {
     }
   })
 
+  it('with a part that has no name, or behind its end, is no callback: a picture may be in it', () => {
+    const start = part('event', 'snapshot') + part('signature', 'x')
+    const nameless = part('more', '1').replace(' name=', ' n=')
+    const headless = part('more', '1').replace('\r\n\r\n', '\r\n')
+    for (const text of [start + nameless + END, start + headless + END, start + END + part('more', '1') + END]) {
+      expect(decode({ text, fits: true }, null)).toMatchObject({ code: 'undecodable' })
+    }
+  })
+
   it.each(['event=--', '--event=1', '--\r\nevent=1', '--x\r\nevent=1', '{"event":"--x\r\ncontent-"}'])(
     'is not %j',
     (body) => {

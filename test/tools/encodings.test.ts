@@ -57,12 +57,13 @@ const decoders: Record<Encoding, (body: string, bytes: Uint8Array) => Decoded | 
     expect(body).toContain('&snapshot_pic_list=[{"url":"')
     return fromForm(body)
   },
-  'form-list': (body) => withList(body, /^snapshot_pic_list\[\]$/, (texts) => texts.map(([, text]) => fromJson(text))),
-  'form-repeated': (body) => withList(body, /^snapshot_pic_list$/, (texts) => texts.map(([, text]) => fromJson(text))),
-  'form-indices': (body) =>
-    withList(body, /^snapshot_pic_list\[\d\]$/, (texts) => texts.map(([, text]) => fromJson(text))),
+  'form-list': (body) => withList(body, /^snapshot_pic_list\[\]$/, jsonTexts),
+  'form-repeated': (body) => withList(body, /^snapshot_pic_list$/, jsonTexts),
+  'form-indices': (body) => withList(body, /^snapshot_pic_list\[\d\]$/, jsonTexts),
   'form-members': (body) => withList(body, /^snapshot_pic_list\[(\d)\]\[(\w+)\]$/, picturesOf),
   'form-dots': (body) => withList(body, /^snapshot_pic_list\.(\d)\.(\w+)$/, picturesOf),
+  'multipart-indices': async (_, bytes) =>
+    listOf(Object.entries(await fromMultipart(bytes)) as [string, string][], /^snapshot_pic_list\[\d\]$/, jsonTexts),
   multipart: (_, bytes) => fromMultipart(bytes),
   'multipart-files': (_, bytes) => fromMultipart(bytes),
   gzip: (_, bytes) => fromJson(gunzipSync(bytes).toString()),
@@ -77,12 +78,17 @@ const decoders: Record<Encoding, (body: string, bytes: Uint8Array) => Decoded | 
 
 type Match = [match: RegExpExecArray, text: string]
 
+const jsonTexts = (matches: Match[]) => matches.map(([, text]) => fromJson(text))
+
 /** A form whose fields of this pattern make the list. */
-function withList(body: string, pattern: RegExp, listOf: (matches: Match[]) => unknown[]): Decoded {
-  const entries = [...new URLSearchParams(body)]
+function withList(body: string, pattern: RegExp, picturesIn: (matches: Match[]) => unknown[]): Decoded {
+  return listOf([...new URLSearchParams(body)], pattern, picturesIn)
+}
+
+function listOf(entries: [string, string][], pattern: RegExp, picturesIn: (matches: Match[]) => unknown[]): Decoded {
   const matches = entries.map(([key, text]) => [pattern.exec(key), text]).filter(([match]) => match) as Match[]
   const others = entries.filter(([key]) => !pattern.test(key))
-  return { ...Object.fromEntries(others), snapshot_pic_list: listOf(matches) }
+  return { ...Object.fromEntries(others), snapshot_pic_list: picturesIn(matches) }
 }
 
 function picturesOf(matches: Match[]) {
