@@ -533,6 +533,21 @@ describe('a task', () => {
   })
 })
 
+describe('a conflict', () => {
+  it('reads no more than a few rows, however many disputes are open', async () => {
+    await deliver(callback('task'))
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 990)
+      INSERT INTO quarantine (id, reason, detail, signature, task_id, received_at, body, ask_app, ask_vendor, ask_due)
+      SELECT 'conflict:' || i, 'conflict', '', 'used', 't' || i, ?1, '', '12345', 'tencent', ?1 FROM n`,
+    )
+      .bind(clock)
+      .run()
+    const { rowsRead } = await billOf(() => deliver(callback('task', { field_id: '2' }), counted))
+    expect(rowsRead).toBeLessThan(15)
+  })
+})
+
 /** Cloudflare's in November 2026: dollars a million, what the paid plan includes a month, what the free plan has a day. */
 const PRICES: Record<string, { of: (bill: Bill) => number; price: number; included: number; free: number }> = {
   requests: { of: ({ requests = 0 }) => requests, price: 0.3, included: 10e6, free: 100_000 },

@@ -129,6 +129,25 @@ describe('publishing', () => {
     expect(await events('refused')).toHaveLength(1)
   })
 
+  it.each([
+    ['401 Unauthorized', false],
+    ['403 Forbidden', false],
+    ['404 Not Found', false],
+    ['408 Request Timeout', false],
+    ['429 Too Many Requests', false],
+    ['400 Bad Request', false],
+    ['500 Internal Server Error', false],
+    ['413 Value length of 9 exceeds', true],
+    ['414 UTF-8 encoded length of 600 exceeds key length limit', true],
+    ['400 Invalid expiration_ttl of 1', true],
+  ])('knows of KV PUT failed: %s whether it is for good: %s', async (words, isForGood) => {
+    vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error(`KV PUT failed: ${words}`))
+    await deliver(signedCallback())
+    const refused = isForGood ? `KV PUT failed: ${words}` : null
+    const row = { owed: isForGood ? 0 : 1, kv_refused: refused }
+    expect(await rows('SELECT kv_due IS NOT NULL AS owed, kv_refused FROM snapshots')).toEqual([row])
+  })
+
   it('publishes again what was published but could not be marked', async () => {
     const batch = env.DB.batch.bind(env.DB)
     const settleOnly = vi.spyOn(env.DB, 'batch')

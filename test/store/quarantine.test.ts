@@ -2,6 +2,8 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { listEntries, removeOfReason } from '../../src/store/quarantine.ts'
 import { applyMigrations } from '../../src/store/schema.ts'
+import { settle } from '../../src/store/settle.ts'
+import { unusable, verified } from './verified.ts'
 
 beforeEach(() => applyMigrations(env.DB))
 
@@ -15,6 +17,28 @@ const fill = (reason: string, count: number) =>
     .run()
 
 describe('the quarantine', () => {
+  it('is bounded for each reason when an entry is written, however fast they come', async () => {
+    await fill('unsupported_event', 1000)
+    for (let n = 0; n < 5; n += 1) await settle(env.DB, unusable(`signature ${n}`, `content ${n}`))
+    const left = 'SELECT count(*) AS count, min(received_at) AS oldest FROM quarantine'
+    expect(await env.DB.prepare(left).first()).toEqual({ count: 1000, oldest: 6 })
+  })
+
+  it.each([
+    ['one task', 1, (n: number) => verified('used', `forged ${n}`, 'task')],
+    ['as many tasks', 2, (n: number) => verified('used', `forged ${n}`, `task ${n}`)],
+    ['a few tasks', 3, (n: number) => verified('used', `forged ${n}`, `task ${n % 3}`)],
+  ])('has a place for a callback whose signature forty bodies of %s have used before', async (_title, hour, forged) => {
+    const now = hour * 3_600_000 // an isolate replaces so many a minute
+    for (let n = 0; n < 40; n += 1) await settle(env.DB, forged(n), { now })
+    const genuine = verified('used', 'genuine', 'genuine')
+    expect(await settle(env.DB, genuine, { now })).toEqual({ status: 'signature_reused', kept: true })
+    for (let n = 40; n < 45; n += 1) await settle(env.DB, forged(n), { now })
+    const kept = await env.DB.prepare(`SELECT task_id FROM quarantine WHERE signature = 'used'`).all()
+    expect(kept.results).toHaveLength(16)
+    expect(kept.results).toContainEqual({ task_id: 'genuine' })
+  })
+
   it('removes all of a reason, a thousand at a time, and tells how many are left', async () => {
     await fill('stale', 1200)
     await fill('conflict', 2)
