@@ -27,9 +27,9 @@ describe('a path token', () => {
 
 describe('an API token with spaces', () => {
   const token = 'a long  random text'
-  const settings = { API_TOKEN: `  ${token}\n`, READ_TOKEN: '["another text","one more"]' }
+  const settings = { API_TOKEN: `  ${token}\n`, READ_TOKEN: '["another text","one more","a third"]' }
 
-  it.each([token, 'another text', 'one more'])('opens the API: %j', async (given) => {
+  it.each([token, 'another text', 'one more', 'a third'])('opens the API: %j', async (given) => {
     const headers = { authorization: `Bearer ${given}` }
     expect((await request('https://receiver.test/v1/status', { headers }, settings)).status).toBe(200)
   })

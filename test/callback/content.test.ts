@@ -189,3 +189,12 @@ describe('the content of a callback', () => {
 function canonicalStatement(said: Statement): string {
   return JSON.stringify({ ...said, extra: Object.entries(said.extra).toSorted() })
 }
+
+it('a list may be wrapped in three more strings, and not in four', () => {
+  const wrapped = [1, 2, 3, 4, 5].map((times) => {
+    let list = '[{"url":"u"}]'
+    for (let n = 1; n < times; n += 1) list = JSON.stringify(list)
+    return contentIn(withList(JSON.stringify(list))).snapshot_pic_list
+  })
+  expect(wrapped.map((list) => Array.isArray(list))).toEqual([true, true, true, true, false])
+})

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createTestHarness, type TestHarness } from 'wrangler'
 import { callbackFor, deliver, type DeliverOptions, stamp } from '../../tools/zegocloud.ts'
-import { projectCopy } from './project-copy.ts'
+import { projectCopy } from '../../tools/lab/project-copy.ts'
 
 const SECRET = 'secret'
 const RIGHT = { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: 'dev-token' }

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { snapshotRecord } from '../../src/event.ts'
 import { callbackFor, deliver } from '../../tools/zegocloud.ts'
 import { readmeCommand } from '../readme.ts'
-import { projectCopy } from './project-copy.ts'
+import { projectCopy } from '../../tools/lab/project-copy.ts'
 
 const copy = projectCopy()
 const soon = { timeout: 30_000, interval: 100 }

@@ -281,6 +281,12 @@ describe('the sweep', () => {
     expect(new Set(subjects).size).toBe(subjects.length)
   })
 
+  it('leaves what another one took alone for two minutes', async () => {
+    await settle(env.DB, verified('leased'))
+    const taken = async (ms: number) => (await takeDue(env.DB, 'event', START + MINUTE + ms, 1)).length
+    expect([await taken(0), await taken(2 * MINUTE - 1), await taken(2 * MINUTE)]).toEqual([1, 0, 1])
+  })
+
   it('logs nothing while there is nothing to do', async () => {
     await cron()
     const spies = (['info', 'warn', 'error', 'log'] as const).map((level) => vi.spyOn(console, level))

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { LEDGER_STEPS } from '../../src/store/purge.ts'
+import { deleteOld, LEDGER_STEPS } from '../../src/store/purge.ts'
 import { REASONS } from '../../src/store/quarantine.ts'
 import { signedCallback } from '../callbacks.ts'
 import { cron, deliver, read, recordInKv, rows } from '../worker.ts'
@@ -107,6 +107,15 @@ describe('results', () => {
     await cron(1, keepTen) // publishes
     await cron(1, keepTen)
     expect(await stored()).toEqual([])
+  })
+
+  it('that are published again after they were looked at stay', async () => {
+    await deliver(signedCallback({ task_id: 'again' }))
+    const removal = () => deleteOld(env.DB, [{ task_id: 'again', expires: false }], START + DAY, START + DAY)
+    await env.DB.prepare('UPDATE snapshots SET kv_due = 1').run()
+    expect([await removal(), await rows('SELECT 1 FROM removals')]).toEqual([0, []])
+    await env.DB.prepare('UPDATE snapshots SET kv_due = NULL').run()
+    expect(await removal()).toBe(1)
   })
 
   it('that cannot go yet hold up the others for a while only', async () => {
