@@ -456,7 +456,7 @@ const upkeep: Line[] = [
     },
   ],
   [
-    'a refused callback that another version takes in',
+    'a refused callback that another version accepts',
     { requests: 1, d1Calls: 11, statements: 13, rowsRead: 42, rowsWritten: 8, kvWrites: 1, messages: 1, logLines: 1 },
     async () => {
       await deliver(callback('task'), { ZEGO_CALLBACK_SECRET: 'wrong', VERSION: { id: 'wrong' } })
@@ -464,7 +464,7 @@ const upkeep: Line[] = [
     },
   ],
   [
-    'one that it does not take in either',
+    'one that it does not accept either',
     { requests: 1, d1Calls: 8, statements: 8, rowsRead: 36, rowsWritten: 2, logLines: 1 },
     async () => {
       await deliver(forged(1), { VERSION: { id: 'one' } })

@@ -200,7 +200,7 @@ export const faults: Fault[] = [
   {
     name: 'replaced-on-its-way',
     about:
-      'KV answers nothing, then some writes late; meanwhile a third of the records are deleted, and a third replaced',
+      'KV does not answer, then some writes late; meanwhile a third of the records are deleted, and a third replaced',
     scenes: [
       scene({ RESULTS: HANGS }, 3),
       { ...scene({ RESULTS: { ...SLOW, everySecond: true } }, 3), ending: 'is operated' },
@@ -209,7 +209,7 @@ export const faults: Fault[] = [
   },
   {
     name: 'cron-held-up',
-    about: 'KV throws, then EVENTS too; then KV is back, while EVENTS still throws and ASIDE answers nothing',
+    about: 'KV throws, then EVENTS too; then KV is back, while EVENTS still throws and ASIDE does not answer',
     scenes: [
       scene({ RESULTS: THROWS }),
       scene({ RESULTS: THROWS, EVENTS: THROWS }),
