@@ -2,13 +2,14 @@
  * What a callback says: everything except `timestamp`, `nonce` and `signature`, in one form for every encoding.
  * A retry may be signed or encoded differently; its content, and so the content's hash, stays the same.
  */
+import { bytesOf } from './bytes.ts'
 import { type Named, textOf } from './decode.ts'
 import { exact, isLargeNumber, isObject, parse, type Value } from './json.ts'
 import { bare, DOCUMENTED_FIELDS, spellings, underDocumentedNames } from './names.ts'
 import { percentDecode } from './text.ts'
 
 /**
- * Its members are in order, because its JSON is hashed. A value that is not as documented stays as it came, for the
+ * Its members are in order, as in its JSON, which is hashed. A value that is not as documented stays as it came, for the
  * hash and for people.
  */
 export type Content = {
@@ -45,6 +46,24 @@ export function contentOf({ fields, fits }: Named, contentType: string | null): 
     task_id: id('task_id'),
     vendor: id('vendor'),
   }
+}
+
+/** A content's JSON, which is hashed, and the part of it that its record has, too. */
+export type ContentJson = { bytes: Uint8Array; pictures: string }
+
+/** Writing thousands of pictures takes most of the time: their JSON is written once. */
+export function jsonOf(content: Content): ContentJson {
+  const { appid, event, extra, field_id, garbled, snapshot_pic_list, task_id, vendor } = content
+  const pictures = JSON.stringify(snapshot_pic_list)
+  const text = jsonAround({ appid, event, extra, field_id, garbled }, pictures, { task_id, vendor })
+  return { bytes: bytesOf(text), pictures }
+}
+
+/** The JSON of an object whose pictures are JSON already: the members before them, they, and those after them. */
+export function jsonAround(before: object, pictures: string, after: object): string {
+  const [first, last] = [JSON.stringify(before).slice(0, -1), JSON.stringify(after).slice(1)]
+  const [comma, another] = [first === '{' ? '' : ',', last === '}' ? '' : ',']
+  return `${first}${comma}"snapshot_pic_list":${pictures}${another}${last}`
 }
 
 /**

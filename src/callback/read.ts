@@ -1,7 +1,7 @@
 /** One reading of a callback, whoever needs it: the request, the buffer, a retry, a dispute. */
 import type { CompletedRecord } from '../event.ts'
-import { bytesOf, sha256 } from './bytes.ts'
-import { contentOf } from './content.ts'
+import { sha256 } from './bytes.ts'
+import { contentOf, jsonOf } from './content.ts'
 import { decode, type Named, textOf } from './decode.ts'
 import type { Refusal } from './refusal.ts'
 import { type Envelope, envelopeOf, latestClaim, timeOf } from './signature.ts'
@@ -59,11 +59,11 @@ export async function readCallback(decoded: Decoded, receivedAt: number): Promis
   const { raw, envelope } = decoded
   const { signature, timestamp, nonce } = envelope
   const content = contentOf(decoded, raw.contentType)
-  const bytes = bytesOf(JSON.stringify(content))
+  const json = jsonOf(content)
   const signedAt = timeOf(timestamp)
   return {
     signature,
-    content: await sha256(bytes),
+    content: await sha256(json.bytes),
     latestClaim: latestClaim(timestamp, nonce, receivedAt),
     receivedAt,
     signedAt,
@@ -71,7 +71,7 @@ export async function readCallback(decoded: Decoded, receivedAt: number): Promis
     task_id: shown(content.task_id),
     appid: shown(envelope.appid),
     raw,
-    snapshot: readSnapshot(content, bytes.length, signedAt, receivedAt),
+    snapshot: readSnapshot(content, json, signedAt, receivedAt),
   }
 }
 

@@ -1,7 +1,7 @@
 /** The rules for a usable snapshot. Each exists because a store or a reader needs it. */
 import type { CompletedRecord, Picture } from '../event.ts'
 import { isWithin } from './bytes.ts'
-import type { Content } from './content.ts'
+import { type Content, type ContentJson, jsonAround } from './content.ts'
 import { isObject } from './json.ts'
 import { resemblesDocumented } from './names.ts'
 
@@ -18,13 +18,13 @@ const RECORD_EXTRA_BYTES = 200
 
 /**
  * The record of a content and its JSON, or why the content is unusable.
- * @param size of the content's JSON, in bytes
+ * @param json the content's
  * @param signedAt the callback's timestamp in milliseconds, if it is one
  * @param receivedAt in milliseconds
  */
 export function readSnapshot(
   content: Content,
-  size: number,
+  { bytes, pictures }: ContentJson,
   signedAt: number | undefined,
   receivedAt: number,
 ): { record: CompletedRecord; text: string } | Unusable {
@@ -49,24 +49,15 @@ export function readSnapshot(
     const wanted = 'an object with a url and, optionally, an offset in milliseconds'
     return invalid(`snapshot_pic_list[${misfit}]`, snapshot_pic_list[misfit], wanted)
   }
-  const record: CompletedRecord = {
-    task_id,
-    status: 'completed',
-    appid,
-    vendor,
-    ...(field_id !== undefined && { field_id }),
-    snapshot_pic_list,
-    ...(extra !== undefined && { extra }),
-    via: 'callback',
-    ...(signedAt !== undefined && { signed_at: new Date(signedAt).toISOString() }),
-    received_at: new Date(receivedAt).toISOString(),
-  }
-  const isSmall = size + RECORD_EXTRA_BYTES <= RECORD_LIMIT_BYTES
-  const text = JSON.stringify(record)
+  const task = { task_id, status: 'completed', appid, vendor, field_id } as const
+  const signed_at = signedAt === undefined ? undefined : new Date(signedAt).toISOString()
+  const rest = { extra, via: 'callback', signed_at, received_at: new Date(receivedAt).toISOString() } as const
+  const isSmall = bytes.length + RECORD_EXTRA_BYTES <= RECORD_LIMIT_BYTES
+  const text = jsonAround(task, pictures, rest)
   if (!isSmall && !isWithin(RECORD_LIMIT_BYTES, text)) {
     return { reason: 'invalid_snapshot', detail: `The record has more than ${RECORD_LIMIT_BYTES} bytes.` }
   }
-  return { record, text }
+  return { record: { ...task, snapshot_pic_list, ...rest }, text }
 }
 
 /** Why the callback may say more than was understood. */

@@ -1,6 +1,7 @@
 /** Tasks of our own at ZEGOCLOUD: started, registered, confirmed. For whoever has the API token. */
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
+import { jsonOf } from '../callback/content.ts'
 import { parse } from '../callback/json.ts'
 import { readSnapshot } from '../callback/snapshot.ts'
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
@@ -114,7 +115,7 @@ function whyUnusable({ task_id, appid, vendor }: PendingRecord): string | undefi
     snapshot_pic_list: [],
     extra: undefined,
   }
-  const read = readSnapshot(content, 0, undefined, 0)
+  const read = readSnapshot(content, jsonOf(content), undefined, 0)
   return 'reason' in read ? read.detail : undefined
 }
 

@@ -1,6 +1,6 @@
 /** ZEGOCLOUD's answer as a record: what the callback would have said, except offsets, which the answer lacks. */
-import { bytesOf, sha256 } from '../callback/bytes.ts'
-import { type Content, inOrder } from '../callback/content.ts'
+import { sha256 } from '../callback/bytes.ts'
+import { type Content, inOrder, jsonOf } from '../callback/content.ts'
 import { readSnapshot } from '../callback/snapshot.ts'
 import type { FailedRecord, PendingRecord } from '../event.ts'
 import type { Result } from '../store/pending.ts'
@@ -19,11 +19,11 @@ export async function completedResult(
   const field_id = vendor === 'tencent' ? fileId : undefined
   const fields = { event: 'snapshot', appid, task_id, vendor, field_id, snapshot_pic_list, extra: undefined }
   const content: Content = inOrder(fields)
-  const bytes = bytesOf(JSON.stringify(content))
-  const read = readSnapshot(content, bytes.length, undefined, now)
+  const json = jsonOf(content)
+  const read = readSnapshot(content, json, undefined, now)
   if ('reason' in read) return undefined
   const record = { ...read.record, via: 'query' } as const
-  return { record, text: JSON.stringify(record), content: await sha256(bytes) }
+  return { record, text: JSON.stringify(record), content: await sha256(json.bytes) }
 }
 
 export async function failedResult({ ...task }: PendingRecord, message: string, now: number): Promise<Result> {

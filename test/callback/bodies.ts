@@ -1,6 +1,6 @@
 /** Callbacks in JSON, spelled as a test wants them, and what is read from them before any store is asked. */
-import { bytesOf, sha256 } from '../../src/callback/bytes.ts'
-import { contentOf } from '../../src/callback/content.ts'
+import { sha256 } from '../../src/callback/bytes.ts'
+import { contentOf, jsonOf } from '../../src/callback/content.ts'
 import { decode } from '../../src/callback/decode.ts'
 import { type RawBody, readVerified, type VerifiedCallback } from '../../src/callback/read.ts'
 import { readSnapshot } from '../../src/callback/snapshot.ts'
@@ -17,7 +17,7 @@ export function contentIn(body: string) {
 
 export const readSigned = (body: string, signedAt: number | undefined) => {
   const content = contentIn(body)
-  return readSnapshot(content, bytesOf(JSON.stringify(content)).length, signedAt, RECEIVED_AT)
+  return readSnapshot(content, jsonOf(content), signedAt, RECEIVED_AT)
 }
 
 export const read = (body: string) => readSigned(body, SIGNED_AT)
@@ -26,7 +26,8 @@ export const read = (body: string) => readSigned(body, SIGNED_AT)
 export function recordIn(body: string): Record<string, unknown> {
   const said = read(body)
   if ('reason' in said) throw new Error(said.detail)
-  return JSON.parse(JSON.stringify(said.record)) as Record<string, unknown>
+  if (said.text !== JSON.stringify(said.record)) throw new Error(`${said.text} is not the JSON of the record`)
+  return JSON.parse(said.text) as Record<string, unknown>
 }
 
 export const hashIn = (body: string) => sha256(JSON.stringify(contentIn(body)))

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { inOrder } from '../../src/callback/content.ts'
+import { inOrder, jsonOf } from '../../src/callback/content.ts'
 import { encodeAs, shapeNames } from '../../tools/encodings.ts'
 import { contentIn, hashIn, raw, readBody, recordIn, withList, withPicture } from './bodies.ts'
 
@@ -145,7 +145,9 @@ describe('the content of a callback', () => {
     fc.assert(
       fc.property(fc.dictionary(name, json), (fields) => {
         const content = contentIn(raw(fields))
-        expect(JSON.stringify(content)).toBe(JSON.stringify(inOrder(content)))
+        const text = JSON.stringify(content)
+        expect(text).toBe(JSON.stringify(inOrder(content)))
+        expect(new TextDecoder().decode(jsonOf(content).bytes)).toBe(text)
       }),
       { numRuns: 300 },
     )
