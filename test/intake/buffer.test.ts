@@ -281,6 +281,14 @@ describe('what was put aside', () => {
     expect(await rows('SELECT count(*) AS stored FROM snapshots')).toEqual([{ stored: 35 }])
   })
 
+  it('is published by the drain that settled it, not a minute later by the sweep', async () => {
+    const callback = { body: JSON.stringify(signedCallback({ task_id: 'at once' })), received_at: Date.now() }
+    await env.ASIDE.put('waiting:1', JSON.stringify(callback))
+    await cron(10)
+    expect(await recordInKv('at once')).toMatchObject({ task_id: 'at once' })
+    expect(await events('at once')).toHaveLength(1)
+  })
+
   it('stays in ASIDE when D1 fails in the middle of a drain', async () => {
     const callback = { body: JSON.stringify(signedCallback({ task_id: 'middle' })), received_at: Date.now() }
     await env.ASIDE.put('waiting:1', JSON.stringify(callback))
