@@ -60,7 +60,7 @@ export async function keepUnverifiedBody(
   decoded?: Decoded,
 ): Promise<void> {
   const { raw, path, receivedAt, version } = request
-  if (!hasRoomForUnverified(reason, receivedAt)) return
+  if (!hasRoomForUnverified(reason, raw.bytes.length, receivedAt)) return
   const read = decoded ?? (await decodeBody(raw))
   if ('code' in read && reason === 'wrong_path') return
   const entry =

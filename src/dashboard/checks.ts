@@ -137,9 +137,11 @@ function quarantineCheck(quarantined: Facts['quarantined']): Check {
 
 function fullChecks(quarantined: Facts['quarantined']): Check[] {
   const more = 'Look at those that are kept, and delete all of this reason to keep others.'
-  return Object.entries(quarantined).flatMap(([reason, { fullSince }]) =>
-    fullSince === null ? [] : [{ ...waiting(`No more callbacks are kept as ${reason} since`, more), at: fullSince }],
-  )
+  return Object.entries(quarantined).flatMap(([reason, { full }]) => {
+    if (full === null) return []
+    const which = full.onlyOfLarge ? 'callbacks of over 32 KB' : 'callbacks'
+    return [{ ...waiting(`No more ${which} are kept as ${reason} since`, more), at: full.since }]
+  })
 }
 
 export function callbackChecks({ facts }: Health, origin: string, now: number): Check[] {

@@ -29,9 +29,9 @@ status.get('/v1/status', async (c) => {
     refused_by_kv: refusedByKv,
     aside: { waiting: aside.waiting, poison: aside.poison },
     pending,
-    quarantined: mapValues(facts.quarantined, ({ fullSince, ...count }) => ({
+    quarantined: mapValues(facts.quarantined, ({ full, ...count }) => ({
       ...count,
-      ...(fullSince !== null && { full_since: timeOf(fullSince) }),
+      ...(full && { [full.onlyOfLarge ? 'full_of_large_since' : 'full_since']: timeOf(full.since) }),
     })),
     last_callback: lastCallback
       ? { received_at: timeOf(lastCallback.at), with_path_token: lastCallback.withPathToken }

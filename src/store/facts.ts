@@ -1,10 +1,12 @@
 /** What is known of how all is. Counting reads what it counts: the judgement needs few rows, however much waits. */
 import { onDatabase } from './database.ts'
-import { REASONS, type Reason } from './quarantine.ts'
+import { MOST_ENTRIES_A_REASON, MOST_LARGE_BYTES, REASONS, type Reason } from './quarantine.ts'
 import { asideStateIn } from './state.ts'
 
 /** Up to `MOST_COUNTED` it is exact; beyond, there are more. */
 export type Count = { count: number; exact: boolean }
+
+export type Full = { since: number; onlyOfLarge: boolean }
 
 /** Times in milliseconds; `null` where nothing is known. */
 export type Facts = {
@@ -15,7 +17,8 @@ export type Facts = {
   isAnyRefusedByKv: boolean
   /** Callbacks in ASIDE when it was last listed: those that wait for D1, and those that D1 itself refuses. */
   aside: { waiting: number; poison: number; since: number }
-  quarantined: Record<Reason, Count & { fullSince: number | null }>
+  /** `full`: since when no more are kept, or no more large ones. */
+  quarantined: Record<Reason, Count & { full: Full | null }>
   /** `withPathToken` is unknown of a callback that only its record tells of. */
   lastCallback: { at: number; withPathToken: boolean | null } | undefined
   /** By code, when a callback was last refused. */
@@ -49,6 +52,7 @@ const LOOK = `
   SELECT ${OLDEST(0)} AS oldestEvent, ${OLDEST(1)} AS oldestForKv, EXISTS (${REFUSED}) AS refused, ${LAST_STORED} AS stored`
 
 type Looked = { oldestEvent: number | null; oldestForKv: number | null; refused: number; stored: number | null }
+type Kept = { reason: Reason; count: number; large_bytes: number }
 type Noted = { name: string; value: string; changed_at: number }
 
 /** One call of D1, of some 20 rows while nothing waits. Throws when D1 cannot answer. */
@@ -57,19 +61,18 @@ export async function look(db: D1Database): Promise<Facts> {
     const results = await db.batch([
       db.prepare(LOOK),
       db.prepare('SELECT name, value, changed_at FROM state'),
-      db.prepare('SELECT reason, count FROM quarantine_counts'),
+      db.prepare('SELECT reason, count, large_bytes FROM quarantine_counts'),
     ])
-    return results.map((result) => result.results) as [[Looked], Noted[], { reason: Reason; count: number }[]]
+    return results.map((result) => result.results) as [[Looked], Noted[], Kept[]]
   })
   const { oldestEvent, oldestForKv, refused, stored } = looked[0]
   const notes = new Map(noted.map((note) => [note.name, note]))
-  const sinceFull = (reason: Reason) => notes.get(`full:${reason}`)?.changed_at ?? null
   return {
     oldestEvent,
     oldestForKv,
     isAnyRefusedByKv: refused === 1,
     aside: asideOf(notes.get('aside')),
-    quarantined: countsOf(new Map(quarantined.map(({ reason, count }) => [reason, count])), sinceFull),
+    quarantined: countsOf(quarantined, (reason) => notes.get(`full:${reason}`)?.changed_at),
     lastCallback: lastCallbackOf(notes.get('callback'), stored),
     lastRefusals: Object.fromEntries(
       noted
@@ -93,13 +96,20 @@ function lastCallbackOf(note: Noted | undefined, stored: number | null): Facts['
   return at === 0 ? undefined : { at, withPathToken: note ? note.value === 'true' : null }
 }
 
-function countsOf(counts: Map<Reason, number>, sinceFull: (reason: Reason) => number | null): Facts['quarantined'] {
+function countsOf(kept: readonly Kept[], sinceFull: (reason: Reason) => number | undefined): Facts['quarantined'] {
+  const byReason = new Map(kept.map((one) => [one.reason, one]))
   return Object.fromEntries(
     REASONS.map((reason) => {
-      const count = counts.get(reason) ?? 0
-      return [reason, { ...counted(count), fullSince: count < MOST_COUNTED ? null : sinceFull(reason) }]
+      const one = byReason.get(reason) ?? { reason, count: 0, large_bytes: 0 }
+      return [reason, { ...counted(one.count), full: fullOf(one, sinceFull(reason)) }]
     }),
   ) as Facts['quarantined']
+}
+
+function fullOf({ count, large_bytes }: Kept, since: number | undefined): Full | null {
+  const onlyOfLarge = count < MOST_ENTRIES_A_REASON
+  if (since === undefined || (onlyOfLarge && large_bytes < MOST_LARGE_BYTES)) return null
+  return { since, onlyOfLarge }
 }
 
 /** Also as many as the quarantine has of one reason, of what was not answered 202. */

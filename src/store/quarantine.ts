@@ -88,6 +88,8 @@ const MOST_BODIES_A_SIGNATURE = 16
 /** Of these the first ones stay: so neither many before nor many after push the genuine one out. */
 const FIRST_BODIES = 8
 export const MOST_ENTRIES_A_REASON = 1_000
+/** Where unverified bodies of over 32 KB fill this for a reason, it keeps no more of these. */
+export const MOST_LARGE_BYTES = 30_000_000
 
 /** With `row_number`, so that of several bodies for one task the oldest goes, else the oldest except the first eight. */
 const MAKE_ROOM_FOR_SIGNATURE = `

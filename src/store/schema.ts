@@ -11,6 +11,7 @@ import reading from './migrations/0003_reading.sql'
 import quarantine from './migrations/0004_quarantine.sql'
 import removals from './migrations/0005_removals.sql'
 import feed from './migrations/0006_feed.sql'
+import quarantineBytes from './migrations/0007_quarantine_bytes.sql'
 
 export type Migration = { name: string; sql: string }
 
@@ -22,6 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0004_quarantine.sql', sql: quarantine },
   { name: '0005_removals.sql', sql: removals },
   { name: '0006_feed.sql', sql: feed },
+  { name: '0007_quarantine_bytes.sql', sql: quarantineBytes },
 ]
 
 /** As `wrangler d1 migrations apply` makes it, so that it then has nothing to do. */

@@ -8,6 +8,7 @@ import {
   entryOf,
   INSERT,
   MOST_ENTRIES_A_REASON,
+  MOST_LARGE_BYTES,
   type NewEntry,
   perMinute,
   type QuarantineEntry,
@@ -26,20 +27,29 @@ const MOST_UNVERIFIED_A_MINUTE = 60
 const mayKeepUnverified = perMinute(MOST_UNVERIFIED_A_MINUTE)
 /** A reason that is full is not tried again for so long. */
 const FULL_FOR_MS = 600_000
-const fullUntil = new Map<Reason, number>()
+const fullUntil = new Map<string, number>()
 
+/** Larger bodies share a number of bytes, so that few requests cannot fill the database. As in the migration. */
+const LARGE_BYTES = 32_768
+
+/** ?20: whether it is large. */
 const INSERT_UNVERIFIED = INSERT(`
-    coalesce((SELECT count FROM quarantine_counts WHERE reason = ?2), 0) < ${MOST_ENTRIES_A_REASON}
+    NOT EXISTS (SELECT 1 FROM quarantine_counts WHERE reason = ?2
+      AND (count >= ${MOST_ENTRIES_A_REASON} OR ?20 AND large_bytes >= ${MOST_LARGE_BYTES}))
     AND (SELECT count(*) FROM quarantine WHERE id > ?19 AND id < ?19 || '~') < ${MOST_COPIES}`)
 
 const NOTE_FULL = `
   INSERT INTO state (name, value, changed_at) SELECT 'full:' || reason, '', ?2 FROM quarantine_counts
-  WHERE reason = ?1 AND count >= ${MOST_ENTRIES_A_REASON}
+  WHERE reason = ?1 AND (count >= ${MOST_ENTRIES_A_REASON} OR ?3 AND large_bytes >= ${MOST_LARGE_BYTES})
   ON CONFLICT (name) DO UPDATE SET value = '' RETURNING name`
 
 /** Whether this isolate may keep another one now, before anything is read of it. */
-export function hasRoomForUnverified(reason: UnverifiedReason, now: number): boolean {
-  return now >= (fullUntil.get(reason) ?? 0) && mayKeepUnverified(now)
+export function hasRoomForUnverified(reason: UnverifiedReason, bytes: number, now: number): boolean {
+  return now >= (fullUntil.get(roomFor(reason, bytes)) ?? 0) && mayKeepUnverified(now)
+}
+
+function roomFor(reason: Reason, bytes: number): string {
+  return bytes > LARGE_BYTES ? `${reason}, large` : reason
 }
 
 /**
@@ -56,11 +66,15 @@ export async function keepUnverified(
 ) {
   const { reason } = entry
   const prefix = `${entryId(reason, entry.content)}:`
+  const isLarge = entry.body.length > LARGE_BYTES ? 1 : 0
   const values = valuesOf(prefix + signatureHash, entry, version, now)
   const results = await onDatabase(db, () =>
-    db.batch([db.prepare(INSERT_UNVERIFIED).bind(...values, prefix), db.prepare(NOTE_FULL).bind(reason, now)]),
+    db.batch([
+      db.prepare(INSERT_UNVERIFIED).bind(...values, prefix, isLarge),
+      db.prepare(NOTE_FULL).bind(reason, now, isLarge),
+    ]),
   )
-  if (results[1]!.results.length > 0) fullUntil.set(reason, now + FULL_FOR_MS)
+  if (results[1]!.results.length > 0) fullUntil.set(roomFor(reason, entry.body.length), now + FULL_FOR_MS)
 }
 
 const UNVERIFIED_ONLY = `reason IN (${UNVERIFIED_REASONS.map((reason) => `'${reason}'`).join(', ')})`

@@ -1,8 +1,10 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { listEntries, removeOfReason } from '../../src/store/quarantine.ts'
+import { look } from '../../src/store/facts.ts'
+import { listEntries, newEntry, removeOfReason } from '../../src/store/quarantine.ts'
 import { applyMigrations } from '../../src/store/schema.ts'
 import { settle } from '../../src/store/settle.ts'
+import { hasRoomForUnverified, keepUnverified } from '../../src/store/unverified.ts'
 import { unusable, verified } from './verified.ts'
 
 beforeEach(() => applyMigrations(env.DB))
@@ -58,5 +60,33 @@ describe('the quarantine', () => {
     expect(await count({ reason: 'stale' })).toBe(20)
     expect(await count({ task_id: 'task-1' })).toBe(4)
     expect(await count({ reason: 'stale', task_id: 'task-1' })).toBe(2)
+  })
+
+  describe('of callbacks that were not verified', () => {
+    const KEPT = `SELECT count(*) AS count, sum(octet_length(body)) AS bytes FROM quarantine`
+    const keepOf = (bytes: number, n: number, now = 0) => {
+      const entry = newEntry(unusable(`signature ${n}`, `content ${n}`), 'bad_signature', '')
+      return keepUnverified(env.DB, { ...entry, body: new Uint8Array(bytes).fill(97) }, `${n}`, 'version', now)
+    }
+    const full = async () => (await look(env.DB)).quarantined.bad_signature.full
+
+    it('takes only so many bytes of large ones, and small ones all the same', async () => {
+      for (let n = 0; n < 20; n += 1) await keepOf(1_900_000, n, n)
+      expect(await env.DB.prepare(KEPT).first()).toEqual({ count: 16, bytes: 16 * 1_900_000 })
+      expect(await full()).toEqual({ since: 15, onlyOfLarge: true })
+      expect([32_769, 32_768].map((bytes) => hasRoomForUnverified('bad_signature', bytes, 20))).toEqual([false, true])
+      await keepOf(32_769, 20)
+      await keepOf(32_768, 21)
+      expect(await env.DB.prepare(KEPT).first()).toEqual({ count: 17, bytes: 16 * 1_900_000 + 32_768 })
+    })
+
+    it('has room again once what filled it is deleted', async () => {
+      for (let n = 0; n < 17; n += 1) await keepOf(1_900_000, n, n)
+      await removeOfReason(env.DB, 'bad_signature')
+      expect(await full()).toBeNull()
+      for (let n = 0; n < 17; n += 1) await keepOf(1_900_000, n, 100 + n)
+      expect(await env.DB.prepare(KEPT).first()).toMatchObject({ count: 16 })
+      expect(await full()).toEqual({ since: 115, onlyOfLarge: true })
+    })
   })
 })

@@ -77,6 +77,24 @@ describe('new code on an old database', () => {
     expect(await recorded()).toEqual(next.map(({ name }) => name))
   })
 
+  it('knows the bytes of the large bodies that were kept before they were counted', async () => {
+    await applyMigrations(env.DB, MIGRATIONS.slice(0, 6))
+    const keep = `INSERT INTO quarantine (id, reason, detail, signature, received_at, body) VALUES (?1, ?2, '', '', 0, ?3)`
+    const bodies = [
+      ['1', 'stale', 'a'.repeat(40_000)],
+      ['2', 'stale', '图'.repeat(20_000)],
+      ['3', 'stale', 'a'],
+      ['4', 'conflict', 'a'],
+    ]
+    await env.DB.batch(bodies.map((body) => env.DB.prepare(keep).bind(...body)))
+    await applyMigrations(env.DB)
+    const { results } = await env.DB.prepare('SELECT * FROM quarantine_counts ORDER BY reason').all()
+    expect(results).toEqual([
+      { reason: 'conflict', count: 1, large_bytes: 0 },
+      { reason: 'stale', count: 3, large_bytes: 100_000 },
+    ])
+  })
+
   it('does so once for ten requests at once', async () => {
     await applyMigrations(env.DB)
     const work = (db: D1Database) => db.prepare('INSERT INTO nexts (id) VALUES (1)').run()

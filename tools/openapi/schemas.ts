@@ -38,7 +38,7 @@ const kept = {
 }
 const entry = z.object(kept)
 
-const ofReason = z.object({ ...counted, full_since: z.optional(isoTime) })
+const ofReason = z.object({ ...counted, full_since: z.optional(isoTime), full_of_large_since: z.optional(isoTime) })
 const quarantined = Object.fromEntries(REASONS.map((reason) => [reason, ofReason]))
 
 const verdict = {
