@@ -112,17 +112,21 @@ const DELETE_OLD_ENTRIES = `
     SELECT rowid FROM quarantine WHERE received_at < ?1 AND (kept_at IS NULL OR kept_at < ?1)
     ORDER BY received_at LIMIT ${SLICE})`
 
-/** Writing keeps to the bound; what a version before has left over goes here. */
+/** Writing keeps to the bound: what an older version has left over goes here. What was answered 202 has no bound. */
+const FIND_TOO_MANY = `
+  SELECT reason, count - ${MOST_ENTRIES_A_REASON} AS excess FROM quarantine_counts WHERE count > ${MOST_ENTRIES_A_REASON}`
 const DELETE_TOO_MANY = `
   DELETE FROM quarantine WHERE rowid IN (
-    SELECT rowid FROM quarantine WHERE reason = (
-      SELECT reason FROM quarantine_counts WHERE count > ${MOST_ENTRIES_A_REASON} LIMIT 1)
-    ORDER BY reason DESC, received_at DESC, rowid DESC LIMIT ${SLICE} OFFSET ${MOST_ENTRIES_A_REASON})`
+    SELECT rowid FROM quarantine WHERE reason = ?1 AND acknowledged IS NULL ORDER BY received_at LIMIT ?2)`
 
 export async function purgeQuarantine(db: D1Database, now: number): Promise<number> {
   const old = db.prepare(DELETE_OLD_ENTRIES).bind(now - QUARANTINE_DAYS * MS_A_DAY)
-  const tooMany = db.prepare(DELETE_TOO_MANY)
-  return (await inSlices(() => changesOf(db, old))) + (await inSlices(() => changesOf(db, tooMany)))
+  let gone = await inSlices(() => changesOf(db, old))
+  const { results } = await onDatabase(db, () => db.prepare(FIND_TOO_MANY).all<{ reason: string; excess: number }>())
+  for (const { reason, excess } of results) {
+    gone += await changesOf(db, db.prepare(DELETE_TOO_MANY).bind(reason, Math.min(excess, MOST_SLICES * SLICE)))
+  }
+  return gone
 }
 
 /** A row of the version before may name a time beyond any secret's life: it goes with the last one that matters. */

@@ -319,6 +319,16 @@ describe('the quarantine', () => {
     expect(await left('conflict')).toEqual([{ n: 1000, oldest: START + 1 }])
   })
 
+  it('keeps what was answered 202 beyond them, and it holds up no other reason', async () => {
+    for (const reason of ['conflict', 'stale']) await kept(1005, reason, START)
+    await env.DB.prepare(`UPDATE quarantine SET acknowledged = 1 WHERE reason = 'conflict' AND received_at > ?1`)
+      .bind(START + 3)
+      .run()
+    await cron()
+    expect(await left('conflict')).toEqual([{ n: 1002, oldest: START + 4 }])
+    expect(await left('stale')).toEqual([{ n: 1000, oldest: START + 6 }])
+  })
+
   it('comes down to its bound from far above it', async () => {
     await kept(6000, 'stale', START)
     for (let n = 0; n < 3; n += 1) await everyReason()
