@@ -62,6 +62,12 @@ describe('a callback in any encoding', () => {
     }
   })
 
+  it('may be percent-encoded so far as a URL needs it, with & and = as they are', () => {
+    const list = '[{"url":"http://a.test/1.jpg?a=1&b=2&c"}]'
+    const given = signedCallback({ snapshot_pic_list: list })
+    expect(read(encodeURI(JSON.stringify(given)))).toEqual(Object.entries(given))
+  })
+
   it('may have its own mark and spaces inside each layer', () => {
     expect(read(JSON.stringify(`\uFEFF ${JSON.stringify(`\n${json} `)}`))).toEqual(Object.entries(fields))
   })
@@ -181,6 +187,7 @@ describe('the number of fields', () => {
 
   it('leaves out what is empty between two & of a form', () => {
     expect(decode(`&&${inForm(1_000)}&&`)).toHaveProperty('fields')
+    expect(decode(`&&${inForm(1_001)}`)).toHaveProperty('code', 'undecodable')
   })
 })
 

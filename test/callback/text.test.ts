@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bytesOf } from '../../src/callback/bytes.ts'
+import { bytesOf, isText } from '../../src/callback/bytes.ts'
 import { decodeBody } from '../../src/callback/read.ts'
 import { readBody as readText } from '../../src/callback/text.ts'
 import { type Charset, charsets, toBytes } from '../../tools/charsets.ts'
@@ -22,6 +22,27 @@ async function moreIn(body: string, contentType: string | null = null) {
 }
 
 describe('the characters of a body', () => {
+  it('are text where they are UTF-8', () => {
+    expect(['é', '\xc3\xa9', '\xe9', '\xff\xfe', ''].map((text) => isText(latin(text)))).toEqual([
+      false,
+      true,
+      false,
+      false,
+      true,
+    ])
+  })
+
+  it('in a form of another charset leave a field without a name as it is', async () => {
+    const { snapshot } = await read(`${FORM_BODY}&=\xc4\xe3`)
+    expect(snapshot).toMatchObject({ record: { extra: { '': '你' } } })
+  })
+
+  it('are shown of a long task_id as far as a task_id can be', async () => {
+    const longest = 'x'.repeat(512)
+    const callback = await read(JSON_BODY.replace('"7"', `"${longest}x"`))
+    expect(callback.task_id).toBe(longest)
+  })
+
   it('agree with a table that was written elsewhere', () => {
     expect(toBytes('你好€ß😀', 'gb18030').toHex()).toBe('c4e3bac3a2e3813089389439fc36')
   })
