@@ -100,8 +100,9 @@ function rawOf({ body, body_base64, content_type, content_encoding }: BufferedCa
 
 /** Under a key of its own. Throws when KV does not take it in time. */
 export async function putInAside(prefix: typeof WAITING | typeof POISON, value: object, aside: KVNamespace) {
-  const at = 'received_at' in value && typeof value.received_at === 'number' ? value.received_at : Date.now()
-  const key = `${prefix}${new Date(at).toISOString()}:${crypto.randomUUID()}`
+  const received = new Date('received_at' in value ? Number(value.received_at) : Number.NaN)
+  const at = Number.isNaN(received.getTime()) ? new Date() : received
+  const key = `${prefix}${at.toISOString()}:${crypto.randomUUID()}`
   await withDeadline(aside.put(key, JSON.stringify(value)), ASIDE_DEADLINE_MS, 'ASIDE')
 }
 
@@ -109,7 +110,8 @@ export async function putInAside(prefix: typeof WAITING | typeof POISON, value: 
 export function isBuffered(value: unknown): value is BufferedCallback {
   if (typeof value !== 'object' || value === null) return false
   const { body, body_base64, received_at } = value as Record<string, unknown>
-  return typeof received_at === 'number' && (typeof body === 'string' || typeof body_base64 === 'string')
+  const isTime = typeof received_at === 'number' && !Number.isNaN(new Date(received_at).getTime())
+  return isTime && (typeof body === 'string' || typeof body_base64 === 'string')
 }
 
 /** `refused`: D1 is up, and does not take this one. */

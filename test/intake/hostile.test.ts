@@ -33,7 +33,8 @@ async function consume(bodies: readonly unknown[]) {
 }
 
 it('null as a message in INTAKE costs only itself, as does any other value', async () => {
-  const others = [null, undefined, 0, '', 'text', [], {}, { kind: 'unknown' }, { received_at: 1 }]
+  const values = [null, undefined, 0, '', 'text', [], {}, { kind: 'unknown' }, { received_at: 1 }]
+  const others = [...values, { received_at: 'soon' }, { body: '{}', received_at: 1e20 }]
   const good = ['a', 'b', 'c'].map(bufferedBody)
   expect(await consume([null, good[0], ...others, good[1], null, good[2]])).toEqual([])
   expect((await stored()).toSorted()).toEqual(['a', 'b', 'c'])
