@@ -19,9 +19,24 @@ const program = command('mutate', 'Says which changes of the critical files no t
   .parse()
 const { list, named, sample, seed } = program.opts()
 
-/** The tests of each part. */
+/** The tests of each part: the first that a file's path begins with. */
+const STATUS = ['test/http/status.test.ts', 'test/http/health.test.ts', 'test/alert.test.ts']
+const ZEGO = ['test/zego/', 'test/http/confirmation.test.ts', 'test/http/disputed.test.ts']
 const TESTS: Record<string, string[]> = {
   'src/callback/': ['test/callback/'],
+  'src/store/alerts': ['test/alert.test.ts'],
+  'src/store/disputes': ZEGO,
+  'src/store/facts': [...STATUS, 'test/store/', 'test/dashboard/health.test.ts'],
+  'src/store/gallery': ['test/dashboard/'],
+  'src/store/health': [...STATUS, 'test/dashboard/health.test.ts'],
+  'src/store/installation': ['test/installation.test.ts'],
+  'src/store/pending': ['test/http/tasks.test.ts', 'test/http/registration.test.ts', 'test/zego/poll.test.ts'],
+  'src/store/quarantine': ['test/store/', 'test/http/quarantine', 'test/http/disputed.test.ts'],
+  'src/store/rate-limit': ZEGO,
+  'src/store/removals': ['test/kv-order.test.ts', 'test/store/', 'test/http/snapshots.test.ts', 'test/publish/'],
+  'src/store/snapshots': ['test/http/list.test.ts', 'test/http/feed.test.ts', 'test/http/snapshots.test.ts'],
+  'src/store/state': [...STATUS, 'test/first-contact.test.ts', 'test/intake/', 'test/store/'],
+  'src/store/unverified': ['test/store/quarantine.test.ts', 'test/first-contact.test.ts'],
   'src/store/': ['test/store/', 'test/publish/', 'test/kv-order.test.ts', 'test/http/quarantine.test.ts'],
   'src/publish/': ['test/publish/', 'test/kv-order.test.ts'],
   'src/intake/': ['test/intake/'],
@@ -37,6 +52,7 @@ const SWAPS: [RegExp, (found: string) => string][] = [
   [/ === | !== /g, (found) => (found === ' === ' ? ' !== ' : ' === ')],
   [/ <=? | >=? /g, (found) => (found.includes('=') ? found.replace('=', '') : found.replace(/ $/, '= '))],
   [/ && | \|\| /g, (found) => (found === ' && ' ? ' || ' : ' && ')],
+  [/^ +(?:await )?[a-z][\w.!]*\(.*\)$/gm, () => ''],
   [/\b(?:true|false)\b/g, (found) => (found === 'true' ? 'false' : 'true')],
   [/\bIS NOT NULL\b|\bIS NULL\b/g, (found) => (found === 'IS NULL' ? 'IS NOT NULL' : 'IS NULL')],
   [/(?<![\w.?$\\#])\d[\d_]*(?![\w.])/g, (found) => otherThan(Number(found.replaceAll('_', '')))],
@@ -158,7 +174,13 @@ const copy = projectCopy('test', 'vitest.config.ts', 'README.md', 'docs', 'SECUR
 process.on('exit', copy.remove)
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 process.chdir(copy.directory)
-const critical = Object.keys(TESTS).flatMap((part) => globSync(part.endsWith('/') ? `${part}**/*.ts` : part))
+const critical = [
+  ...new Set(
+    Object.keys(TESTS).flatMap((part) =>
+      globSync(part.endsWith('/') ? `${part}**/*.ts` : `${part.replace(/\.ts$/, '')}.ts`),
+    ),
+  ),
+]
 const files = program.args.length > 0 ? program.args : critical
 const changes = named ? namedChanges() : files.flatMap((file) => sampled(changesOf(file)))
 if (list) {
