@@ -2,8 +2,9 @@
 import { withDeadline } from './deadline.ts'
 import { log } from './log.ts'
 import { type Env, isFault, type Settings } from './settings.ts'
-import { type AlertState, alertState, lastFailure, noteAlert, originOf } from './store/alerts.ts'
+import { lastFailure } from './store/facts.ts'
 import { type Health, judge, totalOf } from './store/health.ts'
+import { type AlertState, alertState, noteAlert, originOf } from './store/state.ts'
 
 /** While all is not well, it is said again. */
 const REMINDER_MS = 24 * 3_600_000

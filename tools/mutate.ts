@@ -24,7 +24,6 @@ const STATUS = ['test/http/status.test.ts', 'test/http/health.test.ts', 'test/al
 const ZEGO = ['test/zego/', 'test/http/confirmation.test.ts', 'test/http/disputed.test.ts']
 const TESTS: Record<string, string[]> = {
   'src/callback/': ['test/callback/'],
-  'src/store/alerts': ['test/alert.test.ts'],
   'src/store/disputes': ZEGO,
   'src/store/facts': [...STATUS, 'test/store/', 'test/dashboard/health.test.ts'],
   'src/store/gallery': ['test/dashboard/'],

@@ -1,7 +1,6 @@
 /** What the last callbacks were like, for the status page: at best effort, and once a minute an isolate at most. */
 import { log, messageOf } from '../log.ts'
-import { noteOrigin } from '../store/alerts.ts'
-import { noteCallback, noteRefusal } from '../store/state.ts'
+import { noteCallback, noteOrigin, noteRefusal } from '../store/state.ts'
 
 const NOTED_FOR_MS = 60_000
 

@@ -134,3 +134,11 @@ export async function countAll(db: D1Database): Promise<Counts> {
   const row = await onDatabase(db, () => db.prepare(COUNT_ALL).first<Record<keyof Counts, number>>())
   return Object.fromEntries(Object.entries(row!).map(([name, count]) => [name, counted(count)])) as Counts
 }
+
+const LAST_FAILURE = `SELECT max(place) AS place FROM snapshots WHERE status <> 'completed' AND status = 'failed'`
+
+/** The place of the last task that failed. `status <> 'completed'` lets SQLite use the partial index. */
+export async function lastFailure(db: D1Database): Promise<number> {
+  const row = await onDatabase(db, () => db.prepare(LAST_FAILURE).first<{ place: number | null }>())
+  return row?.place ?? 0
+}

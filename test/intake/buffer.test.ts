@@ -217,6 +217,13 @@ describe('what was put aside', () => {
     expect(await events('retried')).toHaveLength(1)
   })
 
+  it('asks D1 once for a batch while it is down, since each would wait as long for it', async () => {
+    const held = await whileDown([signedCallback(), signedCallback(), signedCallback()])
+    d1Is(fail('D1 DB is overloaded'))
+    expect((await consume(held)).map(({ acked }) => acked)).toEqual([false, false, false])
+    expect(env.DB.batch).toHaveBeenCalledTimes(1)
+  })
+
   it('waits longer after each attempt while D1 is down', async () => {
     const held = await whileDown([signedCallback()])
     d1Is(fail('D1 DB is overloaded'))
