@@ -3,10 +3,9 @@ import { type Decoded, decodeBody, readCallback, type VerifiedCallback } from '.
 import type { CompletedRecord } from './event.ts'
 import { admit, type Received, receivedAs, type Rules } from './receive.ts'
 import type { SettingFault } from './settings.ts'
-import { enterAgain, isInLedger } from './store/ledger.ts'
 import { type QuarantineEntry, rawOf, removeEntry, UNVERIFIED_REASONS } from './store/quarantine.ts'
 import { replace, type Winner } from './store/replace.ts'
-import { settle } from './store/settle.ts'
+import { enterAgain, isInLedger, settle } from './store/settle.ts'
 import { findRecord } from './store/snapshots.ts'
 
 /** `otherTask` lost its record: its value has to leave KV. */

@@ -19,9 +19,8 @@ import {
   registrationBody,
   startBody,
 } from '../zego/parameters.ts'
-import { type ZegoConfig, zegoConfig } from '../zego/config.ts'
+import { vendorOf, type ZegoConfig, zegoConfig } from '../zego/config.ts'
 import { start } from '../zego/describe.ts'
-import { vendorOf } from '../zego/vendor.ts'
 import { type Api, report } from './api.ts'
 import { notConfigured, notFound, ProblemError } from './problem.ts'
 import { checked, invalid, noQuery, readQuery } from './query.ts'

@@ -2,7 +2,7 @@
 import type { SnapshotRecord } from '../event.ts'
 import { type Caller, isFailure, type ApiFailure } from './client.ts'
 import { describe, type Answer } from './describe.ts'
-import type { Vendor } from './vendor.ts'
+import type { Vendor } from './config.ts'
 
 /** `null` while there is nothing on both sides to be compared. */
 export type Confirmation =

@@ -2,7 +2,7 @@
 import { call, type Caller, type Data, isObject, isFailure, type ApiFailure } from './client.ts'
 import { isAboutTheTask } from './codes.ts'
 import { parametersOf, type StartBody } from './parameters.ts'
-import type { Vendor } from './vendor.ts'
+import type { Vendor } from './config.ts'
 
 /** What ZEGOCLOUD tells of a task. `urls` are as it gives them: Huawei's are names, relative to a bucket. */
 export type Answer =

@@ -6,7 +6,7 @@
 import * as z from 'zod/mini'
 import { isWithin } from '../callback/bytes.ts'
 import type { Parameters } from './client.ts'
-import { vendorOf } from './vendor.ts'
+import { vendorOf } from './config.ts'
 
 /** A record holds no more of it: the callback of a longer one could not be stored. */
 const FILE_ID_LIMIT_BYTES = 512

@@ -10,11 +10,10 @@ import { closeDispute, type Dispute, takeDisputes } from '../store/disputes.ts'
 import type { Publication } from '../store/outbox.ts'
 import { type DuePoll, giveBack, isPollDue, type Result, storeResult, takeDuePolls } from '../store/pending.ts'
 import { type ApiFailure, callerFor, isFailure } from './client.ts'
-import { type ZegoConfig, zegoConfig } from './config.ts'
+import { vendorOf, type ZegoConfig, zegoConfig } from './config.ts'
 import { type Answer, describe } from './describe.ts'
 import { judge } from './dispute.ts'
 import { completedResult, failedResult } from './result.ts'
-import { vendorOf } from './vendor.ts'
 
 /** How far a run may still go. */
 export type PollRun = {
