@@ -250,6 +250,16 @@ describe('what was put aside', () => {
     expect(await isHome('moved')).toBe(true)
   })
 
+  it('stays in the queue for almost 12 h', async () => {
+    const received = Date.now() - 11.9 * 3_600_000
+    const timestamp = String(Math.floor(received / 1000))
+    const held = await whileDown([signedCallback({ timestamp })], received)
+    vi.useRealTimers()
+    d1Is(fail('D1 DB is overloaded'))
+    expect(await consume(held, 9)).toMatchObject([{ acked: false }])
+    expect(await asideKeys()).toEqual([])
+  })
+
   it('does not hold up the others when D1 refuses it alone: it is poison, counted, and tried again now and then', async () => {
     await cron() // makes the schema
     const [bad, good] = await whileDown([signedCallback({ task_id: 'bad' }), signedCallback({ task_id: 'good' })])
@@ -276,10 +286,13 @@ describe('what was put aside', () => {
     await refuseTask('bad')
     await cron(10)
     expect(await isHome('good')).toBe(true)
+    await cron(10)
     expect(await asideKeys()).toEqual(['waiting'])
     await cron(10)
-    await cron(10)
-    expect(await asideKeys()).toEqual(['parked'])
+    const [poison] = (await env.ASIDE.list()).keys
+    expect(poison!.name).toMatch(/^parked:/)
+    await cron(60)
+    expect((await env.ASIDE.list()).keys).toEqual([poison])
   })
 
   it('drains slice after slice, however much there is', async () => {
@@ -295,8 +308,9 @@ describe('what was put aside', () => {
 
   it('is published by the drain that settled it, not a minute later by the sweep', async () => {
     const callback = { body: JSON.stringify(signedCallback({ task_id: 'at once' })), received_at: Date.now() }
-    await env.ASIDE.put('waiting:1', JSON.stringify(callback))
+    for (const key of ['waiting:1', 'waiting:2']) await env.ASIDE.put(key, JSON.stringify(callback))
     await cron(10)
+    expect(await rows(`SELECT value FROM state WHERE name = 'aside'`)).toEqual([{ value: '{"waiting":0,"poison":0}' }])
     expect(await recordInKv('at once')).toMatchObject({ task_id: 'at once' })
     expect(await events('at once')).toHaveLength(1)
   })
@@ -309,7 +323,7 @@ describe('what was put aside', () => {
     await cron(10)
     expect(await asideKeys()).toEqual(['waiting'])
     batch.mockRestore()
-    await cron(10)
+    await cron(11) // a minute later, not ten
     expect(await isHome('middle')).toBe(true)
     expect(await asideKeys()).toEqual([])
   })

@@ -2,7 +2,7 @@ import { createScheduledController } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { applyMigrations, MIGRATIONS, statementsOf } from '../../src/store/schema.ts'
-import { onDatabase } from '../../src/store/database.ts'
+import { isOutage, onDatabase } from '../../src/store/database.ts'
 import worker from '../../src/worker.ts'
 import { signedCallback } from '../callbacks.ts'
 import { cron, deliver, rows } from '../worker.ts'
@@ -141,5 +141,17 @@ describe('new code on an old database', () => {
   it('adds by cron what no query misses, such as an index', async () => {
     await worker.scheduled(createScheduledController(), env)
     expect(await recorded()).toEqual(MIGRATIONS.map(({ name }) => name))
+  })
+})
+
+describe('an error of D1 in words that nobody knows', () => {
+  it('is an outage if D1 does not answer a simple question either', async () => {
+    await applyMigrations(env.DB)
+    const strange = new Error('something new')
+    expect(await isOutage(strange, env.DB)).toBe(false)
+    vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
+      throw strange
+    })
+    expect(await isOutage(strange, env.DB)).toBe(true)
   })
 })
