@@ -37,7 +37,7 @@ const TESTS: Record<string, string[]> = {
   'src/store/state': [...STATUS, 'test/first-contact.test.ts', 'test/intake/', 'test/store/'],
   'src/store/unverified': ['test/store/quarantine.test.ts', 'test/first-contact.test.ts'],
   'src/store/': ['test/store/', 'test/publish/', 'test/kv-order.test.ts', 'test/http/quarantine.test.ts'],
-  'src/publish/': ['test/publish/', 'test/kv-order.test.ts'],
+  'src/publish/': ['test/publish/', 'test/kv-order.test.ts', 'test/zego/poll.test.ts'],
   'src/intake/': ['test/intake/'],
   'src/token.ts': ['test/settings.test.ts'],
   'src/http/api.ts': ['test/settings.test.ts', 'test/http/read-token.test.ts'],

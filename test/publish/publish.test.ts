@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { snapshotEvent } from '../../src/event.ts'
+import { sweepRemovals } from '../../src/publish/forget.ts'
 import { publish } from '../../src/publish/publish.ts'
 import { takeDue } from '../../src/store/outbox.ts'
 import { readSettings } from '../../src/settings.ts'
@@ -325,13 +326,16 @@ describe('the event', () => {
   })
 
   it('is whole up to the limit of a message', async () => {
-    for (const count of [2_400, 2_500, 2_600, 2_700, 2_800]) {
+    const lengths: number[] = []
+    for (const count of [1_500, 2_300, 2_380, 2_386, 2_400]) {
       const task_id = `size ${count}`
       await deliver(signedCallback({ task_id, snapshot_pic_list: many(count) }))
       const [event] = await events(task_id)
       const { length } = JSON.stringify({ ...event, data: await (await read(task_id)).json() })
       expect('dataref' in event!).toBe(length > 127_000)
+      lengths.push(length)
     }
+    expect(lengths.map((length) => length > 127_000)).toEqual(expect.arrayContaining([true, false]))
   })
 })
 
@@ -355,4 +359,30 @@ describe('a value in KV', () => {
     await deliver(signedCallback({ task_id: 'kept' }), { RETENTION_DAYS: 'never' })
     expect(put.mock.calls[1]?.[2]).not.toHaveProperty('expiration')
   })
+})
+
+it('what has to leave KV goes a slice at a time, and a slice that KV does not take is no reason for another', async () => {
+  await read('x') // makes the schema
+  const owe = async (count: number) => {
+    for (let n = 0; n < count; n += 1) {
+      await env.DB.prepare(`INSERT INTO removals VALUES ('gone ' || ?1, '', 0, 0)`).bind(n).run()
+    }
+  }
+  const isMore = () => sweepRemovals(env, Date.now(), 3)
+  await owe(5)
+  expect([await isMore(), await isMore()]).toEqual([true, false])
+  expect(await rows('SELECT 1 FROM removals WHERE kv_due IS NOT NULL')).toEqual([])
+  await env.DB.prepare('DELETE FROM removals').run()
+  await owe(3)
+  vi.spyOn(env.RESULTS, 'delete').mockRejectedValue(new Error('KV DELETE failed: 500'))
+  expect(await isMore()).toBe(false)
+})
+
+it('what has to leave KV is not asked of it where its key is longer than any that KV has', async () => {
+  await read('x') // makes the schema
+  await env.DB.prepare(`INSERT INTO removals VALUES (?1, '', 0, 0)`).bind('x'.repeat(513)).run()
+  const remove = vi.spyOn(env.RESULTS, 'delete')
+  await sweepRemovals(env, Date.now(), 3)
+  expect(remove).not.toHaveBeenCalled()
+  expect(await rows('SELECT 1 FROM removals WHERE kv_due IS NOT NULL')).toEqual([])
 })

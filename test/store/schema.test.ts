@@ -144,11 +144,12 @@ describe('new code on an old database', () => {
   })
 })
 
-describe('an error of D1 in words that nobody knows', () => {
-  it('is an outage if D1 does not answer a simple question either', async () => {
+describe('an error of D1 in unknown words', () => {
+  it('is an outage if D1 does not answer a simple question either, and known words are one by themselves', async () => {
     await applyMigrations(env.DB)
     const strange = new Error('something new')
     expect(await isOutage(strange, env.DB)).toBe(false)
+    expect(await isOutage(new Error('D1 DB is overloaded'), env.DB)).toBe(true)
     vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
       throw strange
     })
