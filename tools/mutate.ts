@@ -54,7 +54,7 @@ const SWAPS: [RegExp, (found: string) => string][] = [
   [/^ +(?:await )?[a-z][\w.!]*\(.*\)$/gm, () => ''],
   [/\b(?:true|false)\b/g, (found) => (found === 'true' ? 'false' : 'true')],
   [/\bIS NOT NULL\b|\bIS NULL\b/g, (found) => (found === 'IS NULL' ? 'IS NOT NULL' : 'IS NULL')],
-  [/(?<![\w.?$\\#])\d[\d_]*(?![\w.])/g, (found) => otherThan(Number(found.replaceAll('_', '')))],
+  [/(?<!SELECT |[\w.?$\\#])\d[\d_]*(?![\w.])/g, (found) => otherThan(Number(found.replaceAll('_', '')))],
   [/(?<!BETWEEN .{0,40}) (?:AND|OR) (?:'[^'\n]*'|[^\n`'])+?(?= AND | OR |\n|`|'|\))/g, () => ''],
 ]
 

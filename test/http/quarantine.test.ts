@@ -148,6 +148,21 @@ describe('a retry', () => {
     await only()
   })
 
+  it('of what an older version read as other content is stored, and keeps its signature', async () => {
+    const callback = signedCallback({ event: 'compose', task_id: 'read again' })
+    const older = 'o'.repeat(64)
+    await deliver(callback)
+    const { id } = await only()
+    await env.DB.batch([
+      env.DB.prepare('UPDATE quarantine SET id = reason || ?1').bind(`:${older}`),
+      env.DB.prepare('UPDATE ledger SET content = ?1').bind(older),
+    ])
+    expect((await only()).id).not.toBe(id)
+    expect((await post(`${at(`unsupported_event:${older}`)}/retry`)).status).toBe(202)
+    expect((await only()).id).toBe(id)
+    expect(await (await deliver(callback)).json()).toMatchObject({ status: 'quarantined', id })
+  })
+
   it('of what no longer decodes is refused, and it stays', async () => {
     await deliver(signedCallback({ event: 'compose' }))
     await env.DB.prepare(`UPDATE quarantine SET body = '{'`).run()
