@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { snapshotEvent } from '../../src/event.ts'
 import { sweepRemovals } from '../../src/publish/forget.ts'
+import { nextMidnight } from '../../src/publish/kv-limits.ts'
 import { publish } from '../../src/publish/publish.ts'
 import { takeDue } from '../../src/store/outbox.ts'
 import { readSettings } from '../../src/settings.ts'
@@ -73,7 +74,9 @@ describe('publishing', () => {
     expect(await recordInKv('dropped')).toBeNull() // its own request may be at it still
     later(MINUTE)
     vi.restoreAllMocks()
+    const info = vi.spyOn(console, 'info')
     await cron()
+    expect(info.mock.calls.join()).toContain('{"event":"sweep.published","lane":"event","tasks":1}')
     expect(await recordInKv('dropped')).toMatchObject({ task_id: 'dropped' })
     expect(await events('dropped')).toHaveLength(1)
     expect(await outbox()).toEqual(nothingOwed)
@@ -346,6 +349,22 @@ describe('a value in KV', () => {
     expect(metadata).toEqual({ status: 'completed', vendor: 'tencent', pictures: 2 })
   })
 
+  it('has no pictures where the task failed', async () => {
+    const times = { registered_at: new Date(START).toISOString(), received_at: new Date(START).toISOString() }
+    const record = {
+      task_id: 'failed',
+      status: 'failed',
+      appid: '1',
+      vendor: 'hw',
+      error: { message: '' },
+      ...times,
+    } as const
+    const publication = { task_id: 'failed', content: 'c', writeId: 'w', record, text: '{}', since: START }
+    const put = vi.spyOn(env.RESULTS, 'put')
+    await publish([{ ...publication, kv: true, event: false }], env, SETTINGS, START)
+    expect(put.mock.calls[0]?.[2]).toEqual({ metadata: { status: 'failed', vendor: 'hw', pictures: 0 } })
+  })
+
   it('is the record as D1 has it, to the letter', async () => {
     await deliver({ ...signedCallback({ task_id: 'letter' }), __proto__x: 1, n: 12345678901234567890n.toString() })
     const [row] = await rows<{ record: string }>('SELECT record FROM snapshots')
@@ -359,6 +378,21 @@ describe('a value in KV', () => {
     await deliver(signedCallback({ task_id: 'kept' }), { RETENTION_DAYS: 'never' })
     expect(put.mock.calls[1]?.[2]).not.toHaveProperty('expiration')
   })
+
+  it('is not written in the last minute of its retention time, and not owed either', async () => {
+    vi.spyOn(env.EVENTS, 'send').mockRejectedValueOnce(new Error('down'))
+    const put = vi.spyOn(env.RESULTS, 'put').mockRejectedValueOnce(new Error('down'))
+    await deliver(signedCallback(), { RETENTION_DAYS: 1 })
+    later(24 * 60 * MINUTE - 30_000)
+    await cron(1, { RETENTION_DAYS: 1 })
+    expect(put).toHaveBeenCalledTimes(1)
+    expect(await outbox()).toEqual(nothingOwed)
+  })
+})
+
+it('the day of KV ends at midnight UTC', () => {
+  const [day, next] = [Date.UTC(2026, 5, 1), Date.UTC(2026, 5, 2)]
+  expect([day, day + MINUTE, next - 1].map(nextMidnight)).toEqual([next, next, next])
 })
 
 it('what has to leave KV goes a slice at a time, and a slice that KV does not take is no reason for another', async () => {
@@ -380,9 +414,11 @@ it('what has to leave KV goes a slice at a time, and a slice that KV does not ta
 
 it('what has to leave KV is not asked of it where its key is longer than any that KV has', async () => {
   await read('x') // makes the schema
-  await env.DB.prepare(`INSERT INTO removals VALUES (?1, '', 0, 0)`).bind('x'.repeat(513)).run()
+  for (const length of [512, 513]) {
+    await env.DB.prepare(`INSERT INTO removals VALUES (?1, '', 0, 0)`).bind('x'.repeat(length)).run()
+  }
   const remove = vi.spyOn(env.RESULTS, 'delete')
   await sweepRemovals(env, Date.now(), 3)
-  expect(remove).not.toHaveBeenCalled()
+  expect(remove.mock.calls).toEqual([['x'.repeat(512)]])
   expect(await rows('SELECT 1 FROM removals WHERE kv_due IS NOT NULL')).toEqual([])
 })
