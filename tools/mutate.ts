@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { command, whole } from './command.ts'
 import { projectCopy } from './lab/project-copy.ts'
+import { EQUAL, NAMED, TESTS } from './mutants.ts'
 
 const program = command('mutate', 'Says which changes of the critical files no test notices.')
   .argument('[files...]', 'which of them (default: all)')
@@ -18,31 +19,6 @@ const program = command('mutate', 'Says which changes of the critical files no t
   .option('--seed <number>', 'which ones a sample takes', whole(), 1)
   .parse()
 const { list, named, sample, seed } = program.opts()
-
-/** The tests of each part: the first that a file's path begins with. */
-const STATUS = ['test/http/status.test.ts', 'test/http/health.test.ts', 'test/alert.test.ts']
-const ZEGO = ['test/zego/', 'test/http/confirmation.test.ts', 'test/http/disputed.test.ts']
-const TESTS: Record<string, string[]> = {
-  'src/callback/': ['test/callback/'],
-  'src/store/disputes': ZEGO,
-  'src/store/facts': [...STATUS, 'test/store/', 'test/dashboard/health.test.ts'],
-  'src/store/gallery': ['test/dashboard/'],
-  'src/store/health': [...STATUS, 'test/dashboard/health.test.ts'],
-  'src/store/installation': ['test/installation.test.ts'],
-  'src/store/pending': ['test/http/tasks.test.ts', 'test/http/registration.test.ts', 'test/zego/poll.test.ts'],
-  'src/store/quarantine': ['test/store/', 'test/http/quarantine', 'test/http/disputed.test.ts'],
-  'src/store/rate-limit': ZEGO,
-  'src/store/removals': ['test/kv-order.test.ts', 'test/store/', 'test/http/snapshots.test.ts', 'test/publish/'],
-  'src/store/snapshots': ['test/http/list.test.ts', 'test/http/feed.test.ts', 'test/http/snapshots.test.ts'],
-  'src/store/state': [...STATUS, 'test/first-contact.test.ts', 'test/intake/', 'test/store/'],
-  'src/store/unverified': ['test/store/quarantine.test.ts', 'test/first-contact.test.ts'],
-  'src/store/': ['test/store/', 'test/publish/', 'test/kv-order.test.ts', 'test/http/quarantine.test.ts'],
-  'src/publish/': ['test/publish/', 'test/kv-order.test.ts', 'test/zego/poll.test.ts'],
-  'src/intake/': ['test/intake/'],
-  'src/token.ts': ['test/settings.test.ts'],
-  'src/http/api.ts': ['test/settings.test.ts', 'test/http/read-token.test.ts'],
-  'src/receive.ts': ['test/http/callback.test.ts', 'test/intake/'],
-}
 
 type Change = { file: string; at: number; length: number; to: string; what: string }
 
@@ -111,25 +87,6 @@ function assignmentsOf(clause: string): [number, string][] {
 
 const isBalanced = (text: string) => text.split('(').length === text.split(')').length
 
-/** What survived once, and must not again: where, and what takes its place. */
-const NAMED: [file: string, from: string, to: string][] = [
-  ['src/store/write.ts', 'unpublished_since = excluded.unpublished_since, kv_due', 'kv_due'],
-  ['src/store/write.ts', 'event_due = excluded.event_due,\n    kv_refused = NULL', 'event_due = excluded.event_due'],
-  ['src/store/write.ts', "over: 'snapshots.content IS NOT excluded.content'", "over: 'true'"],
-  ['src/store/outbox.ts', 'LEASE_MS = 120_000', 'LEASE_MS = 1_000'],
-  ['src/store/replace.ts', ',\n    latest_claim = max(latest_claim, excluded.latest_claim)', ''],
-  ['src/store/purge.ts', "publish_at IS NULL AND status <> 'pending' AS may_go", "status <> 'pending' AS may_go"],
-  ['src/store/purge.ts', 'AND place < ?2 AND publish_at IS NULL`', 'AND place < ?2`'],
-  ['src/store/purge.ts', 'place > ?1 AND place < ?2 ORDER', 'place > ?1 AND place > ?2 ORDER'],
-  ['src/publish/kv-limits.ts', '413|414', '413|414|401'],
-  ['src/publish/kv-limits.ts', '413|414', '413'],
-  ['src/intake/consume.ts', 'if (settled.publication) publications.push(settled.publication)', ''],
-  ['src/intake/drain.ts', 'if (settled.publication) publications.push(settled.publication)', ''],
-  ['src/token.ts', 'of tokens)', 'of tokens.slice(0, 2))'],
-  ['src/http/api.ts', '(.*\\S)', '(\\S+)'],
-  ['src/callback/content.ts', 'MOST_LIST_LAYERS = 4', 'MOST_LIST_LAYERS = 3'],
-]
-
 const namedChanges = (): Change[] =>
   NAMED.map(([file, from, to]) => {
     const at = readFileSync(file, 'utf8').indexOf(from)
@@ -146,6 +103,15 @@ async function isNoticed({ file, at, length, to }: Change): Promise<boolean> {
   } finally {
     writeFileSync(file, text)
   }
+}
+
+/** Why a change is none, where that is known. */
+function whyEqual({ file, at, what }: Change): string | undefined {
+  const text = readFileSync(file, 'utf8')
+  const line = text.slice(text.lastIndexOf('\n', at) + 1).split('\n')[0]!
+  const isIt = ([of, part, change]: (typeof EQUAL)[number]) =>
+    of === file && line.includes(part) && what.includes(change)
+  return EQUAL.find(isIt)?.[3]
 }
 
 const testsOf = (file: string) => Object.entries(TESTS).find(([part]) => file.startsWith(part))?.[1] ?? []
@@ -191,10 +157,13 @@ const began = performance.now()
 if (!(await pass(every, 3_600_000))) throw new Error('The tests fail without any change')
 /** A change that makes tests hang is noticed: they take longer than all together did without it. */
 const mostMs = 60_000 + 2 * (performance.now() - began)
-let killed = 0
+const counts = { killed: 0, SURVIVED: 0, equal: 0 }
 for (const change of changes) {
-  const noticed = await isNoticed(change)
-  killed += Number(noticed)
-  console.log(`${noticed ? 'killed  ' : 'SURVIVED'}  ${change.what}`)
+  const why = whyEqual(change)
+  const outcome = why === undefined ? ((await isNoticed(change)) ? 'killed' : 'SURVIVED') : 'equal'
+  counts[outcome] += 1
+  console.log(`${outcome.padEnd(8)}  ${change.what}${why === undefined ? '' : `  (${why})`}`)
 }
-console.log(`${killed} of ${changes.length} changes were noticed: ${((100 * killed) / changes.length).toFixed(0)} %`)
+const { killed, SURVIVED: survived, equal } = counts
+const share = ((100 * killed) / (killed + survived)).toFixed(0)
+console.log(`${killed} of ${killed + survived} changes were noticed: ${share} %. ${equal} more change no outcome.`)
