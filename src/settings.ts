@@ -52,8 +52,8 @@ export type Settings = {
 const LIMITS = {
   /** 50 subrequests and 50 D1 queries an invocation, 1,000 deletes in KV a day. */
   free: { publications: 10, buffered: 5, removals: 20, rechecks: 5 },
-  /** 1,000 and more. */
-  paid: { publications: 200, buffered: 100, removals: 100, rechecks: 50 },
+  /** 10,000 and 1,000, of which each publication takes two and one. */
+  paid: { publications: 300, buffered: 100, removals: 100, rechecks: 50 },
 } as const
 
 /** A plan that cannot be read is the free one: it works everywhere. */

@@ -105,7 +105,7 @@ async function isNoticed({ file, at, length, to }: Change): Promise<boolean> {
   }
 }
 
-/** Why a change is none, where that is known. */
+/** Why no test can notice a change, where that is known. */
 function whyEqual({ file, at, what }: Change): string | undefined {
   const text = readFileSync(file, 'utf8')
   const line = text.slice(text.lastIndexOf('\n', at) + 1).split('\n')[0]!

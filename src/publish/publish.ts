@@ -12,6 +12,8 @@ export type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
 
 /** `waitUntil` ends 30 s after the answer: a target that hangs must leave time to tell D1. */
 const TARGET_DEADLINE_MS = 10_000
+/** An invocation has six connections: the last of more would wait for one until its deadline. */
+const MOST_AT_ONCE = 50
 const MS_A_DAY = 86_400_000
 const KV_SHORTEST_TTL_MS = 60_000
 
@@ -27,7 +29,11 @@ export async function publish(
 ): Promise<boolean> {
   if (publications.length === 0) return false
   const days = retentionDaysOf(settings)
-  const results = await Promise.all(publications.map((publication) => publishOne(publication, targets, days, now)))
+  const results: PublishResult[] = []
+  for (let done = 0; done < publications.length; done += MOST_AT_ONCE) {
+    const some = publications.slice(done, done + MOST_AT_ONCE)
+    results.push(...(await Promise.all(some.map((publication) => publishOne(publication, targets, days, now)))))
+  }
   try {
     const gone = await markPublished(targets.DB, results)
     // Deleted while they were published: their value may have reached KV after it was deleted there.

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { snapshotEvent } from '../../src/event.ts'
 import { sweepRemovals } from '../../src/publish/forget.ts'
 import { nextMidnight } from '../../src/publish/kv-limits.ts'
-import { publish } from '../../src/publish/publish.ts'
+import { publish, sweep } from '../../src/publish/publish.ts'
 import { takeDue } from '../../src/store/outbox.ts'
 import { readSettings } from '../../src/settings.ts'
 import { settle } from '../../src/store/settle.ts'
@@ -198,6 +198,28 @@ describe('the sweep', () => {
     for (let patience = 200; patience > 0 && (await owed())?.owed !== 0; patience -= 1) await scheduler.wait(20)
     expect(await owed()).toEqual({ owed: 0 })
   })
+
+  it.each([
+    ['free', 8, 8],
+    ['paid', 298, 50],
+  ])(
+    'publishes a slice that fits the plan, of which the connections take some at once: %s',
+    async (PLAN, slice, most) => {
+      await backlog(600, null, START)
+      let [sent, under, peak] = [0, 0, 0]
+      const EVENTS = {
+        send: async () => {
+          sent += 1
+          peak = Math.max(peak, (under += 1))
+          await scheduler.wait(1)
+          under -= 1
+        },
+      } as unknown as Queue
+      expect(await sweep({ ...env, EVENTS, PLAN }, ['event'], START)).toEqual(['event'])
+      expect([sent, peak]).toEqual([slice, most])
+      expect(await owed()).toEqual({ owed: 600 - slice })
+    },
+  )
 
   it('reads a slice of a backlog of 100,000, not the whole', async () => {
     await backlog(100_000, START, START)

@@ -2,57 +2,73 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bundle } from '../lab/bundle.ts'
 import { bodies, posting } from '../lab/client.ts'
-import { alone, type Figure, inRounds } from './figures.ts'
+import { alone, type Figure, inRounds, type Target } from './figures.ts'
 import { type Server, startServer } from './server.ts'
 import { fill } from './stored.ts'
 
-const WAITING = 100
+/** More than one slice of each plan. */
+const PLANS = [
+  { plan: 'free', waiting: 50, sweep: undefined, aside: undefined },
+  { plan: 'paid', waiting: 600, sweep: { atLeast: 150 }, aside: { atLeast: 40 } },
+]
 const POLL_MS = 20
 /** ASIDE is drained when a tenth minute begins. */
 const TENTH_MINUTE = new Date(0)
 
 export async function rateFigures(rounds: number): Promise<Figure[]> {
-  const server = await startServer(await bundle('src/worker.ts'))
-  try {
-    await posting(server.callbackUrl, bodies(1))() // it makes the schema
-    const figure = async (name: string, round: () => Promise<number>) =>
-      alone(name, '/s', await inRounds(rounds, round))
-    return [
-      await figure(`sweep, of ${WAITING} unpublished`, () => sweepRate(server)),
-      await figure(`INTAKE, of ${WAITING} waiting`, () => intakeRate(server)),
-      await figure(`ASIDE, of ${WAITING} waiting`, () => asideRate(server)),
-    ]
-  } finally {
-    await server.stop()
+  const modules = await bundle('src/worker.ts')
+  const figures: Figure[] = []
+  for (const { plan, waiting, ...targets } of PLANS) {
+    const server = await startServer(modules, { PLAN: plan })
+    try {
+      await posting(server.callbackUrl, bodies(1))() // it makes the schema
+      const figure = async (name: string, target: Target | undefined, round: Rate) =>
+        alone(
+          `${name}, ${waiting} waiting, PLAN=${plan}`,
+          '/s',
+          await inRounds(rounds, () => round(server, waiting)),
+          target,
+        )
+      figures.push(
+        await figure('sweep', targets.sweep, sweepRate),
+        await figure('INTAKE', undefined, intakeRate),
+        await figure('ASIDE', targets.aside, asideRate),
+      )
+    } finally {
+      await server.stop()
+    }
   }
+  return figures
 }
 
-async function sweepRate(server: Server): Promise<number> {
+type Rate = (server: Server, waiting: number) => Promise<number>
+
+async function sweepRate(server: Server, waiting: number): Promise<number> {
   await server.db.prepare('DELETE FROM snapshots').run()
-  await fill(server.db, WAITING, Date.now())
-  return rateUntil(server.cron(), async () => !(await exists(server, 'publish_at IS NOT NULL')))
+  await fill(server.db, waiting, Date.now())
+  return rateUntil(waiting, server.cron(), async () => !(await exists(server, 'publish_at IS NOT NULL')))
 }
 
-async function intakeRate({ db, intake }: Server): Promise<number> {
+async function intakeRate({ db, intake }: Server, waiting: number): Promise<number> {
   const before = await stored(db)
-  const sent = texts().map(async (body) => intake.send({ kind: 'callback', body, received_at: Date.now() }))
-  return rateUntil(Promise.all(sent), async () => (await stored(db)) >= before + WAITING)
+  const sent = texts(waiting).map(async (body) => intake.send({ kind: 'callback', body, received_at: Date.now() }))
+  return rateUntil(waiting, Promise.all(sent), async () => (await stored(db)) >= before + waiting)
 }
 
-async function asideRate({ db, aside, cron }: Server): Promise<number> {
+async function asideRate({ db, aside, cron }: Server, waiting: number): Promise<number> {
   const before = await stored(db)
-  const callbacks = texts().map((body, index) => ({ key: `waiting:${index}`, body }))
+  const callbacks = texts(waiting).map((body, index) => ({ key: `waiting:${index}`, body }))
   await Promise.all(callbacks.map(({ key, body }) => aside.put(key, JSON.stringify({ body, received_at: Date.now() }))))
-  return rateUntil(cron(TENTH_MINUTE), async () => (await stored(db)) >= before + WAITING)
+  return rateUntil(waiting, cron(TENTH_MINUTE), async () => (await stored(db)) >= before + waiting)
 }
 
-const texts = () => bodies(WAITING).map(({ bytes }) => new TextDecoder().decode(bytes))
+const texts = (count: number) => bodies(count).map(({ bytes }) => new TextDecoder().decode(bytes))
 
-async function rateUntil(started: Promise<unknown>, isDone: () => Promise<boolean>): Promise<number> {
+async function rateUntil(count: number, started: Promise<unknown>, isDone: () => Promise<boolean>): Promise<number> {
   const began = performance.now()
   await started
   while (!(await isDone())) await sleep(POLL_MS)
-  return WAITING / ((performance.now() - began) / 1000)
+  return count / ((performance.now() - began) / 1000)
 }
 
 const exists = async ({ db }: Server, which: string) =>

@@ -12,7 +12,7 @@ const CONSUMER = `
 
 export type Server = Awaited<ReturnType<typeof startServer>>
 
-export async function startServer(modules: Module[]) {
+export async function startServer(modules: Module[], settings: Record<string, string> = {}) {
   const consumer = {
     name: 'consumer',
     modules: true,
@@ -21,7 +21,7 @@ export async function startServer(modules: Module[]) {
     queueConsumers: { [EVENTS]: { maxBatchSize: 100, maxBatchTimeout: 0.05 } },
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
   }
-  const world = await startWorld(modules, { others: [consumer] })
+  const world = await startWorld(modules, { settings, others: [consumer] })
   const { miniflare } = world
   const events = await miniflare.unsafeGetDirectURL('consumer')
   const worker = await miniflare.getWorker('receiver')

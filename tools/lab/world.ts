@@ -27,6 +27,8 @@ export type World = Awaited<ReturnType<typeof startWorld>>
 type Consumer = { maxBatchSize?: number; maxBatchTimeout?: number; maxRetries?: number; deadLetterQueue?: string }
 
 type Options = {
+  /** Beside the secrets. */
+  settings?: Record<string, string>
   /** Other queues that the Worker consumes, and what is different with INTAKE. */
   consumes?: Record<string, Consumer>
   /** Other Workers, which may consume queues too. */
@@ -36,7 +38,10 @@ type Options = {
   onLog?: ((line: string) => void) | undefined
 }
 
-export async function startWorld(modules: Module[], { consumes = {}, others = [], scale = 1, onLog }: Options = {}) {
+export async function startWorld(
+  modules: Module[],
+  { settings = {}, consumes = {}, others = [], scale = 1, onLog }: Options = {},
+) {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       workers: [
@@ -44,7 +49,7 @@ export async function startWorld(modules: Module[], { consumes = {}, others = []
           name: 'receiver',
           modules,
           compatibilityDate,
-          bindings: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN },
+          bindings: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN, ...settings },
           d1Databases: toml.d1_databases.map(({ binding }) => binding),
           kvNamespaces: toml.kv_namespaces.map(({ binding }) => binding),
           queueProducers: Object.fromEntries(toml.queues.producers.map(({ binding, queue }) => [binding, queue])),
