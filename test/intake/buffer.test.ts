@@ -126,8 +126,10 @@ describe('a verified callback that D1 does not take', () => {
     d1Is(fail())
     vi.spyOn(env.INTAKE, 'send').mockImplementation(fail())
     vi.spyOn(env.ASIDE, 'put').mockImplementation(fail())
+    const error = vi.spyOn(console, 'error')
     const answer = await deliver(signedCallback())
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2'])
+    for (const store of ['intake', 'aside']) expect(error.mock.calls.join()).toContain(`"store":"${store}"`)
     expect(await answer.json()).toMatchObject({ code: 'storage_unavailable' })
   })
 
@@ -137,6 +139,8 @@ describe('a verified callback that D1 does not take', () => {
     const answer = await deliver({ ...signedCallback({ task_id: 'large' }), padding: 'x'.repeat(130_000) })
     expect(answer.status).toBe(202)
     expect(send).not.toHaveBeenCalled()
+    await deliver({ ...signedCallback(), padding: 'x'.repeat(120_000) })
+    expect(send).toHaveBeenCalledTimes(1)
     restore()
     await cron(10)
     expect(await isHome('large')).toBe(true)
@@ -220,7 +224,9 @@ describe('what was put aside', () => {
   it('asks D1 once for a batch while it is down, since each would wait as long for it', async () => {
     const held = await whileDown([signedCallback(), signedCallback(), signedCallback()])
     d1Is(fail('D1 DB is overloaded'))
+    const warn = vi.spyOn(console, 'warn')
     expect((await consume(held)).map(({ acked }) => acked)).toEqual([false, false, false])
+    expect(warn.mock.calls.join()).toContain('"outage":true,"why":"D1 DB is overloaded"')
     expect(env.DB.batch).toHaveBeenCalledTimes(1)
   })
 
