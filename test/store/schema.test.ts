@@ -1,6 +1,7 @@
 import { createScheduledController } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
+import { DeadlineExceeded } from '../../src/deadline.ts'
 import { applyMigrations, MIGRATIONS, statementsOf } from '../../src/store/schema.ts'
 import { isOutage, onDatabase } from '../../src/store/database.ts'
 import worker from '../../src/worker.ts'
@@ -149,7 +150,11 @@ describe('an error of D1 in unknown words', () => {
     await applyMigrations(env.DB)
     const strange = new Error('something new')
     expect(await isOutage(strange, env.DB)).toBe(false)
-    expect(await isOutage(new Error('D1 DB is overloaded'), env.DB)).toBe(true)
+    const known = [
+      new DeadlineExceeded('late'),
+      ...['D1 DB is overloaded', 'Network connection lost.'].map((why) => new Error(why)),
+    ]
+    for (const error of known) expect([error.message, await isOutage(error, env.DB)]).toEqual([error.message, true])
     vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
       throw strange
     })
