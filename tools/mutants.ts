@@ -8,7 +8,7 @@ export const TESTS: Record<string, string[]> = {
   'src/store/disputes': ZEGO,
   'src/store/facts': [...STATUS, 'test/store/', 'test/dashboard/health.test.ts'],
   'src/store/gallery': ['test/dashboard/'],
-  'src/store/health': [...STATUS, 'test/dashboard/health.test.ts'],
+  'src/store/health': [...STATUS, 'test/installation.test.ts', 'test/dashboard/'],
   'src/store/installation': ['test/installation.test.ts'],
   'src/store/outbox': [
     'test/publish/',

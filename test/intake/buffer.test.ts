@@ -130,6 +130,7 @@ describe('a verified callback that D1 does not take', () => {
     const answer = await deliver(signedCallback())
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2'])
     for (const store of ['intake', 'aside']) expect(error.mock.calls.join()).toContain(`"store":"${store}"`)
+    expect(error.mock.calls.join()).toContain('"event":"callback.unsettled"')
     expect(await answer.json()).toMatchObject({ code: 'storage_unavailable' })
   })
 

@@ -263,7 +263,7 @@ describe('the ledger', () => {
     expect(await atItsTurn(keepTen)).toBe(0)
     const lenient = { ...keepTen, SIGNATURE_TOLERANCE_SECONDS: tolerance }
     const answer = await deliver({ ...old, task_id: 'forged' }, lenient)
-    expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'stale' }])
+    expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'stale', age_seconds: (31 * DAY) / 1000 }])
     expect(await rows(`SELECT 1 FROM snapshots WHERE task_id = 'forged'`)).toEqual([])
     expect((await deliver(signedCallback({ task_id: 'new' }), lenient)).status).toBe(200)
   })
