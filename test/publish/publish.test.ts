@@ -61,8 +61,9 @@ describe('publishing', () => {
   })
 
   it('is made up for by the sweep when the isolate ended after its answer', async () => {
-    const sent = vi.spyOn(env.EVENTS, 'send').mockImplementationOnce(() => new Promise(() => {}))
-    const put = vi.spyOn(env.RESULTS, 'put').mockImplementationOnce(() => new Promise(() => {}))
+    const hanging = Promise.withResolvers<never>()
+    const sent = vi.spyOn(env.EVENTS, 'send').mockReturnValueOnce(hanging.promise)
+    const put = vi.spyOn(env.RESULTS, 'put').mockReturnValueOnce(hanging.promise)
     const { default: worker } = await import('../../src/worker.ts')
     const dropped = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} }
     const body = JSON.stringify(signedCallback({ task_id: 'dropped' }))
@@ -80,6 +81,8 @@ describe('publishing', () => {
     expect(await recordInKv('dropped')).toMatchObject({ task_id: 'dropped' })
     expect(await events('dropped')).toHaveLength(1)
     expect(await outbox()).toEqual(nothingOwed)
+    hanging.reject(new Error('the test ends')) // else its deadline would come in the middle of another test
+    await scheduler.wait(300)
   })
 
   it.each([
