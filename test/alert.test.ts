@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { env } from 'cloudflare:workers'
 import { signedCallback } from './callbacks.ts'
 import { cron, deliver } from './worker.ts'
+import { register } from './zego/zegocloud.ts'
 
 type Alert = {
   text: string
@@ -78,6 +79,25 @@ describe('an alert', () => {
     await minute()
     expect(alerts).toHaveLength(2)
     expect(log.mock.calls.flat().join()).not.toContain('secret=1')
+  })
+
+  it('tells of a task that fails and of a first callback in quarantine, once each, and of no pending task', async () => {
+    at(86_400_000 * 70)
+    const alerts = target()
+    await minute()
+    expect((await register('pending')).status).toBe(201)
+    await minute()
+    expect(alerts).toEqual([])
+    await env.DB.prepare(`UPDATE snapshots SET status = 'failed'`).run()
+    await minute()
+    await minute()
+    for (const vendor of ['tencent', 'hw', 'qiniu']) await deliver(signedCallback({ task_id: 'conflict', vendor }))
+    await minute()
+    await minute()
+    expect(alerts.map(({ text }) => text.split(' https:')[0])).toEqual([
+      'A screenshot task has failed.',
+      'A callback was put in quarantine.',
+    ])
   })
 
   it('is sent to nobody unless someone asked for it', async () => {

@@ -118,6 +118,19 @@ describe('GET /v1/status', () => {
     expect((await status()).last_callback).toEqual({ received_at: timeAt(0), with_path_token: null })
   })
 
+  it('knows it behind nine newer results that ZEGOCLOUD was asked for', async () => {
+    await deliver(signedCallback({ task_id: 'a' }))
+    await env.DB.batch([
+      env.DB.prepare('DELETE FROM state'),
+      env.DB.prepare(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
+        INSERT INTO snapshots (place, task_id, status, content, via, record)
+        SELECT (?1 + i) * 1000, 'q' || i, 'completed', 'c' || i, 'query', '{}' FROM n`,
+      ).bind(clock),
+    ])
+    expect((await status()).last_callback).toEqual({ received_at: timeAt(0), with_path_token: null })
+  })
+
   it('tells when a callback was last refused, by code, a wrong path too', async () => {
     await deliver(signedCallback({}, 'wrong'))
     vi.setSystemTime(clock + 1000)

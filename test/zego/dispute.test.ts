@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
+import { disputedEntries } from '../../src/store/disputes.ts'
 import { type Fields, signedCallback } from '../callbacks.ts'
 import { deliver, events, read, recordInKv, rows } from '../worker.ts'
 import { finished, huawei, ON, playZegocloud, register, sweep, tencent, wait } from './zegocloud.ts'
@@ -107,6 +108,25 @@ describe('a forgery that comes second', () => {
     expect(await record('vendor')).toMatchObject({ vendor: 'tencent', snapshot_pic_list: GENUINE })
     expect(await disputes()).toEqual([])
   })
+
+  it('is not answered for by what another vendor says', async () => {
+    playZegocloud(({ query }) =>
+      query.get('Vendor') === 'Huawei' ? huawei('PROCESSING') : finished('http://pictures.test/1.jpg'),
+    )
+    await deliver(callback('vendors', GENUINE), ON)
+    for (const vendor of ['hw', 'tencent']) await deliver(callback('vendors', FORGED, { vendor }), ON)
+    await sweep()
+    const open = await rows('SELECT ask_vendor FROM quarantine WHERE ask_due IS NOT NULL')
+    expect(open).toEqual([{ ask_vendor: 'hw' }])
+  })
+})
+
+it('has no more than five bodies in memory at once', async () => {
+  await deliver(callback('memory', GENUINE))
+  for (let n = 0; n < 7; n += 1) await deliver(callback('memory', [{ url: `http://pictures.test/forged/${n}.jpg` }]))
+  const first = await disputedEntries(env.DB, 'memory', '')
+  const second = await disputedEntries(env.DB, 'memory', first.at(-1)!.id)
+  expect([first, second].map(({ length }) => length)).toEqual([5, 2])
 })
 
 it("stores ZEGOCLOUD's own answer where it confirms neither", async () => {
