@@ -124,6 +124,22 @@ it('the isolate ends after it deleted from D1, before KV: the next minute does i
   expect(await differences()).toEqual([])
 })
 
+it('a result that came back and is deleted again is remembered from then on', async () => {
+  await deliver(callback('twice', GENUINE))
+  const [row] = await rows<{ content: string; record: string }>('SELECT content, record FROM snapshots')
+  await del('/v1/snapshots/twice')
+  await env.DB.batch([
+    env.DB.prepare('UPDATE removals SET removed_at = 0, kv_due = NULL'),
+    env.DB.prepare(
+      `INSERT INTO snapshots (task_id, status, content, record) VALUES ('twice', 'completed', ?1, ?2)`,
+    ).bind(row!.content, row!.record),
+  ])
+  await del('/v1/snapshots/twice')
+  const [removal] = await rows<{ removed_at: number; kv_due: number }>('SELECT removed_at, kv_due FROM removals')
+  expect(removal!.removed_at).toBeGreaterThan(0)
+  expect(removal!.kv_due).toBeGreaterThan(removal!.removed_at)
+})
+
 it('what was deleted does not come back: the same content is a duplicate, under whatever signature', async () => {
   const first = callback('gone', GENUINE)
   await deliver(first)

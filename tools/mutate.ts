@@ -31,7 +31,7 @@ const SWAPS: [RegExp, (found: string) => string][] = [
   [/\b(?:true|false)\b/g, (found) => (found === 'true' ? 'false' : 'true')],
   [/\bIS NOT NULL\b|\bIS NULL\b/g, (found) => (found === 'IS NULL' ? 'IS NOT NULL' : 'IS NULL')],
   [/(?<!SELECT |[\w.?$\\#])\d[\d_]*(?![\w.])/g, (found) => otherThan(Number(found.replaceAll('_', '')))],
-  [/(?<!BETWEEN .{0,40}) (?:AND|OR) (?:'[^'\n]*'|[^\n`'])+?(?= AND | OR |\n|`|'|\))/g, () => ''],
+  [/(?<!BETWEEN .{0,40}) (?:AND|OR) (?:'[^'\n]*'|[^\n`'])+?(?= AND | OR |\n|`|'[,;)\n]|\))/g, () => ''],
 ]
 
 /** A bound is moved by one, a larger number is halved. */

@@ -41,6 +41,14 @@ describe('the quarantine', () => {
     expect(kept.results).toContainEqual({ task_id: 'genuine' })
   })
 
+  it('knows from the second time on that a callback was answered 202', async () => {
+    const acknowledged = () => env.DB.prepare('SELECT acknowledged FROM quarantine').first('acknowledged')
+    await settle(env.DB, unusable('signature', 'content'))
+    expect(await acknowledged()).toBeNull()
+    for (let n = 0; n < 2; n += 1) await settle(env.DB, unusable('signature', 'content'), { acknowledged: true })
+    expect(await acknowledged()).toBe(1)
+  })
+
   it('removes all of a reason, a thousand at a time, and tells how many are left', async () => {
     await fill('stale', 1200)
     await fill('conflict', 2)

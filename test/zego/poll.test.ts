@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { snapshotRecord } from '../../src/event.ts'
+import { failedRecord, snapshotRecord } from '../../src/event.ts'
+import { isPollDue, storeResult } from '../../src/store/pending.ts'
 import { PICTURES, signedCallback } from '../callbacks.ts'
 import { deliver, events, read, recordInKv, rows } from '../worker.ts'
 import {
@@ -37,6 +38,12 @@ async function backlog(count: number, appid: string, due = 0, settings: object =
 }
 
 describe('a callback that does not come', () => {
+  it('is waited for without a message each minute', async () => {
+    await register('waits')
+    const isDue = (minutes: number) => isPollDue(env.DB, ['12345', '67890'], Date.now() + minutes * 60_000)
+    expect(await Promise.all([0, 1, 3].map(isDue))).toEqual([false, false, true])
+  })
+
   it('is made up for after two minutes, and not before', async () => {
     const calls = playZegocloud(() => finished(...URLS))
     await register('lost')
@@ -127,6 +134,18 @@ describe('a task that fails', () => {
     const sent = await events(taskId)
     expect(sent).toMatchObject([{ type: 'com.zegocloud.snapshot.failed', data: stored }])
     expect(await recordInKv(taskId)).toEqual(stored)
+  })
+
+  it('is not told of again when another answer says that it failed', async () => {
+    playZegocloud(() => tencent('FAIL'))
+    await register('told')
+    await wait(2)
+    await sweep()
+    const first = await record('told')
+    const again = failedRecord.parse({ ...first, error: { message: 'Another answer.' } })
+    const result = { record: again, text: JSON.stringify(again), content: 'another' }
+    expect(await storeResult(env.DB, result, Date.now())).toBeUndefined()
+    expect(await record('told')).toEqual(first)
   })
 
   it('is completed by a callback that comes after all', async () => {
