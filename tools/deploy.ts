@@ -62,11 +62,24 @@ again.`)
 
 const targetsIn = (line: string) => (line ? ((JSON.parse(line) as { targets?: string[] }).targets ?? []) : [])
 
-/** Where Cloudflare does not tell, each is taken for missing. */
-async function secretsMissing(api: Api, name: string) {
+/** The names of those that are set. Where Cloudflare does not tell, each is taken for missing. */
+async function secretsOf(api: Api, name: string) {
   const path = `/workers/scripts/${name}/secrets`
   const { result } = await api.send<{ name: string }[]>('GET', path).catch(() => ({ result: [] }))
-  return Object.entries(SECRETS).filter(([secret]) => !result.some((set) => set.name === secret))
+  return new Set(result.map((secret) => secret.name))
+}
+
+function tellWhatIsMissing(name: string, secrets: ReadonlySet<string>) {
+  for (const [secret, meaning] of Object.entries(SECRETS).filter(([required]) => !secrets.has(required)))
+    console.log(`\nNot set yet: ${secret}, ${meaning}:\n  npx wrangler secret put ${secret} --name ${name}`)
+}
+
+/** The token itself is known to the Worker alone. */
+function tellUrl(url: string, secrets: ReadonlySet<string>) {
+  console.log(`\nThe URL to give to ZEGOCLOUD: ${url}/zego/callback/<path token>`)
+  if (!secrets.has('CALLBACK_PATH_TOKEN'))
+    console.log(`Create a path token with \`openssl rand -hex 24\`, and set it as CALLBACK_PATH_TOKEN once callbacks arrive with
+it: ZEGOCLOUD does not sign the body. Until then every path below /zego/callback is accepted.`)
 }
 
 async function deploy() {
@@ -77,10 +90,9 @@ async function deploy() {
   const stores = await findStores(api, config.name)
   console.log(`${config.name}, in the account ${account}:`)
   const url = await upload(writeConfig(await withStores(api, config, stores)), account)
-  const missing = await secretsMissing(api, config.name)
-  for (const [secret, meaning] of missing)
-    console.log(`\nNot set yet: ${secret}, ${meaning}:\n  npx wrangler secret put ${secret} --name ${config.name}`)
-  if (url) console.log(`\nThe URL to give to ZEGOCLOUD: ${url}/zego/callback`)
+  const secrets = await secretsOf(api, config.name)
+  tellWhatIsMissing(config.name, secrets)
+  if (url) tellUrl(url, secrets)
 }
 
 if (existsSync('.env')) process.loadEnvFile('.env') // Wrangler reads it, too

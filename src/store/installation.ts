@@ -34,7 +34,7 @@ const TAKE_OVER = `INSERT OR REPLACE INTO state SELECT 'installation', '', unixe
 const FOREIGN: SettingFault = {
   setting: 'DB',
   why: 'it belongs to another installation, since RESULTS has none of its results',
-  fix: `A Worker that was deployed here by mistake needs stores of its own: npm run deploy -- --name <another name>. If the database is its own, because RESULTS was created again: npx wrangler d1 execute zego-snapshots --remote --command "${TAKE_OVER}"`,
+  fix: `A Worker that was deployed here by mistake needs stores of its own: npm run deploy -- --name <another name>. If the database is its own, because RESULTS was created again: npx wrangler d1 execute <the database's name> --remote --command "${TAKE_OVER}"`,
 }
 
 /** What this isolate has found, and until when it holds. */

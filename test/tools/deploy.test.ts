@@ -84,7 +84,8 @@ test('a first deployment makes every store, deploys, and says what is still to b
   expect(state.queues.get('zego-snapshots-intake')?.consumers).toMatchObject([{ script: 'zego-snapshots' }])
   expect(out).toContain('npx wrangler secret put ZEGO_CALLBACK_SECRET --name zego-snapshots\n')
   expect(out).toContain('npx wrangler secret put API_TOKEN --name zego-snapshots\n')
-  expect(out).toContain('https://zego-snapshots.acme.workers.dev/zego/callback\n')
+  expect(out).toContain('https://zego-snapshots.acme.workers.dev/zego/callback/<path token>\n')
+  expect(out).toContain('openssl rand -hex 24')
 })
 
 test('a first deployment whose upload was refused is repeated, with the stores that it made', async () => {
@@ -115,13 +116,14 @@ test('the next deployment of a Worker makes again what was removed, keeps rename
   const results = state.namespaces.get('zego-snapshots-results')!
   state.namespaces = new Map([['renamed', results]])
   state.queues.delete('zego-snapshots-events')
-  state.workers.get('zego-snapshots')!.secrets.push('ZEGO_CALLBACK_SECRET')
+  state.workers.get('zego-snapshots')!.secrets.push('ZEGO_CALLBACK_SECRET', 'CALLBACK_PATH_TOKEN')
   const { out, err, status } = await deploy(state)
   expect({ err, status }).toEqual({ err: '', status: 0 })
   expect(stores(state)).toEqual(expect.arrayContaining(['renamed', 'zego-snapshots-aside', 'zego-snapshots-events']))
   expect(targets(state, 'zego-snapshots')).toEqual([results, ...own(state, 'zego-snapshots').slice(1)])
   expect(out).not.toContain('secret put ZEGO_CALLBACK_SECRET')
   expect(out).toContain('secret put API_TOKEN')
+  expect(out).not.toContain('openssl rand')
 })
 
 test('another installation by --name shares nothing with the first, which stays as it was', async () => {
@@ -138,7 +140,7 @@ test('another installation by --name shares nothing with the first, which stays 
     { script: 'zego-snapshots-staging' },
   ])
   expect(out).toContain('npx wrangler secret put ZEGO_CALLBACK_SECRET --name zego-snapshots-staging\n')
-  expect(out).toContain('https://zego-snapshots-staging.acme.workers.dev/zego/callback\n')
+  expect(out).toContain('https://zego-snapshots-staging.acme.workers.dev/zego/callback/<path token>\n')
 })
 
 test.each([
