@@ -7,7 +7,7 @@ import { cron, request } from '../worker.ts'
 export const API_URL = 'https://zegocloud.test/'
 export const SECRETS = { '12345': 'server-secret-of-12345', '67890': 'server-secret-of-67890' }
 
-/** ZegoConfig 6 switched on. */
+/** Settings with which ZEGOCLOUD can be asked. */
 export const ON = { ZEGO_SERVER_SECRET: JSON.stringify({ '12345': SECRETS['12345'] }), ZEGO_API_URL: API_URL }
 export const TWO_APPS = { ...ON, ZEGO_SERVER_SECRET: JSON.stringify(SECRETS) }
 
@@ -23,7 +23,7 @@ export const huawei = (Status: string, more: object = {}) => ok({ Huawei: { Stat
 export const finished = (...ThumbnailsUrl: string[]) =>
   tencent('FINISH', { FileId: '1397757897438985100', ThumbnailsUrl })
 
-/** Every call, in order; each is tolded by `answer`, as JSON, or as the Response or the error that it gives. */
+/** Every call, in order; each answered by `answer`: with JSON, or with the Response or the error that it gives. */
 export function playZegocloud(answer: Answerer, secrets: Record<string, string> = SECRETS): Call[] {
   const calls: Call[] = []
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
