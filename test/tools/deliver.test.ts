@@ -113,7 +113,7 @@ test('re-signs each retry: new nonce and signature, the same content', async () 
   expect(last.nonce).toBe(sent[5]?.nonce)
 })
 
-test('tells of each attempt as it is tolded', async () => {
+test('tells of each attempt as it is answered', async () => {
   const { clock } = fakeClock()
   const { fetch } = fakeFetch([503, 200])
   const answer: [number, number | null][] = []
