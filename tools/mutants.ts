@@ -24,6 +24,7 @@ export const TESTS: Record<string, string[]> = {
   'src/store/snapshots': ['test/http/list.test.ts', 'test/http/feed.test.ts', 'test/http/snapshots.test.ts'],
   'src/store/state': [...STATUS, 'test/first-contact.test.ts', 'test/intake/', 'test/store/'],
   'src/store/unverified': ['test/store/quarantine.test.ts', 'test/first-contact.test.ts'],
+  'src/store/write': ['test/store/', 'test/publish/', ...ZEGO],
   'src/store/': ['test/store/', 'test/publish/', 'test/kv-order.test.ts', 'test/http/quarantine.test.ts'],
   'src/publish/': ['test/publish/', 'test/kv-order.test.ts', 'test/zego/poll.test.ts'],
   'src/intake/': ['test/intake/'],

@@ -35,11 +35,11 @@ export function contentOf({ fields, fits }: Named, contentType: string | null): 
   const undocumented = [...fields].filter(([name]) => !DOCUMENTED_FIELDS.has(name))
   const id = (name: string) => idOf(fields.get(name))
   const list = picturesOf(fields.get('snapshot_pic_list'), contentType)
-  const extra = Object.fromEntries(undocumented.map(([name, value]) => [name, valueOf(value)]))
+  const extra = undocumented.map(([name, value]) => [name, valueOf(value)] as const)
   return {
     appid: id('appid'),
     event: id('event'),
-    extra: undocumented.length === 0 ? undefined : inOrder(extra),
+    extra: extra.length === 0 ? undefined : inOrder(Object.fromEntries(extra)),
     field_id: id('field_id'),
     garbled: fits && list.fits ? undefined : true,
     snapshot_pic_list: list.value,
