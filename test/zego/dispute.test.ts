@@ -140,6 +140,31 @@ it("stores ZEGOCLOUD's own answer where it confirms neither", async () => {
   expect((await reasons()).toSorted()).toEqual(['conflict', 'replaced'])
 })
 
+describe('a task without a record', () => {
+  it('is not stored where only a used signature names it', async () => {
+    const calls = playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    const genuine = callback('genuine', GENUINE)
+    await deliver(genuine, ON)
+    expect((await deliver(swapped(genuine, { task_id: 'named', snapshot_pic_list: '[]' }), ON)).status).toBe(409)
+    await sweep()
+    expect(calls.map(({ query }) => query.get('TaskId'))).toEqual(['named'])
+    expect([(await read('named')).status, await recordInKv('named')]).toEqual([404, null])
+    expect(await disputes()).toEqual([])
+  })
+
+  it('is stored where a callback of it was the first with its signature', async () => {
+    playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    await deliver(callback('left', FORGED), ON)
+    await deliver(callback('left', []), ON)
+    await env.DB.prepare('DELETE FROM snapshots').run() // as RETENTION_DAYS does
+    await sweep()
+    expect(await record('left')).toMatchObject({
+      via: 'query',
+      snapshot_pic_list: [{ url: 'http://pictures.test/1.jpg' }],
+    })
+  })
+})
+
 it('asks again while ZEGOCLOUD has not finished', async () => {
   let answer = tencent('PROCESSING')
   const calls = playZegocloud(() => answer)
