@@ -56,6 +56,13 @@ export const NAMED: [file: string, from: string, to: string][] = [
 export const EQUAL: [file: string, line: string, change: string, why: string][] = [
   ['src/callback/bytes.ts', 'MOST_BYTES_A_UNIT =', '3  →  4', 'more texts are counted to the byte, to the same end'],
   ['src/callback/form.ts', 'while (start < text.length)', '<  →  <=', 'one more round, which finds an empty field'],
+  [
+    'src/callback/form.ts',
+    'const end = next < 0',
+    '0  →  1',
+    'too many fields are counted once more, and refused then',
+  ],
+  ['src/callback/form.ts', 'const isWhole = end < 0', '0  →  1', 'a body without a part has no event either way'],
   ['src/callback/json.ts', 'at < text.length', '<  →  <=', 'one more round, behind the end'],
   ['src/callback/read.ts', "named.code !== 'undecodable'", '(false)', 'what decodes is no deflated text'],
   ['src/callback/refusal.ts', 'seconds >= 0', '>=  →  >', 'what was signed now is not stale'],
