@@ -76,6 +76,7 @@ export const EQUAL: [file: string, line: string, change: string, why: string][] 
   ],
   ['src/callback/unpack.ts', 'first = 0, second = 0', '0  →  1', 'no single byte begins anything packed'],
   ['src/callback/unpack.ts', '% 31 === 0', '&&  →  ||', 'what is not packed cannot be unpacked'],
+  ['src/intake/consume.ts', 'LONGEST_STAY_MS', '>=  →  >', 'a millisecond later'],
   ['src/receive.ts', 'signedAt = 0', '0  →  1', 'a stale callback has a time'],
   ['src/store/database.ts', 'LIMIT 1', '1  →  2', 'only an answer is wanted'],
   ['src/store/disputes.ts', 'ask_due IS NOT NULL', 'AND ask_due IS NOT NULL  →  nothing', 'what is NULL becomes NULL'],
