@@ -182,15 +182,17 @@ async function bookmark(): Promise<() => Promise<unknown>> {
   const tables = ['quarantine', 'quarantine_counts', 'snapshots', 'ledger', 'removals', 'state']
   const columns = await Promise.all(
     // Without those that D1 computes.
-    tables.map(async (table) => (await rows<{ name: string }>(`PRAGMA table_info(${table})`)).map(({ name }) => name)),
+    tables.map(async (table) =>
+      (await rows<{ name: string }>(`PRAGMA table_info(${table})`)).map(({ name }) => name).join(),
+    ),
   )
   const run = (sqls: string[]) => env.DB.batch(sqls.map((sql) => env.DB.prepare(sql)))
-  await run(tables.map((table, n) => `CREATE TABLE saved_${table} AS SELECT ${columns[n]} FROM ${table}`))
+  await run(tables.map((table, n) => `CREATE TABLE saved_${table} AS SELECT ${columns[n]!} FROM ${table}`))
   return () =>
     run(
       tables.flatMap((table, n) => [
         `DELETE FROM ${table}`,
-        `INSERT OR REPLACE INTO ${table} (${columns[n]}) SELECT * FROM saved_${table}`,
+        `INSERT OR REPLACE INTO ${table} (${columns[n]!}) SELECT * FROM saved_${table}`,
         `DROP TABLE saved_${table}`,
       ]),
     )
