@@ -30,7 +30,7 @@ export const TESTS: Record<string, string[]> = {
   'src/intake/': ['test/intake/'],
   'src/token.ts': ['test/settings.test.ts'],
   'src/http/api.ts': ['test/settings.test.ts', 'test/http/read-token.test.ts'],
-  'src/receive.ts': ['test/http/callback.test.ts', 'test/intake/'],
+  'src/receive.ts': ['test/http/callback.test.ts', 'test/intake/', 'test/store/purge.test.ts'],
 }
 
 /** What survived once, and must not again: where, and what takes its place. */
