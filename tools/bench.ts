@@ -40,7 +40,7 @@ if (against !== undefined && url === undefined) program.error('error: --against 
 
 async function measured(): Promise<Figure[]> {
   const urls = [url, against].filter((given) => given !== undefined).map((given) => new URL(given))
-  if (urls.length > 0) return receiverFigures(urls, secret, rounds)
+  if (urls.length > 0) return receiverFigures(urls, secret, rounds).catch(unmeasured)
   keepStoresInMemory()
   const figures: Figure[] = []
   for (const name of only === undefined ? names : [only]) {
@@ -49,6 +49,9 @@ async function measured(): Promise<Figure[]> {
   }
   return figures
 }
+
+/** A receiver that refuses, or is not there, is no receiver to be measured. */
+const unmeasured = (error: unknown) => program.error(`error: ${error instanceof Error ? error.message : String(error)}`)
 
 const figures = await measured()
 console.log(`\n${table(figures)}\n`)
