@@ -5,8 +5,7 @@
  * its Content-Type: so the text decides, never the header. A value inside a field stays as it is until the signature
  * is verified.
  */
-import { boundaryIn, countFormFields, type Form, readForm, readMultipart } from './form.ts'
-import { fieldsOfForm } from './form-list.ts'
+import { boundaryIn, countFormFields, fieldsOfForm, type Form, readForm, readMultipart } from './form.ts'
 import { type Field, fieldsOf, parse, type Value } from './json.ts'
 import { FIELD_SPELLINGS, underDocumentedNames } from './names.ts'
 import type { Refusal } from './refusal.ts'
