@@ -2,14 +2,14 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
 import { jsonOf } from '../callback/content.ts'
-import { parse } from '../callback/json.ts'
+import { isObject, parse } from '../callback/json.ts'
 import { readSnapshot } from '../callback/snapshot.ts'
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
 import { isFault } from '../settings.ts'
 import { register } from '../store/pending.ts'
 import { findRecord } from '../store/snapshots.ts'
-import { callerFor, isObject, isFailure, type ApiFailure } from '../zego/client.ts'
+import { callerFor, isFailure, type ApiFailure } from '../zego/client.ts'
 import { confirm } from '../zego/confirm.ts'
 import {
   appOf,

@@ -4,7 +4,7 @@
  * Nothing here repeats a call: whoever starts a task twice pays twice. The URL holds a signature: it is never logged.
  */
 import { bytesOf } from '../callback/bytes.ts'
-import { parse } from '../callback/json.ts'
+import { isObject, parse } from '../callback/json.ts'
 import { log } from '../log.ts'
 import { LATE_MS, backOff, reserveSlot } from '../store/rate-limit.ts'
 import { adviceOn, OK, TOO_FREQUENT } from './codes.ts'
@@ -125,8 +125,4 @@ async function read({ Code, Message, Data }: Envelope, { db, appid, secret }: Ca
   if (Code !== TOO_FREQUENT) return { code: 'zego_error', zegoCode: Code, message, advice: adviceOn(Code) } as const
   const retryAfterSeconds = Math.ceil((await backOff(db, appid)) / 1000)
   return { code: 'too_frequent', retryAfterSeconds } as const
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

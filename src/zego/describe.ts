@@ -1,5 +1,6 @@
 /** ZEGOCLOUD's two actions about screenshot tasks: `MediaThumbnails` starts one, `DescribeMediaTask` says what became of it. */
-import { call, type Caller, type Data, isObject, isFailure, type ApiFailure } from './client.ts'
+import { isObject } from '../callback/json.ts'
+import { call, type Caller, type Data, isFailure, type ApiFailure } from './client.ts'
 import { isAboutTheTask } from './codes.ts'
 import { parametersOf, type StartBody } from './parameters.ts'
 import type { Vendor } from './config.ts'
