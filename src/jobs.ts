@@ -14,7 +14,8 @@ import { sweepRemovals } from './publish/forget.ts'
 import { sweep } from './publish/publish.ts'
 import { purges } from './purge.ts'
 import { recheck } from './recheck.ts'
-import { type Env, limitsOf, readSettings } from './settings.ts'
+import { type Env, limitsOf, readSettings, versionOf } from './settings.ts'
+import { MINUTES_BETWEEN_HEARTBEATS, noteHeartbeat } from './store/installation.ts'
 import type { Lane } from './store/outbox.ts'
 import { checkSchema } from './store/schema.ts'
 import { isAnyPollDue, pollSlice, type PollRun, WHOLE_RUN } from './zego/poll.ts'
@@ -60,6 +61,9 @@ export async function everyMinute(env: Env, scheduledAt: number): Promise<void> 
   for (const [name, purge] of Object.entries(purges(env.DB, settings, minute, Date.now()))) await attempt(name, purge)
   await attempt('removals', () => runJob({ kind: 'removals', until }, env))
   await attempt('schema', () => checkSchema(env.DB))
+  if (minute % MINUTES_BETWEEN_HEARTBEATS === 0) {
+    await attempt('heartbeat', () => noteHeartbeat(env.DB, versionOf(env), Date.now()))
+  }
   await attempt('alert', () => alert(env, settings, Date.now()))
 }
 

@@ -1,40 +1,42 @@
 /**
  * Whose database this is. A Worker knows its own by its results: its KV has what D1 says was put there. So a Worker that
- * was deployed to the database of another one, with KV namespaces of its own, does not work on it.
+ * was deployed to the database of another one, with KV namespaces of its own, does not work on it while the other one
+ * is alive.
  */
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 import { type Env, type SettingFault, versionOf } from '../settings.ts'
+import { onDatabase } from './database.ts'
 import { isSchemaOutdated } from './schema.ts'
 
-/** A place in KV may be read as empty for a minute after it was written. */
-const OLD_ENOUGH_MS = 3_600_000
+/** KV may read as empty for a minute where a value was just written; and a Worker may work for some before it has looked. */
+const OLD_ENOUGH_MS = 600_000
 const MOST_COMPARED = 5
 const LOOKED_AT = 50
 
-/** NULL where the version (?1) is known; else the tasks of some results that KV must have. ?2 is now. */
-const FIND_RESULTS = `
-  SELECT CASE WHEN own.value = ?1 THEN NULL ELSE (
+/** How often a Worker tells D1 that it works on it, and how long it counts as alive then: two heartbeats may fail. */
+export const MINUTES_BETWEEN_HEARTBEATS = 5
+const ALIVE_FOR_MS = 16 * 60_000
+
+/** The version of the last heartbeat. Where it is not this one (?1), also the tasks of some results that KV must have. */
+const FIND_LAST = `
+  SELECT own.value AS version, own.changed_at AS at, CASE WHEN own.value <> ?1 THEN (
     SELECT json_group_array(task_id) FROM (
       SELECT task_id FROM (
         SELECT task_id, status, kv_due, kv_refused, kv_until FROM snapshots
-        WHERE place < (?2 - ${OLD_ENOUGH_MS}) * 1000 AND place > coalesce(own.changed_at, 0) * 1000
-        ORDER BY place DESC LIMIT ${LOOKED_AT})
+        WHERE place < (?2 - ${OLD_ENOUGH_MS}) * 1000 ORDER BY place DESC LIMIT ${LOOKED_AT})
       WHERE status <> 'pending' AND kv_due IS NULL AND kv_refused IS NULL AND coalesce(kv_until > ?2, true)
       LIMIT ${MOST_COMPARED})) END AS tasks
   FROM (SELECT 1) LEFT JOIN state AS own ON own.name = 'installation'`
 
-/** Its time stays: older results are not compared since an operator has said so. */
-const NOTE_OWN = `
-  INSERT INTO state (name, value, changed_at) VALUES ('installation', ?1, 0)
-  ON CONFLICT (name) DO UPDATE SET value = excluded.value`
-
-const TAKE_OVER = `INSERT OR REPLACE INTO state SELECT 'installation', '', unixepoch() * 1000`
+const NOTE_HEARTBEAT = `
+  INSERT INTO state (name, value, changed_at) VALUES ('installation', ?1, ?2)
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = excluded.changed_at`
 
 const FOREIGN: SettingFault = {
   setting: 'DB',
-  why: 'it belongs to another installation, since RESULTS has none of its results',
-  fix: `A Worker that was deployed here by mistake needs stores of its own: npm run deploy -- --name <another name>. If the database is its own, because RESULTS was created again: npx wrangler d1 execute <the database's name> --remote --command "${TAKE_OVER}"`,
+  why: 'it belongs to another installation, which is at work, and RESULTS has none of its results',
+  fix: 'This Worker needs stores of its own: npm run deploy -- --name <another name>. If the other Worker is gone, this one takes its place in a quarter of an hour.',
 }
 
 /** What this isolate has found, and until when it holds. */
@@ -66,26 +68,34 @@ const REFUSES = { prepare: refuse, batch: refuse, send: refuse } as unknown as D
 async function look(env: Env, deadlineMs: number, now: number): Promise<void> {
   Object.assign(verdict, { until: now + MINUTE_MS, lookingUntil: now + deadlineMs })
   try {
-    const isOwn = await withDeadline(compare(env, now), deadlineMs, 'the look at whose database it is')
-    verdict.isForeign = isOwn === false
-    if (!verdict.isForeign) verdict.until = isOwn ? Infinity : now + OLD_ENOUGH_MS
-    if (isOwn === false) log('error', 'database.foreign', FOREIGN)
+    const whose = await withDeadline(compare(env, now), deadlineMs, 'the look at whose database it is')
+    verdict.isForeign = whose === 'foreign'
+    if (whose === 'own') verdict.until = Infinity
+    if (verdict.isForeign) log('error', 'database.foreign', FOREIGN)
   } catch (error) {
     if (!isSchemaOutdated(error)) log('warn', 'database.unseen', { why: messageOf(error) })
   }
   verdict.lookingUntil = 0
 }
 
-/** `undefined` where there is no result to compare. Throws when D1 or KV does not answer. */
-async function compare(env: Env, now: number): Promise<boolean | undefined> {
+/** Throws when D1 or KV does not answer. */
+async function compare(env: Env, now: number): Promise<'own' | 'unknown' | 'foreign'> {
+  type Last = { version: string | null; at: number | null; tasks: string | null }
   const version = versionOf(env)
-  const found = await env.DB.prepare(FIND_RESULTS).bind(version, now).first<{ tasks: string | null }>()
-  if (!found?.tasks) return true
-  const tasks = JSON.parse(found.tasks) as string[]
+  const last = (await env.DB.prepare(FIND_LAST).bind(version, now).first<Last>())!
+  if (last.version === version) return 'own'
+  const tasks = JSON.parse(last.tasks ?? '[]') as string[]
   const isThere = await Promise.all(tasks.map((taskId) => isInKv(env.RESULTS, taskId)))
-  if (!isThere.includes(true)) return isThere.length === 0 ? undefined : false
-  await env.DB.prepare(NOTE_OWN).bind(version).run()
-  return true
+  const isOwn = last.version === null || isThere.includes(true)
+  if (!isOwn && tasks.length === 0) return 'unknown'
+  if (!isOwn && now - last.at! < ALIVE_FOR_MS) return 'foreign'
+  await noteHeartbeat(env.DB, version, now)
+  return isOwn ? 'own' : 'unknown'
+}
+
+/** Tells whoever comes to this database that this version of the Worker is at work on it. */
+export async function noteHeartbeat(db: D1Database, version: string, now: number): Promise<void> {
+  await onDatabase(db, () => db.prepare(NOTE_HEARTBEAT).bind(version, now).run())
 }
 
 async function isInKv(results: KVNamespace, taskId: string): Promise<boolean> {
