@@ -34,7 +34,7 @@ export async function callbackFigures(rounds: number): Promise<Figure[]> {
     ]
     const one = 'answer time, 1 connection with pauses'
     return [
-      compared('callbacks a second, whole, 16 connections : three writes', '/s', whole, { atLeast: 0.8 }),
+      compared('callbacks a second, whole, 16 connections : three writes', '/s', whole, { atLeast: 0.85 }),
       compared(`${one} : the same batch`, 'ms', own, { atMost: 1.15 }),
       compared(`${one} : a plain batch`, 'ms', plain),
       ...(await rushed(rounds, ours, { 'the same batch': ownBatch, 'three writes': floor.callbackUrl })),
