@@ -14,7 +14,7 @@ import { sweepRemovals } from './publish/forget.ts'
 import { sweep } from './publish/publish.ts'
 import { purges } from './purge.ts'
 import { recheck } from './recheck.ts'
-import { type Env, limitsOf, readSettings, versionOf } from './settings.ts'
+import { type Env, limitsOf, readSettings } from './settings.ts'
 import { MINUTES_BETWEEN_HEARTBEATS, noteHeartbeat } from './store/installation.ts'
 import type { Lane } from './store/outbox.ts'
 import { checkSchema } from './store/schema.ts'
@@ -62,7 +62,7 @@ export async function everyMinute(env: Env, scheduledAt: number): Promise<void> 
   await attempt('removals', () => runJob({ kind: 'removals', until }, env))
   await attempt('schema', () => checkSchema(env.DB))
   if (minute % MINUTES_BETWEEN_HEARTBEATS === 0) {
-    await attempt('heartbeat', () => noteHeartbeat(env.DB, versionOf(env), Date.now()))
+    await attempt('heartbeat', () => noteHeartbeat(env, Date.now()))
   }
   await attempt('alert', () => alert(env, settings, Date.now()))
 }

@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { versionOf } from '../src/settings.ts'
-import { noteHeartbeat, verdict } from '../src/store/installation.ts'
+import { claim, verdict } from '../src/store/installation.ts'
 import { LEDGER_STEPS } from '../src/store/purge.ts'
 import { signedCallback } from './callbacks.ts'
 import { type Bill, billOf, counted, rowsWrittenBy, takeIntake } from './counted.ts'
@@ -351,7 +351,7 @@ const upkeep: Line[] = [
     'what the first request of an isolate costs more',
     { requests: 1, d1Calls: 1, statements: 1, rowsRead: 1 },
     async () => {
-      await noteHeartbeat(env.DB, versionOf(env), Date.now())
+      await claim(env.DB, versionOf(env), Date.now())
       return firstRequest
     },
   ],
@@ -361,7 +361,7 @@ const upkeep: Line[] = [
     async () => {
       await tenDeliveries()
       later(2 * 60 * MINUTE)
-      await noteHeartbeat(env.DB, 'the version before', Date.now())
+      await claim(env.DB, 'the version before', Date.now())
       return firstRequest
     },
   ],

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { noteHeartbeat, verdict } from '../src/store/installation.ts'
+import { claim, verdict } from '../src/store/installation.ts'
 import worker from '../src/worker.ts'
 import { signedCallback } from './callbacks.ts'
 import { visitor } from './dashboard/visitor.ts'
@@ -43,7 +43,7 @@ beforeEach(() => {
 })
 
 /** Production, where `staging` or the next version comes to its database. */
-const aliveInProduction = () => noteHeartbeat(env.DB, 'production', Date.now())
+const aliveInProduction = () => claim(env.DB, 'production', Date.now())
 
 /** A result that is published, and one that still waits for KV and the queue. */
 async function inProduction(): Promise<void> {
@@ -132,6 +132,20 @@ describe('a Worker on the database of another one', () => {
     expect(await asideOf(env.OTHER_ASIDE)).toBe(0)
     hours(3)
     expect(await deployed(staging, (settings) => deliver(signedCallback(), settings))).toMatchObject({ status: 200 })
+  })
+
+  it('is not taken for its own by a job that ran before there was a result to compare', async () => {
+    start += 4 * HOUR
+    hours(0)
+    await env.DB.prepare('DELETE FROM snapshots').run()
+    await deliver(signedCallback({ task_id: 'young' }), production)
+    await aliveInProduction()
+    newIsolate()
+    await cron(5, { ...staging })
+    expect(await healthOf(staging)).toEqual([200, { status: 'ok' }])
+    hours(0.2)
+    await cron(6, { ...staging })
+    expect(await healthOf(staging)).toMatchObject([503, { parts: ['settings'] }])
   })
 
   it('does not notice while KV fails or hangs, since no callback may be refused for that', async () => {

@@ -78,7 +78,7 @@ async function look(env: Env, deadlineMs: number, now: number): Promise<void> {
   verdict.lookingUntil = 0
 }
 
-/** Throws when D1 or KV does not answer. */
+/** `unknown` where no result can tell yet, or the other Worker is gone: the next look tells. Throws when D1 or KV fails. */
 async function compare(env: Env, now: number): Promise<'own' | 'unknown' | 'foreign'> {
   type Last = { version: string | null; at: number | null; tasks: string | null }
   const version = versionOf(env)
@@ -89,12 +89,16 @@ async function compare(env: Env, now: number): Promise<'own' | 'unknown' | 'fore
   const isOwn = last.version === null || isThere.includes(true)
   if (!isOwn && tasks.length === 0) return 'unknown'
   if (!isOwn && now - last.at! < ALIVE_FOR_MS) return 'foreign'
-  await noteHeartbeat(env.DB, version, now)
+  await claim(env.DB, version, now)
   return isOwn ? 'own' : 'unknown'
 }
 
-/** Tells whoever comes to this database that this version of the Worker is at work on it. */
-export async function noteHeartbeat(db: D1Database, version: string, now: number): Promise<void> {
+/** Tells whoever comes to this database that a Worker is at work on it: one that knows that it is its own. */
+export async function noteHeartbeat(env: Env, now: number): Promise<void> {
+  if (verdict.until === Infinity) await claim(env.DB, versionOf(env), now)
+}
+
+export async function claim(db: D1Database, version: string, now: number): Promise<void> {
   await onDatabase(db, () => db.prepare(NOTE_HEARTBEAT).bind(version, now).run())
 }
 
