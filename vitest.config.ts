@@ -42,7 +42,6 @@ export default defineConfig({
               compatibilityFlags: ['service_binding_extra_handlers'],
               queueConsumers: { 'zego-snapshots-intake': { maxBatchTimeout: 0.05, maxRetries: 100 } },
               serviceBindings: { CONSUMER: 'consumer' },
-              kvNamespaces: ['OTHER_RESULTS', 'OTHER_ASIDE'], // of a second Worker
               workers: [consumer],
             },
           }),

@@ -15,7 +15,6 @@ import { sweep } from './publish/publish.ts'
 import { purges } from './purge.ts'
 import { recheck } from './recheck.ts'
 import { type Env, limitsOf, readSettings } from './settings.ts'
-import { MINUTES_BETWEEN_HEARTBEATS, noteHeartbeat } from './store/installation.ts'
 import type { Lane } from './store/outbox.ts'
 import { checkSchema } from './store/schema.ts'
 import { isAnyPollDue, pollSlice, type PollRun, WHOLE_RUN } from './zego/poll.ts'
@@ -42,7 +41,6 @@ const CHAIN_MS = 50_000
 /** @param scheduledAt in milliseconds */
 export async function everyMinute(env: Env, scheduledAt: number): Promise<void> {
   const settings = readSettings(env)
-  if (settings.database) return void (await attempt('alert', () => alert(env, settings, Date.now())))
   const until = Date.now() + CHAIN_MS
   const minute = Math.floor(scheduledAt / 60_000)
   const isSwept = await attempt('sweep', () => runJob({ kind: 'sweep', until, lanes: ['event', 'kv'] }, env))
@@ -61,9 +59,6 @@ export async function everyMinute(env: Env, scheduledAt: number): Promise<void> 
   for (const [name, purge] of Object.entries(purges(env.DB, settings, minute, Date.now()))) await attempt(name, purge)
   await attempt('removals', () => runJob({ kind: 'removals', until }, env))
   await attempt('schema', () => checkSchema(env.DB))
-  if (minute % MINUTES_BETWEEN_HEARTBEATS === 0) {
-    await attempt('heartbeat', () => noteHeartbeat(env, Date.now()))
-  }
   await attempt('alert', () => alert(env, settings, Date.now()))
 }
 

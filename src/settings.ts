@@ -20,12 +20,10 @@ export type Env = {
   VERSION?: WorkerVersionMetadata
   ZEGO_SERVER_SECRET?: unknown
   ZEGO_API_URL?: unknown
-  /** Set by ourselves, where the database is another installation's. */
-  foreign?: SettingFault
 }
 
-/** A setting that is missing or cannot be used. Never holds its value. `fix` says what to do where that is not to set it. */
-export type SettingFault = { setting: string; why: string; isMissing?: true; fix?: string }
+/** A setting that is missing or cannot be used. Never holds its value. */
+export type SettingFault = { setting: string; why: string; isMissing?: true }
 
 export type Settings = {
   secrets: Secrets | SettingFault
@@ -44,8 +42,6 @@ export type Settings = {
   /** `undefined`: nobody is told. */
   alertUrl: string | undefined | SettingFault
   plan: keyof typeof LIMITS | SettingFault
-  /** What is wrong with the binding DB. */
-  database: undefined | SettingFault
 }
 
 /** How much one invocation does, so that it keeps within what Cloudflare's plan allows. */
@@ -95,7 +91,6 @@ export function readSettings(env: Env): Settings {
     apiUrl: read('ZEGO_API_URL', env, (value) => (value === undefined ? DEFAULT_API_URL : urlOf(value))),
     alertUrl: read('ALERT_URL', env, (value) => (value === undefined ? undefined : urlOf(value))),
     plan: read('PLAN', env, (value) => (value === undefined ? 'free' : planOf(value))),
-    database: env.foreign,
   }
 }
 

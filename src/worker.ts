@@ -2,16 +2,13 @@
 import { app } from './app.ts'
 import { consume, everyMinute } from './jobs.ts'
 import type { Env } from './settings.ts'
-import { LOOK_DEADLINE_MS, ownBindings } from './store/installation.ts'
 
 export default {
-  async fetch(request: Request, env, ctx) {
-    return app.fetch(request, await ownBindings(env, LOOK_DEADLINE_MS.answer), ctx)
-  },
+  fetch: app.fetch,
   async queue(batch, env) {
-    await consume(batch.messages, await ownBindings(env, LOOK_DEADLINE_MS.job))
+    await consume(batch.messages, env)
   },
   async scheduled(controller, env) {
-    await everyMinute(await ownBindings(env, LOOK_DEADLINE_MS.job), controller.scheduledTime)
+    await everyMinute(env, controller.scheduledTime)
   },
 } satisfies ExportedHandler<Env>

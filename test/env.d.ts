@@ -5,8 +5,6 @@ declare namespace Cloudflare {
     DB: D1Database
     RESULTS: KVNamespace
     ASIDE: KVNamespace
-    OTHER_RESULTS: KVNamespace
-    OTHER_ASIDE: KVNamespace
     EVENTS: Queue<import('../src/event.ts').SnapshotEvent>
     INTAKE: Queue
     ZEGO_CALLBACK_SECRET: string

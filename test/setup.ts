@@ -1,14 +1,8 @@
 import { reset } from 'cloudflare:test'
 import { afterAll, afterEach, beforeEach, vi } from 'vitest'
-import { verdict } from '../src/store/installation.ts'
 
 /** Each test begins with empty stores; the Worker makes its own schema. */
 beforeEach(reset)
-
-/** Most tests put rows into D1 alone, and have no question whose they are. */
-beforeEach(() => {
-  Object.assign(verdict, { isForeign: false, until: Infinity, lookingUntil: 0 })
-})
 
 afterEach(() => {
   vi.restoreAllMocks()

@@ -7,7 +7,7 @@ export type Refusal =
   | { code: 'invalid_timestamp' }
   | { code: 'stale'; ageSeconds: number }
   | { code: 'signature_reused' }
-  | { code: 'not_configured'; setting: string; why: string; fix?: string }
+  | { code: 'not_configured'; setting: string; why: string }
   | { code: 'storage_unavailable' }
 
 export const BODY_LIMIT_BYTES = 1_900_000
@@ -71,7 +71,7 @@ export function describeRefusal(refusal: Refusal): Description {
       return {
         status: 503,
         title: 'The receiver is not configured',
-        detail: `${refusal.setting} cannot be used: ${refusal.why}. ${refusal.fix ?? howToSet(refusal.setting)}`,
+        detail: `${refusal.setting} cannot be used: ${refusal.why}. ${howToSet(refusal.setting)}`,
         more: { setting: refusal.setting },
       }
     case 'storage_unavailable':

@@ -62,10 +62,10 @@ export function settingChecks(settings: Settings): Check[] {
   ]
 }
 
-function faultCheck({ setting, why, fix }: SettingFault): Check {
+function faultCheck({ setting, why }: SettingFault): Check {
   const isSecret = /SECRET|TOKEN|ALERT/.test(setting)
   const setVar = () => `# in wrangler.toml, under [vars], then: ${deploy()}\n${setting} = …`
-  return bad(`${setting}: ${why}`, undefined, fix ?? (isSecret ? put(setting) : setVar()))
+  return bad(`${setting}: ${why}`, undefined, isSecret ? put(setting) : setVar())
 }
 
 function pathTokenCheck(tokens: readonly string[]): Check {

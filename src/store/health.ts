@@ -51,9 +51,8 @@ export async function lookOrNothing(db: D1Database): Promise<Facts | undefined> 
 /** The judgement alone, for whoever has the facts already. */
 export function verdictOf(facts: Facts | undefined, settings: Settings, now: number): Verdict {
   const findings: Finding[] = []
-  if (settings.database) findings.push({ part: 'settings', words: 'the database is of another installation' })
-  else if (faultsOf(settings).length > 0) findings.push({ part: 'settings', words: 'a setting is broken' })
-  if (facts === undefined && !settings.database) findings.push({ part: 'd1', words: 'D1 does not answer' })
+  if (faultsOf(settings).length > 0) findings.push({ part: 'settings', words: 'a setting is broken' })
+  if (facts === undefined) findings.push({ part: 'd1', words: 'D1 does not answer' })
   if (facts) findings.push(...findingsOf(facts, now))
   if (findings.some(({ part }) => UNHEALTHY.has(part))) return { status: 'unhealthy', findings }
   return { status: findings.length > 0 ? 'degraded' : 'ok', findings }
