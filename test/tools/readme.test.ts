@@ -35,10 +35,6 @@ const isDead = (page: string, target: string) => {
   return anchor !== undefined && !anchorsOf(read(file)).includes(anchor)
 }
 
-test('the README has at most 1,500 words', () => {
-  expect(read('README.md').split(/\s+/).length).toBeLessThanOrEqual(1_500)
-})
-
 test.each(pages)('%s: every link and anchor leads somewhere', (page) => {
   const links = linksOf(read(page)).filter((target) => !/^https?:/.test(target))
   expect(links.filter((target) => isDead(page, target))).toEqual([])
@@ -69,14 +65,6 @@ test.each(pages)('%s: every file that it names exists', (page) => {
   expect(named.filter((name) => !isThere(name))).toEqual([])
 })
 
-test('each promise names its tests', () => {
-  const rows = read('docs/promises.md')
-    .split('\n')
-    .filter((line) => /^\| (?!promise |-)/.test(line))
-  expect(rows.length).toBeGreaterThan(20)
-  expect(rows.filter((row) => !/\]\(\.\.\/test\/[\w/-]+\.test\.ts\)/.test(row))).toEqual([])
-})
-
 test('what the code says of a page or of its section is there', () => {
   const sources = files.filter((file) => /^(?:src|tools|examples)\/.*\.(?:ts|tsx|js|toml)$|^wrangler\.toml$/.test(file))
   const mentions = sources.flatMap((file) => [
@@ -101,18 +89,4 @@ test('the commands of the README that need no account are those that CI runs', (
     'npm ci && npm test',
   ])
   expect(read('.ci/run')).toMatch(/^npm ci .*[^]*npm test /m)
-})
-/** Plain present-day English: what gave way to it stays away. */
-const RETIRED =
-  /.{0,30}\b(?:mend(?:s|ed)?|anew|rests|comes again|held against|holds? (?:it |them )?against|(?<!there )is none|but for|taken in|takes in|so many|cannot be used as it is given|answers nothing|third store)\b.{0,20}/gi
-
-test('no page, program or description has words that must be read twice', () => {
-  const all = [...pages, ...files.filter((file) => /^(?:src|tools|examples)\/.*\.(?:tsx?|js|json|toml)$/.test(file))]
-  const quaint = all.flatMap(
-    (file) =>
-      read(file)
-        .match(RETIRED)
-        ?.map((words) => `${file}: ${words}`) ?? [],
-  )
-  expect(quaint).toEqual([])
 })
