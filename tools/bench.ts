@@ -1,4 +1,4 @@
-/** `npm run bench`: the figures of docs/figures.md, as ratios to the least there can be, measured by turns in one run. */
+/** `npm run bench`: the figures of docs/limits.md, as ratios to the least there can be, measured by turns in one run. */
 import { writeFileSync } from 'node:fs'
 import { Option } from '@commander-js/extra-typings'
 import { callbackFigures } from './bench/callback.ts'
