@@ -29,11 +29,6 @@ test.concurrent.each(programs)('npm run %s refuses what it does not know, and do
   expect({ out, status }).toEqual({ out: '', status: 2 })
 })
 
-test('npm run bench says in a line why a receiver cannot be measured', async () => {
-  const { err, status } = await run('bench', '--url=http://127.0.0.1:1/')
-  expect({ err, status }).toEqual({ err: 'bench: connect ECONNREFUSED 127.0.0.1:1\n', status: 2 })
-})
-
 const program = () =>
   command('paint', 'Paints.')
     .option('--url <url>', 'where to', httpUrl)
