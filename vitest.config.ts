@@ -60,8 +60,6 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/tools/**/*.test.ts', 'test/e2e/**/*.test.ts'],
-          // Processes, browsers and real time meet here: on a busy machine one of them may come too late, once.
-          retry: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
