@@ -2,8 +2,8 @@
  * What is kept of a refused callback, after its answer: no mistake of ours or of an operator's costs one. At best effort,
  * and bounded, since anyone can send callbacks that are refused.
  */
-import { bytesOf, sha256 } from './callback/bytes.ts'
-import { type Decoded, decodeBody, type RawBody, readCallback } from './callback/read.ts'
+import { bytesOf, type RawBody, sha256 } from './callback/bytes.ts'
+import { type Decoded, decodeBody, readCallback } from './callback/read.ts'
 import { describeRefusal } from './callback/refusal.ts'
 import type { Refused } from './receive.ts'
 import { onDatabase } from './store/database.ts'

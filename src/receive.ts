@@ -1,6 +1,7 @@
 /** One callback from bytes to outcome, a step a line. The first step that refuses ends it. */
+import type { RawBody } from './callback/bytes.ts'
 import { checkFreshness } from './callback/signature.ts'
-import { type Decoded, decodeBody, type RawBody, readCallback, type VerifiedCallback } from './callback/read.ts'
+import { type Decoded, decodeBody, readCallback, type VerifiedCallback } from './callback/read.ts'
 import type { Refusal } from './callback/refusal.ts'
 import { type Secrets, verify } from './callback/signature.ts'
 import type { CompletedRecord } from './event.ts'

@@ -1,6 +1,6 @@
 /** One reading of a callback, whoever needs it: the request, the buffer, a retry, a dispute. */
 import type { CompletedRecord } from '../event.ts'
-import { sha256 } from './bytes.ts'
+import { type RawBody, sha256 } from './bytes.ts'
 import { contentOf, jsonOf } from './content.ts'
 import { decode, type Named, textOf } from './decode.ts'
 import type { Refusal } from './refusal.ts'
@@ -8,9 +8,6 @@ import { type Envelope, envelopeOf, latestClaim, timeOf } from './signature.ts'
 import { readSnapshot, type Unusable } from './snapshot.ts'
 import { readBody, readUtf8 } from './text.ts'
 import { unpack, unpackRaw } from './unpack.ts'
-
-/** A request's body as it was received, and the two headers that describe it. */
-export type RawBody = { bytes: Uint8Array; contentType: string | null; contentEncoding: string | null }
 
 /** What the body says, before its signature is verified. */
 export type Decoded = Named & { raw: RawBody; envelope: Envelope }

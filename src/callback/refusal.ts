@@ -1,4 +1,6 @@
 /** Why a callback is refused: a closed list. The caller gets its code and what to do about it; the log gets the rest. */
+import { ROW_LIMIT_BYTES } from './bytes.ts'
+
 export type Refusal =
   | { code: 'body_too_large' }
   | { code: 'undecodable'; why: string }
@@ -9,8 +11,6 @@ export type Refusal =
   | { code: 'signature_reused' }
   | { code: 'not_configured'; setting: string; why: string }
   | { code: 'storage_unavailable' }
-
-export const BODY_LIMIT_BYTES = 1_900_000
 
 /** Settings that are no secrets: they stand in wrangler.toml. */
 const VARS: ReadonlySet<string> = new Set(['SIGNATURE_TOLERANCE_SECONDS', 'ZEGO_API_URL', 'RETENTION_DAYS', 'PLAN'])
@@ -24,7 +24,7 @@ export function describeRefusal(refusal: Refusal): Description {
       return {
         status: 413,
         title: 'The body is too large',
-        detail: `A callback may have at most ${BODY_LIMIT_BYTES} bytes, packed or unpacked, because a larger record does not fit a row of D1. Ask ZEGOCLOUD for fewer screenshots per task.`,
+        detail: `A callback may have at most ${ROW_LIMIT_BYTES} bytes, packed or unpacked, because a larger record does not fit a row of D1. Ask ZEGOCLOUD for fewer screenshots per task.`,
       }
     case 'undecodable':
       return {

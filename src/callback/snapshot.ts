@@ -1,6 +1,6 @@
 /** The rules for a usable snapshot. Each exists because a store or a reader needs it. */
 import type { CompletedRecord, Picture } from '../event.ts'
-import { isWithin } from './bytes.ts'
+import { isWithin, ROW_LIMIT_BYTES } from './bytes.ts'
 import { type Content, type ContentJson, jsonAround } from './content.ts'
 import { isObject } from './json.ts'
 import { resemblesDocumented } from './names.ts'
@@ -8,7 +8,6 @@ import { resemblesDocumented } from './names.ts'
 /** Why an authentic callback is no snapshot that we can use. */
 export type Unusable = { reason: 'unsupported_event' | 'invalid_snapshot'; detail: string }
 
-const RECORD_LIMIT_BYTES = 1_900_000 // a row of D1 holds 2 MB
 const TASK_ID_LIMIT_BYTES = 512 // a key of KV
 const FIELD_ID_LIMIT_BYTES = 512
 const NAME_LIMIT_BYTES = 64
@@ -52,10 +51,10 @@ export function readSnapshot(
   const task = { task_id, status: 'completed', appid, vendor, field_id } as const
   const signed_at = signedAt === undefined ? undefined : new Date(signedAt).toISOString()
   const rest = { extra, via: 'callback', signed_at, received_at: new Date(receivedAt).toISOString() } as const
-  const isSmall = bytes.length + RECORD_EXTRA_BYTES <= RECORD_LIMIT_BYTES
+  const isSmall = bytes.length + RECORD_EXTRA_BYTES <= ROW_LIMIT_BYTES
   const text = jsonAround(task, pictures, rest)
-  if (!isSmall && !isWithin(RECORD_LIMIT_BYTES, text)) {
-    return { reason: 'invalid_snapshot', detail: `The record has more than ${RECORD_LIMIT_BYTES} bytes.` }
+  if (!isSmall && !isWithin(ROW_LIMIT_BYTES, text)) {
+    return { reason: 'invalid_snapshot', detail: `The record has more than ${ROW_LIMIT_BYTES} bytes.` }
   }
   return { record: { ...task, snapshot_pic_list, ...rest }, text }
 }

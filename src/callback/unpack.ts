@@ -1,5 +1,6 @@
 /** A body that was packed with gzip or deflate. Its first bytes say so: a proxy may have dropped the header, or lie. */
-import { BODY_LIMIT_BYTES, type Refusal } from './refusal.ts'
+import { ROW_LIMIT_BYTES } from './bytes.ts'
+import type { Refusal } from './refusal.ts'
 
 type Method = 'gunzipSync' | 'inflateSync' | 'inflateRawSync'
 type TooLarge = Extract<Refusal, { code: 'body_too_large' }>
@@ -31,7 +32,7 @@ async function unpackWith(method: Method, bytes: Uint8Array): Promise<Uint8Array
   // Imported when first needed, so that start-up does not pay for it. `DecompressionStream` would unpack a bomb whole.
   const zlib = await import('node:zlib')
   try {
-    return zlib[method](bytes, { maxOutputLength: BODY_LIMIT_BYTES })
+    return zlib[method](bytes, { maxOutputLength: ROW_LIMIT_BYTES })
   } catch (error) {
     return error instanceof RangeError ? { code: 'body_too_large' } : undefined
   }

@@ -3,8 +3,9 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { Hono } from 'hono/tiny'
 import { isRightPath, pathWithoutToken, tokenIn } from '../callback-path.ts'
-import { decodeBody, type RawBody, taskIdOf } from '../callback/read.ts'
-import { BODY_LIMIT_BYTES, describeRefusal } from '../callback/refusal.ts'
+import { type RawBody, ROW_LIMIT_BYTES } from '../callback/bytes.ts'
+import { decodeBody, taskIdOf } from '../callback/read.ts'
+import { describeRefusal } from '../callback/refusal.ts'
 import { keepRefused, keepUnverifiedBody, type RefusedRequest } from '../evidence.ts'
 import { log, messageOf } from '../log.ts'
 import { publish } from '../publish/publish.ts'
@@ -31,7 +32,7 @@ callback.all('/zego/callback', async (c) => {
   }
   if (c.req.method !== 'POST') throw onlyPosted()
   const began = Date.now()
-  const bytes = await readBody(c.req.raw, BODY_LIMIT_BYTES)
+  const bytes = await readBody(c.req.raw, ROW_LIMIT_BYTES)
   const raw = rawOf(c.req.raw, bytes ?? new Uint8Array())
   const received = bytes === undefined ? tooLarge(settings) : await take(raw, settings, c.env)
   const request = { raw, path, receivedAt: began, version: versionOf(c.env) }
@@ -130,7 +131,7 @@ export const keepMisdirected = createMiddleware<{ Bindings: Env }>(async (c, nex
 })
 
 async function keepCopy(c: Context<{ Bindings: Env }>, copy: Request, path: string, began: number): Promise<void> {
-  const bytes = await Promise.race([readBody(copy, BODY_LIMIT_BYTES), scheduler.wait(ASKED_FOR_MS)])
+  const bytes = await Promise.race([readBody(copy, ROW_LIMIT_BYTES), scheduler.wait(ASKED_FOR_MS)])
   if (!(bytes instanceof Uint8Array)) return
   const raw = rawOf(copy, bytes)
   const decoded = await decodeBody(raw)

@@ -1,7 +1,7 @@
 /** `/v1/quarantine`: callbacks that were not stored. */
 import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
-import { isText } from '../callback/bytes.ts'
+import { rawToJson } from '../callback/bytes.ts'
 import { deleteEntry, deleteOfReason, retryEntry } from '../operate.ts'
 import {
   findEntry,
@@ -9,6 +9,7 @@ import {
   type QuarantineCursor,
   type QuarantineEntry,
   listEntries,
+  rawOf,
   REASONS,
 } from '../store/quarantine.ts'
 import { answer } from './answer.ts'
@@ -48,7 +49,9 @@ quarantine.get('/v1/quarantine/:id', async (c) => {
   const entry = await findEntry(c.env.DB, partOf(c.req.url, 3))
   if (entry === undefined) throw unknown()
   // A body may hold what is signed, and what is nobody's but the app's: it is for whoever operates this.
-  return c.json(c.get('access') === 'read' ? shown(entry) : { ...shown(entry), ...shownBody(entry.body) })
+  if (c.get('access') === 'read') return c.json(shown(entry))
+  const { body, body_base64 } = rawToJson(rawOf(entry))
+  return c.json({ ...shown(entry), body, body_base64 })
 })
 
 quarantine.post('/v1/quarantine/:id/retry', async (c) => {
@@ -69,12 +72,6 @@ function shown({ received_at, ...entry }: ListedEntry & Partial<QuarantineEntry>
   const { id, reason, detail, task_id, content_type, content_encoding } = entry
   const known = Object.entries({ task_id, content_type, content_encoding }).filter(([, value]) => value !== null)
   return { id, reason, detail, ...Object.fromEntries(known), received_at: new Date(received_at).toISOString() }
-}
-
-function shownBody(body: Uint8Array): { body: string } | { body_base64: string } {
-  return isText(body)
-    ? { body: new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(body) }
-    : { body_base64: body.toBase64() }
 }
 
 function placeOf(given: string | undefined): QuarantineCursor | undefined {

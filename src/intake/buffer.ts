@@ -3,8 +3,8 @@
  *
  * They are not verified again, since a secret may have been rotated meanwhile; they do pass the ledger.
  */
-import { bytesOf, isText, isWithin } from '../callback/bytes.ts'
-import { type RawBody, readVerified, type VerifiedCallback } from '../callback/read.ts'
+import { isWithin, rawFromJson, type RawJson, rawToJson } from '../callback/bytes.ts'
+import { readVerified, type VerifiedCallback } from '../callback/read.ts'
 import { withDeadline } from '../deadline.ts'
 import type { CompletedRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
@@ -14,12 +14,7 @@ import type { Publication } from '../store/outbox.ts'
 import { settle } from '../store/settle.ts'
 
 /** A callback that was verified and fresh when it was received. */
-export type BufferedCallback = {
-  /** As it was received; bytes that are no UTF-8 in base64. */
-  body?: string
-  body_base64?: string
-  content_type?: string | null
-  content_encoding?: string | null
+export type BufferedCallback = RawJson & {
   /** In milliseconds. */
   received_at: number
   /** How often D1 refused it while it waited in ASIDE. */
@@ -59,7 +54,7 @@ export async function putAside(
   stores: BufferStores,
 ): Promise<'intake' | 'aside' | undefined> {
   if (!hasRoomFor(signature)) return undefined
-  const callback = bufferedOf(raw, receivedAt)
+  const callback: BufferedCallback = { ...rawToJson(raw), received_at: receivedAt }
   const message: CallbackMessage = { kind: 'callback', ...callback }
   if (isWithin(MESSAGE_LIMIT_BYTES, JSON.stringify(message))) {
     try {
@@ -85,17 +80,6 @@ function hasRoomFor(signature: string): boolean {
   putAsideBySignature.set(signature, count)
   if (putAsideBySignature.size > MOST_SIGNATURES) putAsideBySignature.delete(putAsideBySignature.keys().next().value!)
   return true
-}
-
-function bufferedOf({ bytes, contentType, contentEncoding }: RawBody, receivedAt: number): BufferedCallback {
-  const headers = { content_type: contentType, content_encoding: contentEncoding, received_at: receivedAt }
-  const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
-  return isText(bytes) ? { body: decoder.decode(bytes), ...headers } : { body_base64: bytes.toBase64(), ...headers }
-}
-
-function rawOf({ body, body_base64, content_type, content_encoding }: BufferedCallback): RawBody {
-  const bytes = body_base64 === undefined ? bytesOf(body ?? '') : Uint8Array.fromBase64(body_base64)
-  return { bytes, contentType: content_type ?? null, contentEncoding: content_encoding ?? null }
 }
 
 /** Under a key of its own. Throws when KV does not take it in time. */
@@ -124,7 +108,7 @@ export async function settleOne(
   db: D1Database,
 ): Promise<Settled> {
   try {
-    const callback = await readVerified(rawOf(buffered), buffered.received_at)
+    const callback = await readVerified(rawFromJson(buffered), buffered.received_at)
     if ('code' in callback) return { status: 'refused', why: `it was decoded once, and is not now: ${callback.code}` }
     const settlement = await settle(db, callback, { acknowledged: true, trusted: true, canAsk })
     const { task_id, appid, receivedAt } = callback

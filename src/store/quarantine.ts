@@ -2,8 +2,8 @@
  * The quarantine: authentic callbacks that are no snapshot we can use, evidence of forged ones, and callbacks that could
  * not be verified or read yet. Bounded in every way, since whoever sends callbacks fills it.
  */
-import { isText } from '../callback/bytes.ts'
-import type { RawBody, VerifiedCallback } from '../callback/read.ts'
+import { bytesFromColumn, bytesToColumn, type RawBody } from '../callback/bytes.ts'
+import type { VerifiedCallback } from '../callback/read.ts'
 import { onDatabase } from './database.ts'
 
 /** Reasons of callbacks that were never verified: another version of the Worker looks at them again. */
@@ -154,12 +154,7 @@ export function valuesOf(id: string, entry: NewEntry, lookedBy: string | null, n
     lookedBy,
     now,
   ]
-  return [id, reason, detail, signature, task_id, received_at, storable(body), ...facts]
-}
-
-/** Text is stored as text, so that SQL and people can read it; other bytes as they are. */
-function storable(body: Uint8Array): string | Uint8Array {
-  return isText(body) ? new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(body) : body
+  return [id, reason, detail, signature, task_id, received_at, bytesToColumn(body), ...facts]
 }
 
 /** A count that begins again each minute, in this isolate alone. */
@@ -218,7 +213,7 @@ export const WHOLE = `${LISTED}, signature, path, body`
 export type Row = Omit<QuarantineEntry, 'body'> & { body: string | number[] }
 
 export function entryOf({ body, ...entry }: Row): QuarantineEntry {
-  return { ...entry, body: typeof body === 'string' ? new TextEncoder().encode(body) : Uint8Array.from(body) }
+  return { ...entry, body: bytesFromColumn(body) }
 }
 
 /** `undefined` if it is not in the quarantine. Throws when D1 cannot answer. */

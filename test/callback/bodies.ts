@@ -1,8 +1,8 @@
 /** Callbacks in JSON, spelled as a test wants them, and what is read from them before any store is asked. */
-import { sha256 } from '../../src/callback/bytes.ts'
+import { type RawBody, sha256 } from '../../src/callback/bytes.ts'
 import { contentOf, jsonOf } from '../../src/callback/content.ts'
 import { decode } from '../../src/callback/decode.ts'
-import { type RawBody, readVerified, type VerifiedCallback } from '../../src/callback/read.ts'
+import { readVerified, type VerifiedCallback } from '../../src/callback/read.ts'
 import { readSnapshot } from '../../src/callback/snapshot.ts'
 import type { Body } from '../../tools/encodings.ts'
 

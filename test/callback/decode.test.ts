@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ROW_LIMIT_BYTES } from '../../src/callback/bytes.ts'
 import { decode as decodeText, type Fields, textOf } from '../../src/callback/decode.ts'
-import { BODY_LIMIT_BYTES } from '../../src/callback/refusal.ts'
 import type { Value } from '../../src/callback/json.ts'
 import { anyString } from './arbitraries.ts'
 import { shapeNames, shapes } from '../../tools/encodings.ts'
@@ -222,7 +222,7 @@ describe('hostile text', () => {
     )
   })
 
-  const repeated = (piece: string) => piece.repeat(Math.floor(BODY_LIMIT_BYTES / piece.length))
+  const repeated = (piece: string) => piece.repeat(Math.floor(ROW_LIMIT_BYTES / piece.length))
 
   it.each(REPEATED)('may be 1.9 MB of %j', (piece) => {
     // Alone, and behind what makes each of the readers begin.
@@ -234,11 +234,11 @@ describe('hostile text', () => {
   it.each([
     ['distinct keys', `{${Array.from({ length: 150_000 }, (_, at) => `"k${at}":1`).join(',')}}`],
     ['distinct form fields', Array.from({ length: 150_000 }, (_, at) => `k${at}=1`).join('&')],
-    ['one number', `{"event":${'9'.repeat(BODY_LIMIT_BYTES)}}`],
-    ['one fraction', `{"event":9007199254740992.${'0'.repeat(BODY_LIMIT_BYTES)}1}`],
+    ['one number', `{"event":${'9'.repeat(ROW_LIMIT_BYTES)}}`],
+    ['one fraction', `{"event":9007199254740992.${'0'.repeat(ROW_LIMIT_BYTES)}1}`],
     ['levels', `{"event":${'['.repeat(900_000)}${']'.repeat(900_000)}}`],
     ['escapes', JSON.stringify(JSON.stringify(JSON.stringify(JSON.stringify({ event: '"'.repeat(60_000) }))))],
-    ['white space', `{${' '.repeat(BODY_LIMIT_BYTES)}"event":1}`],
+    ['white space', `{${' '.repeat(ROW_LIMIT_BYTES)}"event":1}`],
     [
       'percent-encoding within percent-encoding',
       encodeURIComponent(encodeURIComponent(`{"event":"${'{'.repeat(300_000)}"}`)),

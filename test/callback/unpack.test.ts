@@ -1,8 +1,7 @@
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { bytesOf } from '../../src/callback/bytes.ts'
+import { bytesOf, ROW_LIMIT_BYTES } from '../../src/callback/bytes.ts'
 import { decodeBody } from '../../src/callback/read.ts'
-import { BODY_LIMIT_BYTES } from '../../src/callback/refusal.ts'
 import { encodeAs, shapeNames } from '../../tools/encodings.ts'
 import { signedCallback } from '../callbacks.ts'
 import { readBody } from './bodies.ts'
@@ -22,8 +21,8 @@ const PACKERS = {
 
 describe('a packed body', () => {
   it.each(Object.entries(PACKERS))('of %s may unpack to 1,900,000 bytes and no more', async (_, pack) => {
-    expect(await read(pack(sized(BODY_LIMIT_BYTES)))).toHaveProperty('fields')
-    expect(await read(pack(sized(BODY_LIMIT_BYTES + 1)))).toEqual({ code: 'body_too_large' })
+    expect(await read(pack(sized(ROW_LIMIT_BYTES)))).toHaveProperty('fields')
+    expect(await read(pack(sized(ROW_LIMIT_BYTES + 1)))).toEqual({ code: 'body_too_large' })
   })
 
   it('is not unpacked further than that, however small it is', async () => {
