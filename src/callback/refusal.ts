@@ -1,4 +1,4 @@
-/** Why a callback is refused: a closed list. The caller gets its code and what to do about it; the log gets the rest. */
+/** Why a callback is refused: a closed list, and what each reason means to whoever reads it. */
 import { ROW_LIMIT_BYTES } from './bytes.ts'
 
 export type Refusal =
@@ -12,82 +12,139 @@ export type Refusal =
   | { code: 'not_configured'; setting: string; why: string }
   | { code: 'storage_unavailable' }
 
-/** Settings that are no secrets: they stand in wrangler.toml. */
-const VARS: ReadonlySet<string> = new Set(['SIGNATURE_TOLERANCE_SECONDS', 'ZEGO_API_URL', 'RETENTION_DAYS', 'PLAN'])
+/** `wrong_path` is noted and kept under that name, and answered as `not_found`: the caller may be anybody. */
+export type RefusalCode = Refusal['code'] | 'wrong_path'
+
+type Meaning = {
+  status: number
+  /** A sentence without its full stop. */
+  title: string
+  /** The mistake that explains a callback of ZEGOCLOUD's refused so; `null` where it more likely is a stranger's body. */
+  likelyCause: string | null
+  /** What to do about it, in sentences. */
+  remedy: string
+  /** The secret that is set to fix it. */
+  setting?: string
+}
+
+/** The one table of refusals: for the API's problems, the health judgement, the quarantine's pages and doctor. */
+export const REFUSALS: Readonly<Record<RefusalCode, Meaning>> = {
+  body_too_large: {
+    status: 413,
+    title: 'The body is too large',
+    likelyCause: null,
+    remedy: 'Ask ZEGOCLOUD for fewer screenshots per task.',
+  },
+  undecodable: {
+    status: 400,
+    title: 'No callback can be read from the body',
+    likelyCause: null,
+    remedy: 'Send JSON or form parameters with at least event or signature.',
+  },
+  bad_signature: {
+    status: 401,
+    title: 'The signature does not match',
+    likelyCause: 'wrong secret',
+    remedy:
+      'If ZEGOCLOUD sent it, ZEGO_CALLBACK_SECRET is wrong. It must be the CallbackSecret of the ZEGOCLOUD console (Project Configuration), not the ServerSecret.',
+    setting: 'ZEGO_CALLBACK_SECRET',
+  },
+  unknown_app: {
+    status: 401,
+    title: 'The secret belongs to another app',
+    likelyCause: 'missing app',
+    remedy: 'If the app is yours, add its appid and its CallbackSecret to ZEGO_CALLBACK_SECRET.',
+    setting: 'ZEGO_CALLBACK_SECRET',
+  },
+  wrong_path: {
+    status: 404,
+    title: 'It was sent to the wrong URL',
+    likelyCause: 'wrong URL',
+    remedy: 'Compare the URL that ZEGOCLOUD calls with the right one, and its path token with CALLBACK_PATH_TOKEN.',
+    setting: 'CALLBACK_PATH_TOKEN',
+  },
+  invalid_timestamp: {
+    status: 401,
+    title: 'The timestamp is not a Unix time in seconds or milliseconds',
+    likelyCause: 'wrong clock',
+    remedy: 'A timestamp must have 10 digits (seconds) or 13 digits (milliseconds).',
+  },
+  stale: {
+    status: 401,
+    title: 'The timestamp is too far from now',
+    likelyCause: 'wrong clock',
+    remedy: "Check the sender's clock, or raise SIGNATURE_TOLERANCE_SECONDS in wrangler.toml and deploy.",
+  },
+  signature_reused: {
+    status: 409,
+    title: 'The signature was already used for different content',
+    likelyCause: null,
+    remedy: 'A signature is valid for one content only: one of the two bodies is forged. Compare them in quarantine.',
+  },
+  not_configured: {
+    status: 503,
+    title: 'The receiver is not configured',
+    likelyCause: 'missing setting',
+    remedy: 'A setting is missing or cannot be used: the health page names it.',
+  },
+  storage_unavailable: {
+    status: 503,
+    title: 'The callback could not be stored',
+    likelyCause: null,
+    remedy: 'D1, the queue and KV are all unavailable. Nothing was stored: send the callback again.',
+  },
+}
 
 /** A problem's members, as RFC 9457 names them. `more` has what a client may want to act on. */
 type Description = { status: number; title: string; detail: string; more?: Record<string, unknown> }
 
 export function describeRefusal(refusal: Refusal): Description {
+  const { status, title, remedy, setting } = REFUSALS[refusal.code]
+  const advice = setting === undefined ? remedy : `${remedy} ${howToSet(setting)}`
   switch (refusal.code) {
-    case 'body_too_large':
-      return {
-        status: 413,
-        title: 'The body is too large',
-        detail: `A callback may have at most ${ROW_LIMIT_BYTES} bytes, packed or unpacked, because a larger record does not fit a row of D1. Ask ZEGOCLOUD for fewer screenshots per task.`,
-      }
+    case 'body_too_large': {
+      const why = `A callback may have at most ${ROW_LIMIT_BYTES} bytes, packed or unpacked, because a larger record does not fit a row of D1.`
+      return { status, title, detail: `${why} ${advice}` }
+    }
     case 'undecodable':
-      return {
-        status: 400,
-        title: 'No callback can be read from the body',
-        detail: `The body was not understood: ${refusal.why}. Send JSON or form parameters with at least event or signature.`,
-      }
-    case 'bad_signature':
-      return {
-        status: 401,
-        title: 'The signature does not match',
-        detail:
-          'No configured secret gives this signature. If ZEGOCLOUD sent it, ZEGO_CALLBACK_SECRET is wrong. It must be the CallbackSecret of the ZEGOCLOUD console (Project Configuration), not the ServerSecret. Set it with: npx wrangler secret put ZEGO_CALLBACK_SECRET',
-      }
-    case 'unknown_app':
-      return {
-        status: 401,
-        title: 'The secret belongs to another app',
-        detail:
-          "The signature was made with a configured secret that does not belong to the callback's appid. Add this appid with: npx wrangler secret put ZEGO_CALLBACK_SECRET. The callback is kept in the quarantine.",
-      }
+      return { status, title, detail: `The body was not understood: ${refusal.why}. ${advice}` }
+    case 'unknown_app': {
+      const why = "The signature was made with a configured secret that does not belong to the callback's appid."
+      return { status, title, detail: `${why} ${advice} ${KEPT}` }
+    }
+    case 'stale': {
+      const { ageSeconds } = refusal
+      const detail = `The callback was signed ${describeAge(ageSeconds)}. ${advice} ${KEPT}`
+      return { status, title, detail, more: { age_seconds: ageSeconds } }
+    }
+    case 'not_configured': {
+      const detail = `${refusal.setting} cannot be used: ${refusal.why}. ${howToSet(refusal.setting)}`
+      return { status, title, detail, more: { setting: refusal.setting } }
+    }
     case 'invalid_timestamp':
-      return {
-        status: 401,
-        title: 'The timestamp is not a Unix time in seconds or milliseconds',
-        detail:
-          'A timestamp must have 10 digits (seconds) or 13 digits (milliseconds). The callback is kept in the quarantine.',
-      }
-    case 'stale':
-      return {
-        status: 401,
-        title: 'The timestamp is too far from now',
-        detail: `The callback was signed ${describeAge(refusal.ageSeconds)}. Check the sender's clock, or raise SIGNATURE_TOLERANCE_SECONDS in wrangler.toml and deploy. The callback is kept in the quarantine.`,
-        more: { age_seconds: refusal.ageSeconds },
-      }
     case 'signature_reused':
-      return {
-        status: 409,
-        title: 'The signature was already used for other content',
-        detail:
-          'A signature is valid for one content only, and this one was already used for different content: one of the two bodies is forged. This body is kept in the quarantine.',
-      }
-    case 'not_configured':
-      return {
-        status: 503,
-        title: 'The receiver is not configured',
-        detail: `${refusal.setting} cannot be used: ${refusal.why}. ${howToSet(refusal.setting)}`,
-        more: { setting: refusal.setting },
-      }
+      return { status, title, detail: `${advice} ${KEPT}` }
+    case 'bad_signature':
+      return { status, title, detail: `No configured secret gives this signature. ${advice}` }
     case 'storage_unavailable':
-      return {
-        status: 503,
-        title: 'The callback could not be stored',
-        detail: 'D1, the queue and KV are all unavailable. Nothing was stored: send the callback again.',
-      }
+      return { status, title, detail: advice }
   }
 }
+
+const KEPT = 'The callback is kept in the quarantine.'
 
 function describeAge(seconds: number): string {
   return seconds >= 0 ? `${seconds} s ago` : `${-seconds} s in the future`
 }
 
+/** Settings that are no secrets: they stand in wrangler.toml. */
+const VARS: ReadonlySet<string> = new Set(['SIGNATURE_TOLERANCE_SECONDS', 'ZEGO_API_URL', 'RETENTION_DAYS', 'PLAN'])
+
+export function isSecret(setting: string): boolean {
+  return !VARS.has(setting)
+}
+
 function howToSet(setting: string): string {
-  if (VARS.has(setting)) return 'Fix it under [vars] in wrangler.toml, and deploy.'
-  return `Set it with: npx wrangler secret put ${setting}`
+  if (isSecret(setting)) return `Set it with: npx wrangler secret put ${setting}`
+  return 'Fix it under [vars] in wrangler.toml, and deploy.'
 }

@@ -1,6 +1,7 @@
 /** Entries of the quarantine as people read them: what each is in a sentence, and repeats together. */
 import type { Child } from 'hono/jsx'
 import { readVerified } from '../callback/read.ts'
+import { type RefusalCode, REFUSALS } from '../callback/refusal.ts'
 import type { CompletedRecord } from '../event.ts'
 import { type ListedEntry, type QuarantineEntry, rawOf, type Reason } from '../store/quarantine.ts'
 import { duration } from './words.ts'
@@ -24,10 +25,8 @@ export const REMEDY: Record<Reason, 'accept' | 'compare' | 'none'> = {
   undecodable: 'accept',
 }
 
-const SECRET = <code>ZEGO_CALLBACK_SECRET</code>
-
-/** Each is true of a callback of ZEGOCLOUD and of a forged one. */
-const SENTENCES: Record<Reason, (entry: ListedEntry) => Child> = {
+/** What is no refusal: these were answered 202, or lost to another result. */
+const SENTENCES: Record<Exclude<Reason, RefusalCode>, (entry: ListedEntry) => Child> = {
   invalid_snapshot: ({ detail }) => `It cannot be read as a snapshot. ${detail}`,
   unsupported_event: ({ event }) => (
     <>
@@ -35,20 +34,21 @@ const SENTENCES: Record<Reason, (entry: ListedEntry) => Child> = {
     </>
   ),
   conflict: () => 'Another result is stored for this task. Compare the two: one of them may be forged.',
-  signature_reused: () => 'Its signature came with other content before: one of the two is forged.',
-  unknown_app: () => (
-    <>It is signed with the secret of another app than its own. If its app is yours, add it to {SECRET}.</>
-  ),
-  invalid_timestamp: () => 'Its timestamp is not a Unix time in seconds or milliseconds.',
-  stale: ({ age_seconds }) => staleWords(age_seconds),
   replaced: () => 'Another result was stored in its place. It can be put back.',
-  bad_signature: () => <>No configured secret gives its signature: it is forged, or {SECRET} is wrong.</>,
-  not_configured: () => 'It came while a setting was missing or broken. Health says which.',
-  wrong_path: () => 'It came by another path than the one that is set. Check the URL that ZEGOCLOUD calls.',
-  undecodable: () => 'No callback can be read from its bytes.',
 }
 
-export const Sentence = ({ entry }: { entry: ListedEntry }) => <>{SENTENCES[entry.reason](entry)}</>
+/** Each is true of a callback of ZEGOCLOUD and of a forged one. */
+function sentenceOf(entry: ListedEntry): Child {
+  const { reason } = entry
+  if (reason === 'stale') return staleWords(entry.age_seconds)
+  return isRefusal(reason) ? `${REFUSALS[reason].title}. ${REFUSALS[reason].remedy}` : SENTENCES[reason](entry)
+}
+
+function isRefusal(reason: Reason): reason is Reason & RefusalCode {
+  return reason in REFUSALS
+}
+
+export const Sentence = ({ entry }: { entry: ListedEntry }) => <>{sentenceOf(entry)}</>
 
 function staleWords(ageSeconds: number | null): string {
   if (ageSeconds === null) return 'Its timestamp was too far from the time of its receipt.'
