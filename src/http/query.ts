@@ -13,9 +13,11 @@ export function wholeNumber(least: number, most: number) {
 /** An ISO 8601 time, with its offset, or a date, in UTC. As text; `Date.parse` reads it. */
 export function time() {
   const error = 'must be an ISO 8601 time with its offset, such as 2026-01-31T08:00:00Z, or a date'
-  // In a query a + that is not percent-encoded means a space.
-  const withPlus = z.transform((text: string) => text.replace(/ (?=\d\d:\d\d$)/, '+'))
-  return z.pipe(z.pipe(z.string({ error }), withPlus), z.union([z.iso.datetime({ offset: true }), z.iso.date()], error))
+  // In a query a + that is not percent-encoded means a space. ISO 8601 lets the seconds be left out.
+  const whole = z.transform((text: string) =>
+    text.replace(/ (?=\d\d:\d\d$)/, '+').replace(/(?<=T\d\d:\d\d)(?=[Z+-])/, ':00'),
+  )
+  return z.pipe(z.pipe(z.string({ error }), whole), z.union([z.iso.datetime({ offset: true }), z.iso.date()], error))
 }
 
 export function oneOf<const Choices extends readonly [string, ...string[]]>(choices: Choices) {

@@ -75,6 +75,7 @@ describe('GET /v1/snapshots', () => {
     expect(ids(await list(`?since=${at(2)}&until=${at(4)}`))).toEqual(['t3', 't2'])
     expect(ids(await list(`?since=2026-06-01T08:00:04%2B08:00`))).toEqual(['t4'])
     expect(ids(await list(`?until=2026-06-01`))).toEqual([])
+    expect(ids(await list(`?since=2026-06-01T00:00Z&until=2026-06-01T08:01%2B08:00`))).toEqual(['t4', 't3', 't2', 't1'])
     expect(ids(await list(`?since=0001-01-01&until=9999-12-31T23:59:59Z`))).toHaveLength(4)
   })
 
