@@ -64,24 +64,32 @@ const envelope = {
   datacontenttype: z.literal('application/json'),
 }
 
+export const failedEvent = z.looseObject({
+  ...envelope,
+  type: z.literal('com.zegocloud.snapshot.failed'),
+  data: failedRecord,
+})
+
+/** With its pictures. */
+export const completedEvent = z.looseObject({
+  ...envelope,
+  type: z.literal('com.zegocloud.snapshot.completed'),
+  dataref: z.optional(z.undefined()),
+  data: completedRecord,
+})
+
+/** By reference. */
+export const referredEvent = z.looseObject({
+  ...envelope,
+  type: z.literal('com.zegocloud.snapshot.completed'),
+  dataref: z.string().check(z.startsWith('/v1/snapshots/')),
+  data: referredRecord,
+})
+
 /**
  * A CloudEvents 1.0 event on the queue `zego-snapshots-events`: one for each finished task, at least once, in no order.
  * With `dataref`, a path on the receiver's own Worker, `data` lacks the pictures: read them there with the API token.
  */
-export const snapshotEvent = z.union([
-  z.looseObject({ ...envelope, type: z.literal('com.zegocloud.snapshot.failed'), data: failedRecord }),
-  z.looseObject({
-    ...envelope,
-    type: z.literal('com.zegocloud.snapshot.completed'),
-    dataref: z.optional(z.undefined()),
-    data: completedRecord,
-  }),
-  z.looseObject({
-    ...envelope,
-    type: z.literal('com.zegocloud.snapshot.completed'),
-    dataref: z.string().check(z.startsWith('/v1/snapshots/')),
-    data: referredRecord,
-  }),
-])
+export const snapshotEvent = z.union([failedEvent, completedEvent, referredEvent])
 
 export type SnapshotEvent = z.infer<typeof snapshotEvent>

@@ -15,7 +15,7 @@ async function run(program: string, option: string) {
   return { out, err, status: status as number }
 }
 
-const programs = ['bench', 'deploy', 'doctor', 'rehearse', 'simulate', 'start']
+const programs = ['bench', 'deploy', 'doctor', 'openapi', 'rehearse', 'simulate', 'start']
 
 test.concurrent.each(programs)('npm run %s says what it does, and does nothing else', async (program) => {
   const { out, err, status } = await run(program, '--help')

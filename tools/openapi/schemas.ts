@@ -100,6 +100,9 @@ export const schemas = {
   Health: z.object(verdict),
   OpenApi: z.looseObject({ openapi: z.string(), paths: z.looseObject({}) }),
   Event: event.snapshotEvent,
+  FailedEvent: event.failedEvent,
+  CompletedEvent: event.completedEvent,
+  ReferredEvent: event.referredEvent,
   ReferredRecord: event.referredRecord,
   Problem: problem,
 } satisfies Record<string, z.ZodMiniType>
@@ -113,15 +116,24 @@ type Made = Record<string, unknown>
 
 type Override = NonNullable<z.core.ToJSONSchemaParams['override']>
 
-/** What JSON has no word for must not be there; a time is told by its format, and no number by what JavaScript can count. */
+/**
+ * For generators of types: a property that one variant only forbids is left out, since they lose the type that the other
+ * variant has for it; and so are "any other properties", which JSON Schema allows by itself, since they forbid narrowing.
+ * A time is told by its format, and no number by what JavaScript can count.
+ */
 const override: Override = ({ zodSchema, jsonSchema }) => {
-  const { format, maximum, minimum } = jsonSchema
-  if (zodSchema._zod.def.type === 'undefined') jsonSchema.not = {}
+  const { format, maximum, minimum, properties = {}, additionalProperties } = jsonSchema
+  const { def } = zodSchema._zod as { def: { shape?: Record<string, z.core.$ZodType> } }
+  for (const [name, schema] of Object.entries(def.shape ?? {})) if (isAbsent(schema)) delete properties[name]
+  if (additionalProperties && Object.keys(additionalProperties).length === 0) delete jsonSchema.additionalProperties
   if (format === 'date-time' || format === 'date') delete jsonSchema.pattern
   if (format === 'starts_with') delete jsonSchema.format
   if (maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
   if (minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
 }
+
+const isAbsent = (schema: z.core.$ZodType) =>
+  schema instanceof z.ZodMiniOptional && schema._zod.def.innerType._zod.def.type === 'undefined'
 
 const OPTIONS = { unrepresentable: 'any', override } as const
 
@@ -134,13 +146,6 @@ export function componentSchemas(): Record<string, Made> {
 /** One schema where it stands. */
 export function inlineSchema(schema: z.core.$ZodType): Made {
   return plain(z.toJSONSchema(schema, OPTIONS))
-}
-
-/** The event as a document of its own, for whoever consumes the queue. */
-export function eventDocument(): Made {
-  const { $schema, id: _id, ...rest } = z.toJSONSchema(event.snapshotEvent, { ...OPTIONS, metadata: names })
-  const title = 'An event on the queue zego-snapshots-events'
-  return { $schema, title, description: 'A CloudEvents 1.0 event: one for each finished task, at least once.', ...rest }
 }
 
 /** OpenAPI 3.1 has its own word for the dialect, and its own place for the id. */
