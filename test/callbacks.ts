@@ -1,6 +1,6 @@
 /** ZEGOCLOUD as the tests play it: callbacks with a right signature, posted to the Worker. */
 import { exports } from 'cloudflare:workers'
-import { sign as signOf } from '../tools/zegocloud.ts'
+import { sign as signOf } from '../tools/zegocloud/callback.ts'
 
 /** The documented fields, as documented: every one a string, the list a JSON string. */
 export type Fields = {

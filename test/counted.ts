@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
 import type { IntakeMessage } from '../src/jobs.ts'
 import worker from '../src/worker.ts'
-import { resultsOf, type Statement, type Watch, watched } from '../tools/lab/stores.ts'
+import { resultsOf, type Statement, type Watch, watched } from '../tools/lib/stores.ts'
 
 /** What is not there was not used. */
 export type Bill = Partial<typeof NOTHING>

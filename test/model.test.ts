@@ -6,7 +6,7 @@ import { expect, it, vi } from 'vitest'
 import type { SnapshotEvent } from '../src/event.ts'
 import type { IntakeMessage } from '../src/jobs.ts'
 import worker from '../src/worker.ts'
-import { type Store, type Watch, watched } from '../tools/lab/stores.ts'
+import { type Store, type Watch, watched } from '../tools/lib/stores.ts'
 import { type Fields, signedCallback } from './callbacks.ts'
 import { cron, deliver, rows } from './worker.ts'
 

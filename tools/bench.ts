@@ -9,8 +9,8 @@ import { rateFigures } from './bench/rates.ts'
 import { receiverFigures } from './bench/receivers.ts'
 import { startupFigures } from './bench/startup.ts'
 import { table } from './bench/table.ts'
-import { command, httpUrl, whole } from './command.ts'
-import { keepStoresInMemory } from './lab/memory.ts'
+import { command, httpUrl, whole } from './lib/command.ts'
+import { keepStoresInMemory } from './lib/memory.ts'
 
 const sections = {
   callback: callbackFigures,

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { InvalidArgumentError } from '@commander-js/extra-typings'
-import { command } from './command.ts'
+import { command } from './lib/command.ts'
 import { type Api, connect, DeployError, runWrangler, urlAmong } from './deploy/cloudflare.ts'
 import { type Config, installation, readConfig, root } from './deploy/config.ts'
 import { findStores, withStores } from './deploy/stores.ts'

@@ -1,5 +1,5 @@
 /** `npm run doctor -- URL`: says from outside why callbacks do not arrive or do not verify, and how to fix it. */
-import { readLocalSecrets } from './dev-vars.ts'
+import { readLocalSecrets } from './lib/dev-vars.ts'
 import { prepare, type Context } from './doctor/context.ts'
 import { examine } from './doctor/examine.ts'
 import { askHidden, GivenError, readCommandLine } from './doctor/given.ts'

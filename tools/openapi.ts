@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
-import { command } from './command.ts'
+import { command } from './lib/command.ts'
 
 // There is nothing to choose.
 command('openapi', 'Makes src/http/openapi.json again, of the schemas that validate.').parse()

@@ -4,8 +4,8 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Option } from '@commander-js/extra-typings'
-import { command, positive, whole } from './command.ts'
-import { keepStoresInMemory } from './lab/memory.ts'
+import { command, positive, whole } from './lib/command.ts'
+import { keepStoresInMemory } from './lib/memory.ts'
 import { type Fault, faults } from './rehearsal/faults.ts'
 import { build, startReceiver } from './rehearsal/receiver.ts'
 import { type Pace, type Played, playRow } from './rehearsal/row.ts'

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Option } from '@commander-js/extra-typings'
-import { command, httpUrl, positive, whole } from './command.ts'
-import { firstAppid, firstOf, readLocalSecrets } from './dev-vars.ts'
-import { forge, forgeries, resplittableStamp, type Forgery } from './forgeries.ts'
+import { command, httpUrl, positive, whole } from './lib/command.ts'
+import { firstAppid, firstOf, readLocalSecrets } from './lib/dev-vars.ts'
+import { forge, forgeries, resplittableStamp, type Forgery } from './zegocloud/forgeries.ts'
 import { nameOf, newTally, tableOf } from './tally.ts'
 import {
   type Answer,
@@ -22,7 +22,7 @@ import {
   retryModes,
   stamp,
   vendors,
-} from './zegocloud.ts'
+} from './zegocloud/callback.ts'
 
 const RETRY = 'what a retry carries: a new signature, or the same bytes'
 

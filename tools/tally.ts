@@ -1,7 +1,7 @@
 /** What came of a simulation: counted while it runs, shown as a table at its end. */
-import { percentile } from './lab/stats.ts'
-import { membersIn, wordIn } from './members.ts'
-import type { Answer } from './zegocloud.ts'
+import { percentile } from './lib/stats.ts'
+import { membersIn, wordIn } from './lib/members.ts'
+import type { Answer } from './zegocloud/callback.ts'
 
 export const newTally = () => ({
   delivered: 0,

@@ -4,7 +4,7 @@ import { contentOf, jsonOf } from '../../src/callback/content.ts'
 import { decode } from '../../src/callback/decode.ts'
 import { readVerified, type VerifiedCallback } from '../../src/callback/read.ts'
 import { readSnapshot } from '../../src/callback/snapshot.ts'
-import type { Body } from '../../tools/encodings.ts'
+import type { Body } from '../../tools/zegocloud/encodings.ts'
 
 const SIGNED_AT = 1_700_000_000_000
 const RECEIVED_AT = 1_700_000_000_412

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { inOrder, jsonOf } from '../../src/callback/content.ts'
-import { encodeAs, shapeNames } from '../../tools/encodings.ts'
+import { encodeAs, shapeNames } from '../../tools/zegocloud/encodings.ts'
 import { contentIn, hashIn, raw, readBody, recordIn, withList, withPicture } from './bodies.ts'
 
 /** What a callback says, in small alphabets: so that two of them often say the same, or nearly. */

@@ -4,7 +4,7 @@ import { ROW_LIMIT_BYTES } from '../../src/callback/bytes.ts'
 import { decode as decodeText, type Fields, textOf } from '../../src/callback/decode.ts'
 import type { Value } from '../../src/callback/json.ts'
 import { anyString } from './arbitraries.ts'
-import { shapeNames, shapes } from '../../tools/encodings.ts'
+import { shapeNames, shapes } from '../../tools/zegocloud/encodings.ts'
 import { signedCallback } from '../callbacks.ts'
 
 const decode = (text: string) => decodeText({ text, fits: true }, null)

@@ -1,7 +1,14 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Charset, charsets } from '../../tools/charsets.ts'
-import { encodeAs, type Fields, type Manner, packings, type ShapeName, shapeNames } from '../../tools/encodings.ts'
+import { type Charset, charsets } from '../../tools/zegocloud/charsets.ts'
+import {
+  encodeAs,
+  type Fields,
+  type Manner,
+  packings,
+  type ShapeName,
+  shapeNames,
+} from '../../tools/zegocloud/encodings.ts'
 import { sign } from '../callbacks.ts'
 import { anyText } from './arbitraries.ts'
 import { readBody } from './bodies.ts'

@@ -2,7 +2,7 @@ import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { bytesOf, ROW_LIMIT_BYTES } from '../../src/callback/bytes.ts'
 import { decodeBody } from '../../src/callback/read.ts'
-import { encodeAs, shapeNames } from '../../tools/encodings.ts'
+import { encodeAs, shapeNames } from '../../tools/zegocloud/encodings.ts'
 import { signedCallback } from '../callbacks.ts'
 import { readBody } from './bodies.ts'
 

@@ -12,7 +12,7 @@ import { handle as copyToR2 } from '../../examples/consumer/copy-to-r2.ts'
 import { addressOf } from '../../examples/consumer/picture-hosts.ts'
 import { handle as post } from '../../examples/consumer/post.ts'
 import type { CompletedRecord, SnapshotEvent } from '../../src/event.ts'
-import { projectCopy } from '../../tools/lab/project-copy.ts'
+import { projectCopy } from './project-copy.ts'
 
 /** The harness hands what Workers fetch to this process, whose own `fetch` would follow redirects before they see them. */
 const { fetch } = globalThis

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { createTestHarness, type TestHarness } from 'wrangler'
 import type { CompletedRecord, SnapshotEvent } from '../../src/event.ts'
-import { projectCopy } from '../../tools/lab/project-copy.ts'
+import { projectCopy } from './project-copy.ts'
 
 const copy = projectCopy()
 const consumerDirectory = join(copy.directory, 'examples/consumer')

@@ -5,7 +5,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startBrowser } from '../../tools/browser.ts'
 import { openExhibition, SECRET, TOKEN } from '../../tools/exhibition.ts'
-import { type Callback, callbackFor, stamp } from '../../tools/zegocloud.ts'
+import { type Callback, callbackFor, stamp } from '../../tools/zegocloud/callback.ts'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 

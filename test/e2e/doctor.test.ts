@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createTestHarness, type TestHarness } from 'wrangler'
-import { projectCopy } from '../../tools/lab/project-copy.ts'
+import { projectCopy } from './project-copy.ts'
 
 const SECRET = 'callback-secret-of-12345'
 const SERVER_SECRET = 'server-secret-of-12345'

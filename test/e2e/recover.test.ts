@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createTestHarness, type TestHarness } from 'wrangler'
 import { snapshotRecord } from '../../src/event.ts'
-import { zegoApi, type ApiOptions } from '../../tools/zego-api.ts'
-import { projectCopy } from '../../tools/lab/project-copy.ts'
+import { zegoApi, type ApiOptions } from '../../tools/zegocloud/server-api.ts'
+import { projectCopy } from './project-copy.ts'
 
 const SERVER_SECRET = 'server-secret-of-12345'
 const copy = projectCopy()

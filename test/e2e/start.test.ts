@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { snapshotRecord } from '../../src/event.ts'
-import { callbackFor, deliver } from '../../tools/zegocloud.ts'
+import { callbackFor, deliver } from '../../tools/zegocloud/callback.ts'
 import { readmeCommand } from '../readme.ts'
-import { projectCopy } from '../../tools/lab/project-copy.ts'
+import { projectCopy } from './project-copy.ts'
 
 const copy = projectCopy()
 const soon = { timeout: 30_000, interval: 100 }

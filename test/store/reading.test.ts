@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { applyMigrations } from '../../src/store/schema.ts'
 import { everyMinute } from '../../src/jobs.ts'
-import type { Statement } from '../../tools/lab/stores.ts'
+import type { Statement } from '../../tools/lib/stores.ts'
 import { askedBy, counted } from '../counted.ts'
 import { del, get, post } from '../http/api.ts'
 

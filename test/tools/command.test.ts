@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Option } from '@commander-js/extra-typings'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { command, httpUrl, positive, whole } from '../../tools/command.ts'
+import { command, httpUrl, positive, whole } from '../../tools/lib/command.ts'
 
 const root = join(import.meta.dirname, '../..')
 

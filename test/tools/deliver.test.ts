@@ -1,7 +1,14 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { callbackFor, deliver, sign, type Callback, type Clock, type DeliverOptions } from '../../tools/zegocloud.ts'
+import {
+  callbackFor,
+  deliver,
+  sign,
+  type Callback,
+  type Clock,
+  type DeliverOptions,
+} from '../../tools/zegocloud/callback.ts'
 
 /** Time passes only while someone sleeps, or while an attempt waits for its answer. */
 function fakeClock() {

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { afterAll, expect, test } from 'vitest'
 import { urlAmong } from '../../tools/deploy/cloudflare.ts'
 import { installation } from '../../tools/deploy/config.ts'
-import { projectCopy } from '../../tools/lab/project-copy.ts'
+import { projectCopy } from '../e2e/project-copy.ts'
 import { ACCOUNT, cloudflareApi, newState, type State } from './cloudflare-api.ts'
 
 const copy = projectCopy()

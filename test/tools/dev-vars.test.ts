@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { firstAppid, firstOf, prepareLocalSecrets, readLocalSecrets } from '../../tools/dev-vars.ts'
+import { firstAppid, firstOf, prepareLocalSecrets, readLocalSecrets } from '../../tools/lib/dev-vars.ts'
 
 /** A directory with these files. */
 function directoryWith(files: Record<string, string>) {

@@ -8,7 +8,7 @@ import { examine } from '../../tools/doctor/examine.ts'
 import type { Ask } from '../../tools/doctor/given.ts'
 import { explainSilence } from '../../tools/doctor/obstacle.ts'
 import type { Result } from '../../tools/doctor/result.ts'
-import { sign } from '../../tools/zegocloud.ts'
+import { sign } from '../../tools/zegocloud/callback.ts'
 
 const SECRET = 'the-callback-secret'
 const SERVER_SECRET = 'the-server-secret'

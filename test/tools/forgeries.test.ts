@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { forge, forgeries, resplits, resplittableStamp } from '../../tools/forgeries.ts'
-import { callbackFor, sign, stamp, type Callback } from '../../tools/zegocloud.ts'
+import { forge, forgeries, resplits, resplittableStamp } from '../../tools/zegocloud/forgeries.ts'
+import { callbackFor, sign, stamp, type Callback } from '../../tools/zegocloud/callback.ts'
 import resplit from '../wire/resplit.json' with { type: 'json' }
 
 test("finds every other 10-digit split of ZEGOCLOUD's published example", () => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
-import { sign, type Callback } from '../../tools/zegocloud.ts'
+import { sign, type Callback } from '../../tools/zegocloud/callback.ts'
 
 const SECRET = 'a-secret-of-this-test'
 const simulator = join(import.meta.dirname, '../../tools/simulate.ts')

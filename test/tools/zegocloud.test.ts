@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { callbackFor, sign, signQuery, stamp, taskIdFor } from '../../tools/zegocloud.ts'
+import { callbackFor, sign, signQuery, stamp, taskIdFor } from '../../tools/zegocloud/callback.ts'
 import signatures from '../wire/signatures.json' with { type: 'json' }
 
 test.each(signatures)('signs as ZEGOCLOUD does: $note', ({ secret, timestamp, nonce, signature, valid }) => {

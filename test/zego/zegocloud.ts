@@ -1,7 +1,7 @@
 /** ZEGOCLOUD's server API as the tests play it: `fetch` answers from a table of tasks, and counts. */
 import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
-import { signQuery } from '../../tools/zegocloud.ts'
+import { signQuery } from '../../tools/zegocloud/callback.ts'
 import { cron, request } from '../worker.ts'
 
 export const API_URL = 'https://zegocloud.test/'

@@ -1,8 +1,8 @@
 /** One callback, whole and until its answer, beside Workers that verify nothing. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bundle } from '../lab/bundle.ts'
+import { bundle } from '../lib/bundle.ts'
 import { bodies, byTurns, flood, posting } from '../lab/client.ts'
-import { median } from '../lab/stats.ts'
+import { median } from '../lib/stats.ts'
 import { compared, type Figure, inRounds, mediansOf } from './figures.ts'
 import { type Server, startServer } from './server.ts'
 

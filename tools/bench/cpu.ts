@@ -1,7 +1,7 @@
 /** What a callback costs before any store is asked: decoding, the signature, the checks, the hash. */
-import { bundle } from '../lab/bundle.ts'
+import { bundle } from '../lib/bundle.ts'
 import { bodies, byTurns, connections, post } from '../lab/client.ts'
-import type { Body } from '../zegocloud.ts'
+import type { Body } from '../zegocloud/callback.ts'
 import { alone, compared, type Figure, inRounds, type Pair } from './figures.ts'
 import { type Server, startServer } from './server.ts'
 

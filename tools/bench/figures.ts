@@ -1,5 +1,5 @@
 /** What the bench tells: numbers of ours beside those of something else, measured by turns within one run. */
-import { median, type Spread, spreadOf } from '../lab/stats.ts'
+import { median, type Spread, spreadOf } from '../lib/stats.ts'
 
 export type Figure = {
   name: string

@@ -1,8 +1,8 @@
 /** What each thing costs with nothing stored, and with much: no query may grow with the number of snapshots. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bundle } from '../lab/bundle.ts'
+import { bundle } from '../lib/bundle.ts'
 import { bodies, byTurns, getting, type Operation, posting } from '../lab/client.ts'
-import { API_TOKEN } from '../lab/secrets.ts'
+import { API_TOKEN } from '../lib/secrets.ts'
 import { compared, type Figure, inRounds, mediansOf } from './figures.ts'
 import { type Server, startServer } from './server.ts'
 import { fill, TASK } from './stored.ts'

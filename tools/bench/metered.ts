@@ -2,7 +2,7 @@
 import worker from '../../src/worker.ts'
 import type { IntakeMessage } from '../../src/jobs.ts'
 import type { Env } from '../../src/settings.ts'
-import { resultsOf, type Watch, watched } from '../lab/stores.ts'
+import { resultsOf, type Watch, watched } from '../lib/stores.ts'
 
 let rows = 0
 

@@ -1,7 +1,7 @@
 /** What needs no storage, again and again within one request, for its time to be taken from outside. */
 import { decodeBody, readCallback } from '../../src/callback/read.ts'
 import { type Secrets, verify } from '../../src/callback/signature.ts'
-import { SECRET } from '../lab/secrets.ts'
+import { SECRET } from '../lib/secrets.ts'
 
 const secrets: Secrets = { everyApp: [SECRET], byApp: new Map() }
 

@@ -1,6 +1,6 @@
 /** How fast what waited is worked off: what is unpublished, what INTAKE holds, what ASIDE holds. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bundle } from '../lab/bundle.ts'
+import { bundle } from '../lib/bundle.ts'
 import { bodies, posting } from '../lab/client.ts'
 import { alone, type Figure, inRounds, type Target } from './figures.ts'
 import { type Server, startServer } from './server.ts'

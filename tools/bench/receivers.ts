@@ -1,8 +1,8 @@
 /** Any one or two receivers, ours or others: the same callbacks by turns, paced, in a rush, on ZEGOCLOUD's schedule. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bodies, byTurns, flood, posting } from '../lab/client.ts'
-import { median, percentile } from '../lab/stats.ts'
-import { callbackFor, type Answer, type Callback, deliver } from '../zegocloud.ts'
+import { median, percentile } from '../lib/stats.ts'
+import { callbackFor, type Answer, type Callback, deliver } from '../zegocloud/callback.ts'
 import { alone, compared, type Figure, inRounds } from './figures.ts'
 
 const TIMES_A_ROUND = 50

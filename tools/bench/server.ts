@@ -1,6 +1,6 @@
 /** A Worker to be measured, with a consumer of its events. */
-import type { Module } from '../lab/bundle.ts'
-import { compatibilityDate, EVENTS, startWorld } from '../lab/world.ts'
+import type { Module } from '../lib/bundle.ts'
+import { compatibilityDate, EVENTS, startWorld } from '../lib/world.ts'
 
 /** Counts what arrives. */
 const CONSUMER = `

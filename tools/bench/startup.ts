@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
-import { bundle, type Module } from '../lab/bundle.ts'
-import { compatibilityDate } from '../lab/world.ts'
+import { bundle, type Module } from '../lib/bundle.ts'
+import { compatibilityDate } from '../lib/world.ts'
 import { compared, type Figure, inRounds } from './figures.ts'
 
 const MOST_TO_BARE_HONO = 1.3

@@ -1,6 +1,6 @@
 /** The figures as a table: medians, with the least and the most of the rounds behind them. */
 import { markdownTable } from 'markdown-table'
-import type { Spread } from '../lab/stats.ts'
+import type { Spread } from '../lib/stats.ts'
 import { type Figure, missedBy } from './figures.ts'
 
 const HEAD = ['figure', 'ours', 'compared with', 'ratio', 'target', '']

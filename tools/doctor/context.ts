@@ -1,8 +1,16 @@
 /** What the checks share: the Worker and how to ask it, the secrets, and what the checks so far have learned and left. */
 import { randomBytes } from 'node:crypto'
-import { secretsFor } from '../dev-vars.ts'
-import { membersIn, textIn, wordIn } from '../members.ts'
-import { type Body, callbackFor, encode, headersOf, stamp, type Callback, type Encoding } from '../zegocloud.ts'
+import { secretsFor } from '../lib/dev-vars.ts'
+import { membersIn, textIn, wordIn } from '../lib/members.ts'
+import {
+  type Body,
+  callbackFor,
+  encode,
+  headersOf,
+  stamp,
+  type Callback,
+  type Encoding,
+} from '../zegocloud/callback.ts'
 import { type CommandLine, gather, GivenError, serverSecretsOf, type Sources, targetOf } from './given.ts'
 import { explainSilence, Obstacle, obstacleIn, type Reply } from './obstacle.ts'
 

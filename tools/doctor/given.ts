@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import type { Secrets } from '../../src/callback/signature.ts'
-import { command } from '../command.ts'
+import { command } from '../lib/command.ts'
 import { type Env, isFault, readSettings, type SettingFault } from '../../src/settings.ts'
 
 /** One line for the user. It never holds a value, because the value may be a secret. */

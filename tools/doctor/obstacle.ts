@@ -1,5 +1,5 @@
 /** What answers in the Worker's place: nothing at all, a redirect, a sign-in page, a firewall, an error page. */
-import type { Members } from '../members.ts'
+import type { Members } from '../lib/members.ts'
 import { DEPLOY, type Fix, type Result, seconds, TAIL, wrong } from './result.ts'
 
 export type Reply = {

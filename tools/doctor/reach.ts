@@ -1,5 +1,5 @@
 /** Whether requests reach the Worker, how it says it is, and what came so far. */
-import { type Members, membersOf, textIn, wordIn } from '../members.ts'
+import { type Members, membersOf, textIn, wordIn } from '../lib/members.ts'
 import { type Context, quote, read, request } from './context.ts'
 import { targetOf } from './given.ts'
 import { obstacleOf, type Reply } from './obstacle.ts'

@@ -1,7 +1,7 @@
 /** A signed test callback; where it is refused, the reason. */
-import { wordIn } from '../members.ts'
+import { wordIn } from '../lib/members.ts'
 import { type Context, idOf, quote, send, serverSecretsFor, stampFor } from './context.ts'
-import { secretsFor } from '../dev-vars.ts'
+import { secretsFor } from '../lib/dev-vars.ts'
 import type { Reply } from './obstacle.ts'
 import { DEPLOY, type Fix, note, put, type Result, seconds, TAIL, well, wrong } from './result.ts'
 

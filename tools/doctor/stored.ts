@@ -1,7 +1,7 @@
 /** What becomes of an accepted callback: recognized when it is repeated, read back, published, deleted. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { encode, encodings, stamp, type Callback } from '../zegocloud.ts'
-import { membersOf, textIn, wordIn } from '../members.ts'
+import { encode, encodings, stamp, type Callback } from '../zegocloud/callback.ts'
+import { membersOf, textIn, wordIn } from '../lib/members.ts'
 import { type Context, idOf, quote, read, request, send, stampFor } from './context.ts'
 import { obstacleOf, type Reply } from './obstacle.ts'
 import { DEPLOY, note, type Result, skipped, TAIL, well, wrong } from './result.ts'

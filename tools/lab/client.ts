@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { callbackFor, encode, type Body } from '../zegocloud.ts'
-import { SECRET } from './secrets.ts'
+import { callbackFor, encode, type Body } from '../zegocloud/callback.ts'
+import { SECRET } from '../lib/secrets.ts'
 
 type Kind = { secret?: string; pictures?: number }
 

@@ -1,6 +1,6 @@
 /** What happens in a fault once all that was sent has an answer. */
-import { API_TOKEN, SECRET } from '../lab/secrets.ts'
-import { type Callback, encode, post, stamp } from '../zegocloud.ts'
+import { API_TOKEN, SECRET } from '../lib/secrets.ts'
+import { type Callback, encode, post, stamp } from '../zegocloud/callback.ts'
 import type { Ending } from './faults.ts'
 import type { Receiver } from './receiver.ts'
 import type { Sender } from './sender.ts'

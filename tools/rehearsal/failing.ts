@@ -1,5 +1,5 @@
 /** The Worker's stores, each of which fails as it is told to. */
-import type { Store, Watch } from '../lab/stores.ts'
+import type { Store, Watch } from '../lib/stores.ts'
 import { pause } from './clock.ts'
 import { AT_REST } from './orders.ts'
 

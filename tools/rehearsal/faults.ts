@@ -1,5 +1,5 @@
 /** The matrix: every fault that is rehearsed, and how it goes. */
-import { type Store, stores } from '../lab/stores.ts'
+import { type Store, stores } from '../lib/stores.ts'
 import type { Failing, Failures, Orders } from './orders.ts'
 
 /** One part of a fault. `seconds` are ZEGOCLOUD's and the Worker's: both are scaled. */

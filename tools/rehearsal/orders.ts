@@ -1,5 +1,5 @@
 /** What the rehearsal tells the stage that the Worker stands on, and what it hears back. Plain data: it crosses HTTP. */
-import type { Store } from '../lab/stores.ts'
+import type { Store } from '../lib/stores.ts'
 
 /**
  * How a store fails each call. What hangs is never answered; once the hanging ends, every other one of those calls is

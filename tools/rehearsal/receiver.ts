@@ -1,6 +1,6 @@
 /** The built Worker on its stage, in workerd, with stores of its own. */
-import { bundle, type Module } from '../lab/bundle.ts'
-import { EVENTS, INTAKE, startWorld } from '../lab/world.ts'
+import { bundle, type Module } from '../lib/bundle.ts'
+import { EVENTS, INTAKE, startWorld } from '../lib/world.ts'
 import { AT_REST, GENERATIONS, type Orders, STAGE, type State, type Stored } from './orders.ts'
 
 const DEAD = 'rehearsal-dead'

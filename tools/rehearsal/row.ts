@@ -1,8 +1,8 @@
 /** One row of the table: ZEGOCLOUD sends, a fault comes and goes, and then time passes until nothing waits. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { resplittableStamp } from '../forgeries.ts'
-import { SECRET } from '../lab/secrets.ts'
-import { callbackFor, type Callback } from '../zegocloud.ts'
+import { resplittableStamp } from '../zegocloud/forgeries.ts'
+import { SECRET } from '../lib/secrets.ts'
+import { callbackFor, type Callback } from '../zegocloud/callback.ts'
 import { endings, type Ends } from './endings.ts'
 import type { Fault } from './faults.ts'
 import { ALL_WELL, type State, type Stored } from './orders.ts'

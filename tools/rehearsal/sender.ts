@@ -1,6 +1,6 @@
 /** ZEGOCLOUD in one row, and whoever has seen its callbacks go by. */
-import { forge, forgeries } from '../forgeries.ts'
-import { SECRET } from '../lab/secrets.ts'
+import { forge, forgeries } from '../zegocloud/forgeries.ts'
+import { SECRET } from '../lib/secrets.ts'
 import {
   ATTEMPT_TIMEOUT_SECONDS,
   type Answer,
@@ -12,7 +12,7 @@ import {
   post,
   retryModes,
   stamp,
-} from '../zegocloud.ts'
+} from '../zegocloud/callback.ts'
 
 /** What was sent, and what was answered. */
 export type Sent = {

@@ -7,7 +7,7 @@ import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS } from '../../src/intake/buffer.t
 import type { IntakeMessage } from '../../src/jobs.ts'
 import type { Env } from '../../src/settings.ts'
 import { D1_DEADLINE_MS } from '../../src/store/database.ts'
-import { watched } from '../lab/stores.ts'
+import { watched } from '../lib/stores.ts'
 import { queueSeconds, scaleTime, setClock } from './clock.ts'
 import { carryOutLate, failingIn, type Invocation, stage } from './failing.ts'
 import { type Orders, STAGE, type State, type Stored } from './orders.ts'

@@ -1,7 +1,7 @@
 /** What is where when a row has been played, and what of it is not as promised. */
 import { isDeepStrictEqual } from 'node:util'
 import { markdownTable } from 'markdown-table'
-import { isSuccess, type Answer, type Callback } from '../zegocloud.ts'
+import { isSuccess, type Answer, type Callback } from '../zegocloud/callback.ts'
 import type { Fault } from './faults.ts'
 import type { Played } from './row.ts'
 

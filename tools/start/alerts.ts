@@ -1,7 +1,7 @@
 /** Where the receiver on this machine sends its alerts: each becomes a printed line. */
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { membersIn, textIn } from '../members.ts'
+import { membersIn, textIn } from '../lib/members.ts'
 
 export const alertServer = (print: (line: string) => void) =>
   createServer((request, response) => {

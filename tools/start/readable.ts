@@ -3,7 +3,7 @@
  * as they are; no request lines, banners and tables.
  */
 import { stripVTControlCharacters } from 'node:util'
-import { membersIn } from '../members.ts'
+import { membersIn } from '../lib/members.ts'
 
 /** Wrangler starts a line of a Worker's with its name; what a Worker says to `console.warn` or `.error` has this instead. */
 const NAMED = /^\[([a-z0-9-]+)\] (.*)$/

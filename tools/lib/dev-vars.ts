@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
-import type { Secrets } from '../src/callback/signature.ts'
-import { type Env, faultsOf, isFault, readSettings } from '../src/settings.ts'
+import type { Secrets } from '../../src/callback/signature.ts'
+import { type Env, faultsOf, isFault, readSettings } from '../../src/settings.ts'
 
 /** Quoted, because an unquoted value ends at `#`. */
 const FIRST_DEV_VARS = `# Secrets of the local receiver. Not for production, not in git.

@@ -16,7 +16,7 @@ import {
   stamp,
   taskIdFor,
   type Vendor,
-} from './zegocloud.ts'
+} from './callback.ts'
 
 /** What may go wrong with a task. */
 export const troubles = {

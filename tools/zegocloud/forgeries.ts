@@ -3,7 +3,7 @@
  * The signature covers secret, timestamp and nonce, and no separator stands between them: each forgery here but the
  * first carries a signature that is right as far as SHA-1 goes.
  */
-import { callbackFor, sign, stamp, type Callback, type Fields, type Stamp } from './zegocloud.ts'
+import { callbackFor, sign, stamp, type Callback, type Fields, type Stamp } from './callback.ts'
 
 export const forgeries = ['unsigned', 'swapped body', 're-split signature', 'stale'] as const
 export type Forgery = (typeof forgeries)[number]
