@@ -1,62 +1,60 @@
-/** `npm run bench`: the figures of docs/limits.md, as ratios to the least there can be, measured by turns in one run. */
-import { writeFileSync } from 'node:fs'
+/** `npm run bench`: the figures of docs/limits.md, each beside its floor (the least that could do the work), in one run. */
 import { Option } from '@commander-js/extra-typings'
+import { markdownTable } from 'markdown-table'
 import { callbackFigures } from './bench/callback.ts'
 import { cpuFigures } from './bench/cpu.ts'
-import { type Figure, missedBy } from './bench/figures.ts'
+import type { Figure } from './bench/figure.ts'
 import { growthFigures } from './bench/growth.ts'
-import { rateFigures } from './bench/rates.ts'
-import { receiverFigures } from './bench/receivers.ts'
 import { startupFigures } from './bench/startup.ts'
-import { table } from './bench/table.ts'
-import { command, httpUrl, whole } from './lib/command.ts'
+import { command, whole } from './lib/command.ts'
 import { keepStoresInMemory } from './lib/memory.ts'
+import { median } from './lib/stats.ts'
 
-const sections = {
-  callback: callbackFigures,
-  cpu: cpuFigures,
-  growth: growthFigures,
-  rates: rateFigures,
-  startup: startupFigures,
-}
-const names = Object.keys(sections) as (keyof typeof sections)[]
+const SECTIONS = { callback: callbackFigures, cpu: cpuFigures, growth: growthFigures, startup: startupFigures }
+const names = Object.keys(SECTIONS) as (keyof typeof SECTIONS)[]
 
-const program = command('bench', 'Measures the receiver in turn with the least that could do the work.')
+const { only, rounds } = command('bench', 'Measures the receiver in turn with the least that could do the work.')
   .addOption(new Option('--only <section>', 'which figures').choices(names))
-  .option(
-    '--rounds <number>',
-    'how often each is measured; the table has the median, the lowest and the highest',
-    whole(1),
-    5,
-  )
-  .option('--url <url>', 'measure any receiver of callbacks at this URL instead', httpUrl)
-  .option('--against <url>', 'compare it with another receiver, in turn and with the same callbacks', httpUrl)
-  .option('--secret <text>', 'the CallbackSecret of both', 'secret')
-  .option('--json <path>', 'also write the figures to this file')
+  .option('--rounds <number>', 'how often each is measured; the table has the median and the extremes', whole(1), 5)
   .parse()
+  .opts()
 
-const { only, rounds, url, against, secret, json } = program.opts()
-if (against !== undefined && url === undefined) program.error('error: --against needs --url')
+/** Ours to the floor, round by round: what the machine does meanwhile happens to both. */
+const ratiosOf = ({ rounds: pairs }: Figure) => pairs.map(({ ours, floor }) => ours / floor)
 
-async function measured(): Promise<Figure[]> {
-  const urls = [url, against].filter((given) => given !== undefined).map((given) => new URL(given))
-  if (urls.length > 0) return receiverFigures(urls, secret, rounds).catch(unmeasured)
-  keepStoresInMemory()
-  const figures: Figure[] = []
-  for (const name of only === undefined ? names : [only]) {
-    process.stderr.write(`  ${name} …\n`)
-    figures.push(...(await sections[name](rounds)))
-  }
-  return figures
+function isMissed(figure: Figure): boolean {
+  const { atMost = Infinity, atLeast = 0 } = figure.target ?? {}
+  const ratio = median(ratiosOf(figure))
+  return ratio > atMost || ratio < atLeast
 }
 
-/** A receiver that refuses, or is not there, is no receiver to be measured. */
-const unmeasured = (error: unknown) => program.error(`error: ${error instanceof Error ? error.message : String(error)}`)
-
-const figures = await measured()
-console.log(`\n${table(figures)}\n`)
-if (json !== undefined) {
-  const { version, arch, platform } = process
-  writeFileSync(json, `${JSON.stringify({ node: version, arch, platform, figures }, null, 2)}\n`)
+function cells(figure: Figure): string[] {
+  const { name, unit, rounds: pairs, target } = figure
+  const wanted = target && (target.atMost === undefined ? `at least ${target.atLeast}` : `at most ${target.atMost}`)
+  return [
+    name,
+    `${spread(pairs.map(({ ours }) => ours))} ${unit}`,
+    `${spread(pairs.map(({ floor }) => floor))} ${unit}`,
+    spread(ratiosOf(figure)),
+    wanted ?? '',
+    target ? (isMissed(figure) ? 'MISSED' : 'met') : '',
+  ]
 }
-process.exitCode = figures.some((figure) => (missedBy(figure) ?? 0) !== 0) ? 1 : 0
+
+function spread(values: readonly number[]): string {
+  const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)].map(short)
+  return least === most ? middle! : `${middle} (${least} to ${most})`
+}
+
+/** Three digits. */
+const short = (value: number) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2))
+
+keepStoresInMemory()
+const figures: Figure[] = []
+for (const name of only === undefined ? names : [only]) {
+  process.stderr.write(`  ${name} …\n`)
+  figures.push(...(await SECTIONS[name](rounds)))
+}
+const head = ['figure', 'ours', 'floor', 'ratio', 'target', '']
+console.log(`\n${markdownTable([head, ...figures.map(cells)], { align: ['l', 'r', 'r', 'r', 'r', 'l'] })}\n`)
+process.exitCode = figures.some(isMissed) ? 1 : 0

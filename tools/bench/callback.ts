@@ -1,92 +1,67 @@
-/** One callback, whole and until its answer, beside Workers that verify nothing. */
+/** One callback, whole and until its answer, beside a Worker that verifies nothing. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bundle } from '../lib/bundle.ts'
-import { bodies, byTurns, flood, posting } from '../lab/client.ts'
-import { median } from '../lib/stats.ts'
-import { compared, type Figure, inRounds, mediansOf } from './figures.ts'
-import { type Server, startServer } from './server.ts'
+import { type Figure, inRounds, mediansOf } from './figure.ts'
+import { bodies, byTurns, flood, posting, type Server, startServer } from './server.ts'
 
 const CALLBACKS_A_ROUND = 1_200
 const PAIRS_A_ROUND = 2
-const PACED_A_ROUND = 50
+const ANSWERS_A_ROUND = 50
 const POLL_MS = 10
 
 export async function callbackFigures(rounds: number): Promise<Figure[]> {
-  const [ours, floor] = await Promise.all([start('src/worker.ts'), start('tools/bench/floor.ts')])
-  const [ownBatch, plainBatch] = ['/own-batch', '/plain-batch'].map((path) => new URL(path, floor.url)) as [URL, URL]
+  const [ours, floor] = await Promise.all([startServer('src/worker.ts'), startServer('tools/bench/floor.ts')])
+  const batch = new URL('/batch', floor.url)
   try {
     await fetch(new URL('/tables', floor.url))
-    for (const url of [ours.callbackUrl, floor.callbackUrl, ownBatch, plainBatch]) {
-      await flood(url, bodies(CALLBACKS_A_ROUND / 4), 16) // to be warm
-    }
-    await settled(ours)
+    const urls = [ours.callbackUrl, batch]
+    for (const url of [...urls, floor.callbackUrl]) await flood(url, bodies(CALLBACKS_A_ROUND / 4), 16) // to be warm
+    await published(ours)
     const whole = await inRounds(rounds, async () => best(ours, floor))
-    const paced = await inRounds(rounds, async () => {
-      const urls = [ours.callbackUrl, ownBatch, plainBatch]
-      return byTurns(
-        urls.map((url) => posting(url, bodies(PACED_A_ROUND))),
-        PACED_A_ROUND,
-      )
+    const withPauses = await inRounds(rounds, async () =>
+      mediansOf(
+        await byTurns(
+          urls.map((url) => posting(url, bodies(ANSWERS_A_ROUND))),
+          ANSWERS_A_ROUND,
+        ),
+      ),
+    )
+    const inARush = await inRounds(rounds, async () => {
+      const taken = await flood(ours.callbackUrl, bodies(5 * 64), 64)
+      await published(ours)
+      return mediansOf([taken, await flood(floor.callbackUrl, bodies(5 * 64), 64)])
     })
-    const [own, plain] = [1, 2].map((index) => paced.map((taken) => mediansOf([taken[0]!, taken[index]!]))) as [
-      Pairs,
-      Pairs,
-    ]
-    const one = 'answer time, 1 connection with pauses'
     return [
-      compared('callbacks a second, whole, 16 connections : three writes', '/s', whole, { atLeast: 0.85 }),
-      compared(`${one} : the same batch`, 'ms', own, { atMost: 1.15 }),
-      compared(`${one} : a plain batch`, 'ms', plain),
-      ...(await rushed(rounds, ours, { 'the same batch': ownBatch, 'three writes': floor.callbackUrl })),
+      { name: 'whole callbacks, 16 connections', unit: '/s', rounds: whole, target: { atLeast: 0.85 } },
+      { name: 'answer time, 1 connection with pauses', unit: 'ms', rounds: withPauses },
+      { name: 'answer time, 64 connections without a pause', unit: 'ms', rounds: inARush },
     ]
   } finally {
     await Promise.all([ours.stop(), floor.stop()])
   }
 }
 
-type Pairs = ReturnType<typeof mediansOf>[]
-
-const start = async (entry: string) => startServer(await bundle(entry))
-
-/** Answer times without a pause: what follows an answer falls into the next one's time. */
-async function rushed(rounds: number, ours: Server, others: Record<string, URL>): Promise<Figure[]> {
-  const figures: Figure[] = []
-  for (const count of [1, 16, 64]) {
-    const rush = async (url: URL) => median(await flood(url, bodies(Math.max(60, count * 5)), count))
-    for (const [name, url] of Object.entries(others)) {
-      const answers = await inRounds(rounds, async () => {
-        const mine = await rush(ours.callbackUrl)
-        await settled(ours)
-        return { ours: mine, reference: await rush(url) }
-      })
-      figures.push(compared(`answer time, ${count} without pause : ${name}`, 'ms', answers))
-    }
-  }
-  return figures
-}
-
 /** The best rates of several, by turns: whatever interrupts only slows down. */
 async function best(ours: Server, floor: Server) {
-  const pairs = await inRounds(PAIRS_A_ROUND, async () => [await rate(ours, true), await rate(floor, false)] as const)
-  return {
-    ours: Math.max(...pairs.map(([mine]) => mine)),
-    reference: Math.max(...pairs.map(([, theirs]) => theirs)),
+  const rates = { ours: 0, floor: 0 }
+  for (let left = PAIRS_A_ROUND; left > 0; left -= 1) {
+    rates.ours = Math.max(rates.ours, await rate(ours, published))
+    rates.floor = Math.max(rates.floor, await rate(floor))
   }
+  return rates
 }
 
 /** Callbacks a second until the last record is in D1, KV and the queue; for ours, until it is marked so, too. */
-async function rate(server: Server, hasOutbox: boolean): Promise<number> {
+async function rate(server: Server, ended = async (_server: Server) => {}): Promise<number> {
   const callbacks = bodies(CALLBACKS_A_ROUND)
   const before = await server.events()
   const began = performance.now()
   await flood(server.callbackUrl, callbacks, 16)
   while ((await server.events()) < before + CALLBACKS_A_ROUND) await sleep(POLL_MS)
-  if (hasOutbox) await settled(server)
+  await ended(server)
   return CALLBACKS_A_ROUND / ((performance.now() - began) / 1000)
 }
 
-/** Until nothing is unpublished. */
-async function settled({ db }: Server): Promise<void> {
+async function published({ db }: Server): Promise<void> {
   const unpublished = db.prepare('SELECT 1 FROM snapshots WHERE publish_at IS NOT NULL LIMIT 1')
   while ((await unpublished.first()) !== null) await sleep(POLL_MS)
 }

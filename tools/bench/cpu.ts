@@ -1,9 +1,6 @@
 /** What a callback costs before any store is asked: decoding, the signature, the checks, the hash. */
-import { bundle } from '../lib/bundle.ts'
-import { bodies, byTurns, connections, post } from '../lab/client.ts'
-import type { Body } from '../zegocloud/callback.ts'
-import { alone, compared, type Figure, inRounds, type Pair } from './figures.ts'
-import { type Server, startServer } from './server.ts'
+import { type Figure, inRounds } from './figure.ts'
+import { bodies, byTurns, posting, type Server, startServer } from './server.ts'
 
 /** A request holds enough callbacks for its own cost to vanish. */
 const SIZES = [
@@ -12,21 +9,16 @@ const SIZES = [
   { pictures: 5_000, times: 5 },
 ]
 const TIMES_A_ROUND = 12
-const MOST_MS_FOR_5000 = 6
 
 export async function cpuFigures(rounds: number): Promise<Figure[]> {
-  const server = await startServer(await bundle('tools/bench/pure.ts'))
+  const server = await startServer('tools/bench/floor.ts')
   try {
     const figures: Figure[] = []
     for (const { pictures, times } of SIZES) {
-      const [body] = bodies(1, { pictures })
-      const round = async () => microseconds(server, body!, times)
+      const round = async () => microseconds(server, pictures, times)
       await inRounds(3, round) // to be warm
       const measured = await inRounds(rounds, round)
-      figures.push(compared(`CPU, ${pictures} pictures : parse and digest`, 'µs', measured, { atMost: 3 }))
-      if (pictures !== 5_000) continue
-      const ms = measured.map(({ ours }) => ours / 1000)
-      figures.push(alone('CPU, 5000 pictures', 'ms', ms, { atMost: MOST_MS_FOR_5000 }))
+      figures.push({ name: `CPU, ${pictures} pictures`, unit: 'µs', rounds: measured, target: { atMost: 3 } })
     }
     return figures
   } finally {
@@ -34,13 +26,13 @@ export async function cpuFigures(rounds: number): Promise<Figure[]> {
   }
 }
 
-/** Of one callback, ours and the least: by turns, and the least of several, since whatever interrupts only adds. */
-async function microseconds({ url }: Server, body: Body, times: number): Promise<Pair> {
-  const agent = connections(1)
-  const posting = (path: string) => async () => post(new URL(path, url), body, agent)
-  const operations = [`/ours?times=0`, `/ours?times=${times}`, `/least?times=${times}`].map(posting)
+/** CPU per callback, ours and the floor's, alternating; the minimum, because noise only adds. */
+async function microseconds({ url }: Server, pictures: number, times: number) {
+  const callbacks = Array<ReturnType<typeof bodies>[number]>(TIMES_A_ROUND).fill(bodies(1, pictures)[0]!)
+  const operations = ['/ours?times=0', `/ours?times=${times}`, `/floor?times=${times}`].map((path) =>
+    posting(new URL(path, url), callbacks),
+  )
   const taken = await byTurns(operations, TIMES_A_ROUND, 0)
-  const [idle, ours, least] = taken.map((ms) => Math.min(...ms)) as [number, number, number]
-  agent.destroy()
-  return { ours: ((ours - idle) * 1000) / times, reference: ((least - idle) * 1000) / times }
+  const [idle, ours, floor] = taken.map((ms) => Math.min(...ms)) as [number, number, number]
+  return { ours: ((ours - idle) * 1000) / times, floor: ((floor - idle) * 1000) / times }
 }

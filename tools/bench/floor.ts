@@ -1,11 +1,11 @@
-/** What a callback costs at least: Workers that check nothing, and do the same writes in the plainest way. */
-import type { CompletedRecord } from '../../src/event.ts'
+/** What our figures are compared with: Workers that do the least, in the plainest way. `/ours` is our own part of it. */
+import { decodeBody, readCallback } from '../../src/callback/read.ts'
+import { type Secrets, verify } from '../../src/callback/signature.ts'
 import type { Env } from '../../src/settings.ts'
-import { settle } from '../../src/store/settle.ts'
+import { SECRET } from '../lib/secrets.ts'
 
-type Body = { task_id: string; signature: string }
+type Body = { task_id: string; signature: string; timestamp: string; nonce: string; snapshot_pic_list: string }
 
-/** Beside the receiver's own schema, which `settle` makes. */
 const TABLES = [
   'CREATE TABLE IF NOT EXISTS plain_snapshots (task_id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID',
   'CREATE TABLE IF NOT EXISTS plain_ledger (signature TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID',
@@ -14,10 +14,13 @@ const STORE = 'INSERT INTO plain_snapshots (task_id, record) VALUES (?1, ?2) ON 
 const ENTER = 'INSERT INTO plain_ledger (signature, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING'
 const FIND = 'SELECT task_id FROM plain_snapshots WHERE task_id = ?1'
 
+const bodyIn = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes)) as Body
+
 /** To D1, KV and the queue, all at once. */
-async function threeWrites(text: string, env: Env): Promise<void> {
-  const body = JSON.parse(text) as Body
-  await Promise.all([
+async function threeWrites(bytes: Uint8Array, env: Env): Promise<unknown> {
+  const body = bodyIn(bytes)
+  const text = JSON.stringify(body)
+  return Promise.all([
     env.DB.prepare(STORE).bind(body.task_id, text).run(),
     env.RESULTS.put(body.task_id, text),
     env.EVENTS.send(body as never, { contentType: 'json' }),
@@ -25,45 +28,49 @@ async function threeWrites(text: string, env: Env): Promise<void> {
 }
 
 /** One batch of three statements on tables without an index, and nothing else. */
-async function plainBatch(text: string, env: Env): Promise<void> {
-  const { task_id, signature } = JSON.parse(text) as Body
-  await env.DB.batch([
+async function batch(bytes: Uint8Array, env: Env): Promise<unknown> {
+  const { task_id, signature } = bodyIn(bytes)
+  return env.DB.batch([
     env.DB.prepare(ENTER).bind(signature, task_id),
-    env.DB.prepare(STORE).bind(task_id, text),
+    env.DB.prepare(STORE).bind(task_id, new TextDecoder().decode(bytes)),
     env.DB.prepare(FIND).bind(task_id),
   ])
 }
 
-/** The receiver's own batch, and nothing else. */
-async function ownBatch(text: string, env: Env): Promise<void> {
-  const { task_id, signature } = JSON.parse(text) as Body
-  const now = Date.now()
-  const times = { signed_at: new Date(now).toISOString(), received_at: new Date(now).toISOString() }
-  const kind = { status: 'completed', appid: '12345', vendor: 'tencent', via: 'callback' } as const
-  const record: CompletedRecord = { task_id, ...kind, snapshot_pic_list: [], ...times }
-  const content = crypto.randomUUID()
-  const raw = { bytes: new TextEncoder().encode(text), contentType: null, contentEncoding: null }
-  const event = 'snapshot'
-  await settle(env.DB, {
-    signature,
-    content,
-    latestClaim: now,
-    receivedAt: now,
-    signedAt: now,
-    event,
-    task_id,
-    raw,
-    snapshot: { record, text: JSON.stringify(record) },
-  })
+const secrets: Secrets = { everyApp: [SECRET], byApp: new Map() }
+
+/** All that happens to a callback before the first store is asked. */
+async function ours(bytes: Uint8Array): Promise<void> {
+  const decoded = await decodeBody({ bytes, contentType: null, contentEncoding: null })
+  if ('code' in decoded) throw new Error(decoded.code)
+  const refused = await verify(decoded.envelope, secrets)
+  if (refused) throw new Error(refused.code)
+  const { snapshot } = await readCallback(decoded, Date.now())
+  if ('reason' in snapshot) throw new Error(snapshot.detail)
+}
+
+/** The body, the list in it, one digest. */
+async function parseAndDigest(bytes: Uint8Array): Promise<void> {
+  const { snapshot_pic_list, timestamp, nonce, signature } = bodyIn(bytes)
+  const list = JSON.parse(snapshot_pic_list) as unknown[]
+  const signed = [SECRET, timestamp, nonce].toSorted().join('')
+  const digest = await crypto.subtle.digest('SHA-1', new TextEncoder().encode(signed))
+  if (list.length === 0 || new Uint8Array(digest).toHex() !== signature) throw new Error('refused')
+}
+
+const WORK: Record<string, (bytes: Uint8Array, env: Env) => Promise<unknown>> = {
+  '/tables': (_bytes, env) => env.DB.batch(TABLES.map((sql) => env.DB.prepare(sql))),
+  '/zego/callback': threeWrites,
+  '/batch': batch,
+  '/ours': ours,
+  '/floor': parseAndDigest,
 }
 
 export default {
   async fetch(request, env) {
-    const { pathname } = new URL(request.url)
-    if (pathname === '/tables') await env.DB.batch(TABLES.map((sql) => env.DB.prepare(sql)))
-    else if (pathname === '/plain-batch') await plainBatch(await request.text(), env)
-    else if (pathname === '/own-batch') await ownBatch(await request.text(), env)
-    else await threeWrites(await request.text(), env)
+    const { pathname, searchParams } = new URL(request.url)
+    const bytes = await request.bytes()
+    for (let left = Number(searchParams.get('times') ?? 1); left > 0; left -= 1) await WORK[pathname]!(bytes, env)
     return new Response('ok')
   },
 } satisfies ExportedHandler<Env>

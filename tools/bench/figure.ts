@@ -1,0 +1,24 @@
+/** What the bench tells: ours beside the floor, in each round. */
+import { median } from '../lib/stats.ts'
+
+export type Pair = { ours: number; floor: number }
+
+export type Figure = {
+  name: string
+  unit: 'ms' | 'µs' | '/s' | 'KiB'
+  rounds: Pair[]
+  /** For the median of the ratios. */
+  target?: { atMost?: number; atLeast?: number }
+}
+
+/** One after another: two at once would measure each other. */
+export async function inRounds(rounds: number, round: () => Promise<Pair>): Promise<Pair[]> {
+  const pairs: Pair[] = []
+  for (let left = rounds; left > 0; left -= 1) pairs.push(await round())
+  return pairs
+}
+
+export const mediansOf = ([ours, floor]: readonly number[][]): Pair => ({
+  ours: median(ours!),
+  floor: median(floor!),
+})
