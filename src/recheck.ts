@@ -1,5 +1,5 @@
 /** Callbacks that could not be verified or read, looked at again once another version of the Worker is in place. */
-import { isRightPath } from './callback-path.ts'
+import { isRightPath } from './token.ts'
 import { log, messageOf } from './log.ts'
 import { publish } from './publish/publish.ts'
 import { retry } from './retry.ts'

@@ -61,9 +61,11 @@ export function readMultipart(text: string, boundary: string, mostParts: number)
 }
 
 function entryOfPart(part: string): Entry | undefined {
-  const [, headers = '', text = ''] = /^([^]*?)\r?\n\r?\n([^]*)$/.exec(part) ?? []
-  const name = PART_NAME.exec(headers)
-  return name ? [name[1] ?? name[2] ?? '', text.replace(/\r$/, '')] : undefined
+  const blankLine = /\r?\n\r?\n/.exec(part)
+  const name = blankLine && PART_NAME.exec(part.slice(0, blankLine.index))
+  if (!name) return undefined
+  const text = part.slice(blankLine.index + blankLine[0].length)
+  return [name[1] ?? name[2] ?? '', text.endsWith('\r') ? text.slice(0, -1) : text]
 }
 
 function cutAtEquals(field: string): [string, string] {
@@ -72,9 +74,6 @@ function cutAtEquals(field: string): [string, string] {
 }
 
 const LIST = 'snapshot_pic_list'
-
-/** The name, and the path into its value. */
-const KEY = /^([^[.]*)([^]*)$/
 
 /** `[0]` or `.0`, perhaps with `[url]` or `.url` behind it. */
 const PATH = /^(?:\[(\d+)\]|\.(\d+))(?:\[([a-z_]\w*)\]|\.([a-z_]\w*))?$/i
@@ -89,8 +88,9 @@ export function fieldsOfForm(entries: readonly Entry[]): Field[] {
   const parts: Part[] = []
   const others: Field[] = []
   for (const [key, text] of entries) {
-    const [, name = '', path = ''] = KEY.exec(key) ?? []
-    if (FIELD_SPELLINGS.get(bare(name)) === LIST) parts.push({ key, path, text })
+    const end = key.search(/[[.]/)
+    const name = end < 0 ? key : key.slice(0, end)
+    if (FIELD_SPELLINGS.get(bare(name)) === LIST) parts.push({ key, path: key.slice(name.length), text })
     else others.push([key, { text }])
   }
   if (parts.length === 0) return others

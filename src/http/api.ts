@@ -7,7 +7,7 @@ import { log, messageOf } from '../log.ts'
 import type { Operation } from '../operate.ts'
 import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
 import { notConfigured, problem, ProblemError, unavailable } from './problem.ts'
-import { isToken } from '../token.ts'
+import { bearerIn, isToken } from '../token.ts'
 import { requestId } from './request.ts'
 
 /** Whoever has the API token may do everything; whoever has the read token alone changes nothing. */
@@ -29,7 +29,7 @@ export const enter = createMiddleware<Api>(async (c, next) => {
 
 async function accessOf(authorization: string, { apiTokens, readTokens }: Settings): Promise<Access> {
   if (isFault(apiTokens)) throw notConfigured(apiTokens)
-  const given = /^bearer +(.*\S)/i.exec(authorization)?.[1] ?? ''
+  const given = bearerIn(authorization)
   if (await isToken(given, apiTokens)) return 'full'
   // It may be the read token that was meant.
   if (isFault(readTokens) && given !== '') throw notConfigured(readTokens)

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { Hono } from 'hono/tiny'
-import { isRightPath, pathWithoutToken, tokenIn } from '../callback-path.ts'
+import { isRightPath, pathWithoutToken, tokenIn } from '../token.ts'
 import { type RawBody, ROW_LIMIT_BYTES } from '../callback/bytes.ts'
 import { decodeBody, taskIdOf } from '../callback/read.ts'
 import { describeRefusal } from '../callback/refusal.ts'

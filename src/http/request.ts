@@ -1,6 +1,6 @@
 /** What is read of a request: its body, a part of its path, its id. */
 import type { Context } from 'hono'
-import { decodePath } from '../callback-path.ts'
+import { decodePath } from '../token.ts'
 
 /** The whole body, or `undefined` if it is larger than the limit, whether or not its length was announced. */
 export async function readBody(request: Request, limitBytes: number): Promise<Uint8Array | undefined> {
