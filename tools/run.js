@@ -15,5 +15,20 @@ if (!process.features.typescript) {
   process.exit(spawnSync(process.execPath, node, { stdio: 'inherit' }).status ?? 1)
 }
 
+// What runs on this machine is asked directly, also where NODE_USE_ENV_PROXY sends everything to a proxy.
+process.env.no_proxy = [process.env.no_proxy ?? process.env.NO_PROXY, '127.0.0.1', 'localhost'].filter(Boolean).join()
+
+const REMEDIES = {
+  ERR_MODULE_NOT_FOUND: 'a dependency is missing. Install all of them: npm ci --include=dev --include=optional',
+  EROFS: 'this checkout cannot be written. Use one that can: the local stores and .dev.vars are kept in it.',
+}
+REMEDIES.EACCES = REMEDIES.EROFS
+
 const [name] = process.argv.splice(2, 1)
-await import(`./${name}.ts`)
+try {
+  await import(`./${name}.ts`)
+} catch (error) {
+  if (!REMEDIES[error.code]) throw error
+  console.error(`${name}: ${REMEDIES[error.code]}`)
+  process.exit(1)
+}

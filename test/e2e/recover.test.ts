@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createTestHarness, type TestHarness } from 'wrangler'
 import { snapshotRecord } from '../../src/event.ts'
-import { zegoApi, type ApiOptions } from '../../tools/zegocloud/server-api.ts'
+import { type ApiOptions, serverApi } from '../../tools/zegocloud/server-api.ts'
 import { projectCopy } from './project-copy.ts'
 
 const SERVER_SECRET = 'server-secret-of-12345'
@@ -17,7 +17,7 @@ const options: ApiOptions = {
   callbackSecret: 'secret',
   finishAfterMs: 50,
 }
-const zegocloud = zegoApi(options)
+const zegocloud = serverApi(options)
 let server: TestHarness
 let origin: string
 

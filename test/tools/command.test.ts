@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Option } from '@commander-js/extra-typings'
@@ -27,6 +29,21 @@ test.concurrent.each(programs)('npm run %s refuses what it does not know, and do
   const { out, err, status } = await run(program, '--colour=red')
   expect(err).toMatch(new RegExp(`^${program}: (unknown option '--colour=red'|there is no such option)`))
   expect({ out, status }).toEqual({ out: '', status: 2 })
+})
+
+test.each([
+  ["import 'nowhere'", 'a dependency is missing. Install all of them: npm ci --include=dev'],
+  ["throw Object.assign(new Error(), { code: 'EROFS' })", 'this checkout cannot be written.'],
+])('says in a line what to do where it cannot start: %s', async (code, words) => {
+  const directory = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  cpSync(join(root, 'tools/run.js'), join(directory, 'run.js'))
+  writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
+  writeFileSync(join(directory, 'paint.ts'), code)
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(directory, 'run.js'), 'paint'])
+  const [err, [status]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+  expect(err).toMatch(new RegExp(`^paint: ${words}.*\\n$`))
+  expect(status).toBe(1)
 })
 
 const program = () =>
