@@ -179,16 +179,16 @@ const reads: Line[] = [
 const upkeep: Line[] = [
   [
     'a minute in which nothing is due',
-    { requests: 1, d1Calls: 7, statements: 7, rowsRead: 28 },
+    { requests: 1, d1Calls: 5, statements: 5, rowsRead: 29 },
     () => () => cron(1, counted),
   ],
   [
     'ten results that neither KV nor the queue took, by the sweep',
     {
       requests: 2,
-      d1Calls: 10,
-      statements: 18,
-      rowsRead: 134,
+      d1Calls: 8,
+      statements: 16,
+      rowsRead: 135,
       rowsWritten: 30,
       kvWrites: 10,
       messages: 11,

@@ -35,18 +35,6 @@ export function asideStateIn(value: string | undefined): AsideState {
   return { waiting: 0, poison: 0, ...(JSON.parse(value ?? '{}') as Partial<AsideState>) }
 }
 
-/** The RETENTION_DAYS that the values in KV follow; `after` is the place reached while they are brought to it. */
-export type RetentionState = { days: number; after?: number | undefined }
-
-export async function retentionState(db: D1Database): Promise<RetentionState> {
-  const state = JSON.parse((await find(db, 'retention')) ?? '0') as RetentionState | number
-  return typeof state === 'number' ? { days: state } : state // the version before wrote the days alone
-}
-
-export async function noteRetention(db: D1Database, state: RetentionState, now: number): Promise<void> {
-  await note(db, NOTE_CHANGE, 'retention', JSON.stringify(state), now)
-}
-
 /** What ALERT_URL was told last, and what tells whether there is news. */
 export type AlertState = {
   /** The status and the parts of the health verdict. */
