@@ -4,6 +4,7 @@ import type { CompletedRecord } from './event.ts'
 import { admit, type Received, receivedAs, type Rules } from './receive.ts'
 import type { SettingFault } from './settings.ts'
 import { type QuarantineEntry, rawOf, removeEntry, UNVERIFIED_REASONS } from './store/quarantine.ts'
+import { ledgerReachesBack } from './store/purge.ts'
 import { replace, type Winner } from './store/replace.ts'
 import { enterAgain, isInLedger, settle } from './store/settle.ts'
 import { findRecord } from './store/snapshots.ts'
@@ -71,7 +72,11 @@ async function settleAgain(
     return { status: 'refused', refusal: { code: 'signature_reused' } }
   }
   const canAsk = 'canAsk' in rules ? rules.canAsk : undefined
-  const settlement = await settle(db, callback, { now, trusted: wasVerified, ...(canAsk && { canAsk }) })
+  // Had it been used by then, the ledger would have it: it forgets no signature that an entry has.
+  const wouldBeInLedger =
+    entry.signature === callback.signature && ledgerReachesBack(callback.signedAt, entry.received_at)
+  const trusted = wasVerified || wouldBeInLedger
+  const settlement = await settle(db, callback, { now, trusted, ...(canAsk && { canAsk }) })
   const isDone = settlement.status === 'stored' || settlement.status === 'duplicate'
   if (isDone || (settlement.status === 'quarantined' && settlement.id !== id)) await removeEntry(db, id)
   return receivedAs(settlement, callback, decoded)

@@ -93,6 +93,11 @@ const PURGE_LEDGER = `
     LIMIT ${MOST_SIGNATURES})
   RETURNING 1`
 
+/** Whether the ledger had, at a time, every signature that was used and claims this one. In milliseconds. */
+export function ledgerReachesBack(claim: number | undefined, at: number): boolean {
+  return claim !== undefined && claim > at - LEAST_LEDGER_DAYS * MS_A_DAY
+}
+
 /** `settle` refuses what claims an older time, whatever SIGNATURE_TOLERANCE_SECONDS becomes: its signature may be gone. */
 const NOTE_PURGED = `
   INSERT INTO state (name, value, changed_at) SELECT 'ledger_purged', '', ?1 WHERE changes() > 0

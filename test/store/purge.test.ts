@@ -301,6 +301,67 @@ describe('the ledger', () => {
   })
 })
 
+describe('a callback that was refused by mistake, and kept', () => {
+  const version = (id: string) => ({ VERSION: { id, tag: '', timestamp: '2026-01-01T00:00:00Z' } })
+  const wrong = { ...keepTen, ...version('1'), ZEGO_CALLBACK_SECRET: 'wrong' }
+  const right = { ...keepTen, ...version('2') }
+  /** A signature that the ledger has, and lets go of at its turn. */
+  async function purgeLedgerOf(nonce: string) {
+    const old = signedCallback({ task_id: nonce, nonce })
+    await deliver(old, keepTen)
+    return () => cron(minuteOf(old.signature), wrong)
+  }
+  const receivedAgain = async () => {
+    await cron(4, right)
+    return rows(`SELECT task_id FROM snapshots WHERE task_id IN ('kept', 'forged')`)
+  }
+
+  it('is accepted once the mistake is put right, though the ledger was purged since', async () => {
+    const purge = await purgeLedgerOf('a-nonce')
+    days(20)
+    await deliver(signedCallback({ task_id: 'kept' }), wrong)
+    days(29)
+    await purge()
+    expect(await rows('SELECT 1 FROM ledger')).toEqual([])
+    expect(await receivedAgain()).toEqual([{ task_id: 'kept' }])
+  })
+
+  it('is not where its signature was used, though the ledger could have forgotten that since', async () => {
+    const used = signedCallback({ task_id: 'used', nonce: 'b-nonce' })
+    const forged = { ...used, task_id: 'forged' }
+    await deliver(used, keepTen)
+    await deliver(forged, wrong)
+    days(29)
+    await cron(minuteOf(used.signature), wrong)
+    expect(await receivedAgain()).toEqual([])
+    expect(await rows(`SELECT reason FROM quarantine WHERE task_id = 'forged'`)).toContainEqual({
+      reason: 'signature_reused',
+    })
+  })
+
+  it('is not where the ledger had forgotten its signature before, whatever the tolerance is now', async () => {
+    const used = signedCallback({ task_id: 'used', nonce: 'd-nonce' })
+    await deliver(used, keepTen)
+    days(11)
+    await cron(minuteOf(used.signature), keepTen)
+    expect(await rows('SELECT 1 FROM ledger')).toEqual([])
+    await deliver({ ...used, task_id: 'forged' }, wrong)
+    await cron(4, { ...right, SIGNATURE_TOLERANCE_SECONDS: 10_000_000 })
+    expect(await rows(`SELECT task_id FROM snapshots WHERE task_id = 'forged'`)).toEqual([])
+  })
+
+  it('is accepted within two days where its signature could not be read when it was kept', async () => {
+    const purge = await purgeLedgerOf('c-nonce')
+    days(15)
+    await deliver(signedCallback({ task_id: 'kept' }), wrong)
+    await env.DB.prepare(`UPDATE quarantine SET signature = '', reason = 'undecodable'`).run()
+    days(16.9)
+    await purge()
+    expect(await rows('SELECT 1 FROM ledger')).toEqual([])
+    expect(await receivedAgain()).toEqual([{ task_id: 'kept' }])
+  })
+})
+
 describe('the quarantine', () => {
   async function kept(count: number, reason: string, at: number) {
     await read('x')
