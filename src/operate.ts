@@ -1,12 +1,14 @@
 /** What operators do with tasks and entries, from `/v1` and from the dashboard alike. All throw when D1 fails. */
+import { log, messageOf } from './log.ts'
 import { forget, forgetQuietly } from './publish/forget.ts'
 import { publish } from './publish/publish.ts'
 import { retry, type Retried } from './retry.ts'
-import { type Env, rulesOf, type Settings } from './settings.ts'
+import { type Env, rulesOf, type Settings, versionOf } from './settings.ts'
 import { scheduleRange, scheduleRepublish } from './store/outbox.ts'
 import { findEntry, type Reason, removeEntry, removeOfReason } from './store/quarantine.ts'
 import { removeRecord } from './store/removals.ts'
 import { findRecord } from './store/snapshots.ts'
+import { noteAccepted } from './store/state.ts'
 import { canAskOf } from './zego/config.ts'
 
 /** Who asks, and what may go on after the answer. */
@@ -60,8 +62,18 @@ export async function retryEntry(
   const appid = received.status === 'stored' ? received.publication.record.appid : undefined
   report('quarantine.retried', { id, task_id: entry.task_id, appid, replace: wins, status: received.status })
   if (otherTask !== undefined) waitUntil(forgetQuietly(otherTask, env, now))
-  if (received.status === 'stored') waitUntil(publish([received.publication], env, settings, now))
+  const isStored = received.status === 'stored'
+  if (isStored) waitUntil(publish([received.publication], env, settings, now))
+  const accepted = { callbacks: 1, results: isStored ? 1 : 0 }
+  if (isStored || received.status === 'duplicate') {
+    waitUntil(noteAccepted(env.DB, entry.reason, accepted, versionOf(env), now).catch(notNoted))
+  }
   return retried
+}
+
+/** Health then calls its refusal news for longer. */
+function notNoted(error: unknown): void {
+  log('warn', 'quarantine.unnoted', { why: messageOf(error) })
 }
 
 export async function deleteEntry(id: string, { env, report }: Operation): Promise<void> {

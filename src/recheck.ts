@@ -7,7 +7,7 @@ import { type Env, isFault, limitsOf, rulesOf, type Settings, versionOf } from '
 import { isOutage } from './store/database.ts'
 import type { Publication } from './store/outbox.ts'
 import type { QuarantineEntry } from './store/quarantine.ts'
-import { noteAccepted } from './store/state.ts'
+import { type Accepted, noteAccepted } from './store/state.ts'
 import { findUnseen, noteSeen } from './store/unverified.ts'
 import { canAskOf } from './zego/config.ts'
 
@@ -21,19 +21,22 @@ export async function recheck(env: Env, settings: Settings, now: number): Promis
   const entries = await findUnseen(env.DB, version, limit)
   const publications: Publication[] = []
   const stay: string[] = []
-  let accepted = 0
+  const accepted = new Map<string, Accepted>()
   for (const entry of entries) {
     const status = await recheckOrStay(entry, env, settings, now, publications)
     if (status === 'stays') stay.push(entry.id)
-    else accepted += 1
+    else {
+      const { callbacks, results } = accepted.get(entry.reason) ?? { callbacks: 0, results: 0 }
+      accepted.set(entry.reason, { callbacks: callbacks + 1, results: results + (status === 'stored' ? 1 : 0) })
+    }
   }
   await noteSeen(env.DB, stay, version)
-  if (accepted > 0) await noteAccepted(env.DB, accepted, version, now)
+  for (const [reason, counts] of accepted) await noteAccepted(env.DB, reason, counts, version, now)
   await publish(publications, env, settings, now)
   return entries.length === limit
 }
 
-type Status = 'accepted' | 'stays'
+type Status = 'stored' | 'accepted' | 'stays'
 type Slice = [env: Env, settings: Settings, now: number, publications: Publication[]]
 
 /** What D1 refuses alone, each time, holds up none of the others: the version after this one looks again. */
@@ -58,6 +61,9 @@ async function recheckOne(entry: QuarantineEntry, ...[env, settings, now, public
   const appid = received.status === 'stored' ? received.publication.record.appid : undefined
   const facts = { status: received.status, duration_ms: Date.now() - began }
   log('info', 'quarantine.rechecked', { id, reason, task_id, appid, ...facts })
-  if (received.status === 'stored') publications.push(received.publication)
+  if (received.status === 'stored') {
+    publications.push(received.publication)
+    return 'stored'
+  }
   return received.status === 'refused' || received.status === 'accepted' ? 'stays' : 'accepted'
 }

@@ -48,8 +48,8 @@ describe('an alert', () => {
       ['ok', []],
     ])
     const [{ text, content, since, url }] = alerts as [Alert]
-    expect(text).toMatch(/^The receiver is degraded: callbacks are refused.*\. .*https:\/\/receiver\.test\/health$/)
-    expect([content, url]).toEqual([text, 'https://receiver.test/health'])
+    expect(text).toMatch(/^Needs attention: callbacks are refused \(wrong secret\?\)\. See \/health/)
+    expect([content, url]).toEqual([text, '/health'])
     expect(Date.parse(since!)).toBeGreaterThanOrEqual(START)
   })
 
@@ -85,18 +85,19 @@ describe('an alert', () => {
     at(86_400_000 * 70)
     const alerts = target()
     await minute()
-    expect((await register('pending')).status).toBe(201)
+    expect((await register('a/pending')).status).toBe(201)
     await minute()
     expect(alerts).toEqual([])
-    await env.DB.prepare(`UPDATE snapshots SET status = 'failed'`).run()
+    const fail = `UPDATE snapshots SET status = 'failed', record = json_set(record, '$.error.message', 'no such file')`
+    await env.DB.prepare(fail).run()
     await minute()
     await minute()
     for (const vendor of ['tencent', 'hw', 'qiniu']) await deliver(signedCallback({ task_id: 'conflict', vendor }))
     await minute()
     await minute()
-    expect(alerts.map(({ text }) => text.split(' https:')[0])).toEqual([
-      'A screenshot task has failed.',
-      'A callback was put in quarantine.',
+    expect(alerts.map(({ text, url }) => [text, url])).toEqual([
+      ['Task a/pending failed: no such file. See /tasks/a%2Fpending', '/tasks/a%2Fpending'],
+      ['In quarantine: 2 as conflict. See /quarantine', '/quarantine'],
     ])
   })
 

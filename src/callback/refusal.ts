@@ -95,6 +95,11 @@ export const REFUSALS: Readonly<Record<RefusalCode, Meaning>> = {
   },
 }
 
+/** Whether a name, as it was noted, is one of these. */
+export function isRefusalCode(name: string): name is RefusalCode {
+  return Object.hasOwn(REFUSALS, name)
+}
+
 /** A problem's members, as RFC 9457 names them. `more` has what a client may want to act on. */
 type Description = { status: number; title: string; detail: string; more?: Record<string, unknown> }
 

@@ -6,6 +6,8 @@ import { isRightPath, pathWithoutToken, tokenIn } from '../token.ts'
 import { type RawBody, ROW_LIMIT_BYTES } from '../callback/bytes.ts'
 import { decodeBody, taskIdOf } from '../callback/read.ts'
 import { describeRefusal } from '../callback/refusal.ts'
+import { textOf } from '../callback/decode.ts'
+import { TEST_EVENT } from '../callback/snapshot.ts'
 import { keepRefused, keepUnverifiedBody, type RefusedRequest } from '../evidence.ts'
 import { log, messageOf } from '../log.ts'
 import { publish } from '../publish/publish.ts'
@@ -13,7 +15,7 @@ import { type Outcome, receive, type Refused } from '../receive.ts'
 import { type Env, isFault, readSettings, rulesOf, type SettingFault, type Settings, versionOf } from '../settings.ts'
 import { canAskOf } from '../zego/config.ts'
 import { answer } from './answer.ts'
-import { noteReachedAt, noteRefused, noteTaken } from './note.ts'
+import { noteRefused, noteTaken } from './note.ts'
 import { notFound, ProblemError } from './problem.ts'
 import { readBody, requestId } from './request.ts'
 
@@ -37,7 +39,6 @@ callback.all('/zego/callback', async (c) => {
   const received = bytes === undefined ? tooLarge(settings) : await take(raw, settings, c.env)
   const request = { raw, path, receivedAt: began, version: versionOf(c.env) }
   c.executionCtx.waitUntil(afterAnswer(received, request, settings, c.env, requestId(c)))
-  c.executionCtx.waitUntil(noteReachedAt(c.env.DB, c.req.url, began))
   return answer(received)
 })
 
@@ -86,10 +87,11 @@ async function afterAnswer(
   report({ ...received, decoded }, request, { request_id, duration_ms })
   if (received.status === 'stored') await publish([received.publication], env, settings, Date.now())
   // At the time of receipt: health asks which of the two came last.
+  const isTest = decoded !== undefined && textOf(decoded.fields.get('event')) === TEST_EVENT
   if (received.status === 'refused') {
-    await noteRefused(env.DB, received.refusal.code, request.receivedAt)
+    if (!isTest) await noteRefused(env.DB, received.refusal.code, request.receivedAt)
     await quietly('callback.unkept', () => keepRefused({ ...received, decoded }, request, env.DB))
-  } else await noteTaken(env.DB, tokenIn(request.path) !== '', request.receivedAt)
+  } else if (!isTest) await noteTaken(env.DB, tokenIn(request.path) !== '', request.receivedAt)
 }
 
 /** While a setting is missing nothing is decoded before the answer. */

@@ -1,6 +1,6 @@
 /** What the last callbacks were like, for the status page: at best effort, and once a minute an isolate at most. */
 import { log, messageOf } from '../log.ts'
-import { noteCallback, noteOrigin, noteRefusal } from '../store/state.ts'
+import { noteCallback, noteRefusal } from '../store/state.ts'
 
 const NOTED_FOR_MS = 60_000
 
@@ -19,13 +19,6 @@ export async function noteTaken(db: D1Database, withPathToken: boolean, now: num
 export async function noteRefused(db: D1Database, code: string, now: number): Promise<void> {
   await once(`refused ${code}`, now, () => noteRefusal(db, code, now))
   for (const withPathToken of [true, false]) noted.delete(`taken ${withPathToken}`)
-}
-
-/** Where this Worker is reached: written when it changes. Never throws. */
-export async function noteReachedAt(db: D1Database, url: string, now: number): Promise<void> {
-  const { origin } = new URL(url)
-  if (noted.has(origin)) return
-  await once(origin, now, () => noteOrigin(db, origin, now))
 }
 
 async function once(what: string, now: number, note: () => Promise<void>): Promise<void> {

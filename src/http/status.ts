@@ -1,8 +1,7 @@
 /** `GET /v1/status`, for operators, and `GET /healthz`, open, for monitors: one judgement of how all is. */
 import { Hono } from 'hono/tiny'
 import { readSettings } from '../settings.ts'
-import { countAll, type Facts } from '../store/facts.ts'
-import { judge, lookOrNothing, type Verdict, verdictOf } from '../store/health.ts'
+import { countAll, factsOrNothing, type HealthFacts, judge, type Verdict, verdictOf } from '../store/health.ts'
 import type { Api } from './api.ts'
 import { unavailable } from './problem.ts'
 import { noQuery, readQuery } from './query.ts'
@@ -14,17 +13,17 @@ status.get('/v1/status', async (c) => {
   const { DB } = c.env
   const [{ facts, ...verdict }, counts] = await Promise.all([judge(DB, c.get('settings'), Date.now()), countAll(DB)])
   if (facts === undefined) throw unavailable('D1 does not answer. Ask again in a moment.')
-  const { oldestEvent, oldestForKv, aside, lastCallback } = facts
-  const { unsent, notInKv, refusedByKv, pending } = counts
+  const { oldestEvent, oldestForKv, oldestOnlyForKv, aside, lastCallback } = facts
+  const { unsent, onlyNotInKv, refusedByKv, pending } = counts
   return c.json({
     ...shown(verdict),
     since: timeOf(earliest(verdict.findings.map(({ since }) => since))),
     unpublished: {
-      count: unsent.count + notInKv.count,
-      exact: unsent.exact && notInKv.exact,
+      count: unsent.count + onlyNotInKv.count,
+      exact: unsent.exact && onlyNotInKv.exact,
       oldest_at: timeOf(earliest([oldestEvent, oldestForKv])),
       without_event: { ...unsent, oldest_at: timeOf(oldestEvent) },
-      without_kv_only: { ...notInKv, oldest_at: timeOf(oldestForKv) },
+      without_kv_only: { ...onlyNotInKv, oldest_at: timeOf(oldestOnlyForKv) },
     },
     refused_by_kv: refusedByKv,
     aside: { waiting: aside.waiting, poison: aside.poison },
@@ -51,31 +50,16 @@ function shown({ status: word, findings }: Verdict) {
 }
 
 /** So that a monitor, or a crowd, costs one look at D1 in ten seconds. */
-const GOOD_FOR_MS = 10_000
-/** A look takes less, since D1 has a deadline. After that another request looks: the first may have been cancelled. */
-const LOOK_MS = 2_500
-const PAUSE_MS = 25
+const KEPT_MS = 10_000
 
-/** `facts` are `undefined` where D1 did not answer. Plain data: a request cannot wait for another's promise. */
-let last: { facts: Facts | undefined; at: number } | undefined
-let lookingUntil = 0
+/** What was last known: a cache. `facts` are `undefined` where D1 did not answer. Isolates differ by ten seconds. */
+let last: { facts: HealthFacts | undefined; at: number } | undefined
 
-/** What was last seen. Where nothing was, and another request is looking, that is waited for. */
-async function recentFacts(db: D1Database): Promise<Facts | undefined> {
-  for (;;) {
-    const now = Date.now()
-    const isLooking = now < lookingUntil && lookingUntil <= now + LOOK_MS
-    if (last && (isLooking || Math.abs(now - last.at) < GOOD_FOR_MS)) return last.facts
-    if (!isLooking) return lookNow(db, now)
-    await scheduler.wait(PAUSE_MS)
-  }
-}
-
-async function lookNow(db: D1Database, now: number): Promise<Facts | undefined> {
-  lookingUntil = now + LOOK_MS
-  const facts = await lookOrNothing(db)
+async function recentFacts(db: D1Database): Promise<HealthFacts | undefined> {
+  const now = Date.now()
+  if (last && Math.abs(now - last.at) < KEPT_MS) return last.facts
+  const facts = await factsOrNothing(db)
   last = { facts, at: now }
-  lookingUntil = 0
   return facts
 }
 

@@ -4,6 +4,7 @@
  */
 import { bytesFromColumn, bytesToColumn, type RawBody } from '../callback/bytes.ts'
 import type { VerifiedCallback } from '../callback/read.ts'
+import { TEST_EVENT } from '../callback/snapshot.ts'
 import { onDatabase } from './database.ts'
 
 /** Reasons of callbacks that were never verified: another version of the Worker looks at them again. */
@@ -68,7 +69,8 @@ export function entryId(reason: Reason, content: string): string {
 export function newEntry(callback: VerifiedCallback, reason: Reason, detail: string): NewEntry {
   const { task_id = null, signature, content, receivedAt, raw, event = null } = callback
   const { bytes: body, contentType: content_type, contentEncoding: content_encoding } = raw
-  const facts = { event: reason === 'unsupported_event' ? event : null, age_seconds: null, path: null }
+  const isShown = reason === 'unsupported_event' || event === TEST_EVENT
+  const facts = { event: isShown ? event : null, age_seconds: null, path: null }
   return {
     reason,
     detail,

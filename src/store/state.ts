@@ -1,4 +1,4 @@
-/** What D1 cannot count, and what was told or noted last: a row of `state` for each. */
+/** What D1 cannot count, and what was told or noted last: a row of `state` for each. Written here, and read for health. */
 import { onDatabase } from './database.ts'
 
 /** `changed_at` is when the value became what it is. */
@@ -13,14 +13,19 @@ const NOTE_LAST = `
   ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = excluded.changed_at
   WHERE changed_at < excluded.changed_at`
 
+/** Counts begin again with another version. `run` ends the same addition twice, where D1 is asked to repeat it. */
+const NOTE_ACCEPTED = `
+  INSERT INTO state (name, value, changed_at)
+  VALUES (?1, json_object('version', ?2, 'callbacks', ?3, 'results', ?4, 'run', ?5), ?6)
+  ON CONFLICT (name) DO UPDATE SET changed_at = max(changed_at, excluded.changed_at), value = CASE
+    WHEN value ->> '$.version' = ?2 THEN json_set(value, '$.run', ?5,
+      '$.callbacks', (value ->> '$.callbacks') + ?3, '$.results', (value ->> '$.results') + ?4)
+    ELSE excluded.value END
+  WHERE value ->> '$.run' <> ?5`
+
 /** One row written, or none where nothing has changed. */
 async function note(db: D1Database, how: string, name: string, value: string, now: number): Promise<void> {
   await onDatabase(db, () => db.prepare(how).bind(name, value, now).run())
-}
-
-async function find(db: D1Database, name: string): Promise<string | undefined> {
-  const state = db.prepare('SELECT value FROM state WHERE name = ?1').bind(name)
-  return (await onDatabase(db, () => state.first<{ value: string }>()))?.value
 }
 
 /** Callbacks in ASIDE when it was last listed; no more than a list shows. */
@@ -30,39 +35,18 @@ export async function noteAside(db: D1Database, state: AsideState, now: number):
   await note(db, NOTE_CHANGE, 'aside', JSON.stringify(state), now)
 }
 
-/** The first version wrote `parked`. */
-export function asideStateIn(value: string | undefined): AsideState {
-  return { waiting: 0, poison: 0, ...(JSON.parse(value ?? '{}') as Partial<AsideState>) }
-}
+/** The verdict that ALERT_URL was told last: its status and parts, and when, in milliseconds. */
+export type ToldVerdict = { verdict: string; at: number }
 
-/** What ALERT_URL was told last, and what tells whether there is news. */
-export type AlertState = {
-  /** The status and the parts of the health verdict. */
-  verdict: string
-  /** When it was told, in milliseconds. */
-  at: number
+/** What tells whether there is news. */
+export type AlertState = ToldVerdict & {
   /** The place of the last task that failed. */
   failure: number
   hasQuarantine: boolean
 }
 
-/** `undefined` where nothing was told yet. */
-export async function alertState(db: D1Database): Promise<AlertState | undefined> {
-  const value = await find(db, 'alert')
-  return value === undefined ? undefined : (JSON.parse(value) as AlertState)
-}
-
 export async function noteAlert(db: D1Database, state: AlertState, now: number): Promise<void> {
   await note(db, NOTE_CHANGE, 'alert', JSON.stringify(state), now)
-}
-
-/** Where this Worker is reached, for the link in an alert. */
-export async function noteOrigin(db: D1Database, origin: string, now: number): Promise<void> {
-  await note(db, NOTE_CHANGE, 'origin', origin, now)
-}
-
-export async function originOf(db: D1Database): Promise<string | undefined> {
-  return find(db, 'origin')
 }
 
 export async function noteCallback(db: D1Database, withPathToken: boolean, now: number): Promise<void> {
@@ -73,13 +57,62 @@ export async function noteRefusal(db: D1Database, code: string, now: number): Pr
   await note(db, NOTE_LAST, `refusal:${code}`, '', now)
 }
 
-const NOTE_ACCEPTED = `
-  INSERT INTO state (name, value, changed_at) VALUES ('accepted_again', json_object('version', ?1, 'count', ?2), ?3)
-  ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at, value = CASE
-    WHEN value ->> '$.version' = ?1 THEN json_set(value, '$.count', (value ->> '$.count') + ?2)
-    ELSE excluded.value END`
+/** How many kept callbacks were accepted, and how many results these brought: a task has several, ZEGOCLOUD's attempts. */
+export type Accepted = { callbacks: number; results: number }
 
-/** How many callbacks of the quarantine this version of the Worker has accepted by itself. */
-export async function noteAccepted(db: D1Database, count: number, version: string, now: number): Promise<void> {
-  await onDatabase(db, () => db.prepare(NOTE_ACCEPTED).bind(version, count, now).run())
+/** Kept callbacks of a reason that this version of the Worker has accepted: a refusal before that is no news. */
+export async function noteAccepted(
+  db: D1Database,
+  reason: string,
+  { callbacks, results }: Accepted,
+  version: string,
+  now: number,
+): Promise<void> {
+  const values = [`accepted_again:${reason}`, version, callbacks, results, crypto.randomUUID(), now]
+  await onDatabase(db, () =>
+    db
+      .prepare(NOTE_ACCEPTED)
+      .bind(...values)
+      .run(),
+  )
+}
+
+export type NoteRow = { name: string; value: string; changed_at: number }
+
+/** Times in milliseconds. */
+export type Notes = {
+  aside: AsideState & { since: number }
+  lastCallback: { at: number; withPathToken: boolean } | undefined
+  /** By code, when a callback was last refused. */
+  lastRefusals: Record<string, number>
+  /** By reason, which kept callbacks were accepted later. */
+  acceptedAgain: Record<string, Accepted & { at: number }>
+  told: AlertState | undefined
+}
+
+/** What the rows of `state` say. */
+export function readNotes(rows: readonly NoteRow[]): Notes {
+  const noted = new Map(rows.map((row) => [row.name, row]))
+  const [aside, callback, alert] = ['aside', 'callback', 'alert'].map((name) => noted.get(name))
+  return {
+    aside: {
+      waiting: 0,
+      poison: 0,
+      ...(JSON.parse(aside?.value ?? '{}') as Partial<AsideState>),
+      since: aside?.changed_at ?? 0,
+    },
+    lastCallback: callback && { at: callback.changed_at, withPathToken: callback.value === 'true' },
+    lastRefusals: mapNamed(rows, 'refusal:', ({ changed_at }) => changed_at),
+    acceptedAgain: mapNamed(rows, 'accepted_again:', ({ value, changed_at }) => {
+      const { callbacks, results } = JSON.parse(value) as Accepted
+      return { callbacks, results, at: changed_at }
+    }),
+    told: alert && (JSON.parse(alert.value) as AlertState),
+  }
+}
+
+/** By what follows the prefix in their names. */
+function mapNamed<Value>(rows: readonly NoteRow[], prefix: string, map: (row: NoteRow) => Value) {
+  const named = rows.filter(({ name }) => name.startsWith(prefix))
+  return Object.fromEntries(named.map((row) => [row.name.slice(prefix.length), map(row)]))
 }

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { look } from '../../src/store/facts.ts'
+import { factsOrNothing } from '../../src/store/health.ts'
 import { listEntries, newEntry, removeOfReason } from '../../src/store/quarantine.ts'
 import { applyMigrations } from '../../src/store/schema.ts'
 import { settle } from '../../src/store/settle.ts'
@@ -76,7 +76,7 @@ describe('the quarantine', () => {
       const entry = newEntry(unusable(`signature ${n}`, `content ${n}`), 'bad_signature', '')
       return keepUnverified(env.DB, { ...entry, body: new Uint8Array(bytes).fill(97) }, `${n}`, 'version', now)
     }
-    const full = async () => (await look(env.DB)).quarantined.bad_signature.full
+    const full = async () => (await factsOrNothing(env.DB))!.quarantined.bad_signature.full
 
     it('takes only so many bytes of large ones, and small ones all the same', async () => {
       for (let n = 0; n < 20; n += 1) await keepOf(1_900_000, n, n)
