@@ -1,42 +1,38 @@
-/** The checklist of the health page: a fact a line and, where it is unwell, the one command that fixes it. */
+/** The lines of the health page: a part of the verdict or a fact each and, where something is to be done, the command. */
+import { isRefusalCode, isSecret, REFUSALS } from '../callback/refusal.ts'
 import { faultsOf, isFault, type SettingFault, type Settings } from '../settings.ts'
-import type { Count, Counts, Facts } from '../store/facts.ts'
-import { type Health, type Part, totalOf } from '../store/health.ts'
+import { acceptedWords, type Count, type Counts, type Finding, type Health, type HealthFacts } from '../store/health.ts'
+import { inQuarantine, type Part, PARTS, RECENT_MS, type Shape } from '../store/health.ts'
+import { UNVERIFIED_REASONS } from '../store/quarantine.ts'
 import { USUAL_NAME, workerName } from './visit.ts'
 import { duration, plural } from './words.ts'
 
 export type Check = {
-  shape: 'well' | 'waiting' | 'bad'
+  /** As the verdict marks it; a `note` changes no verdict. */
+  shape: Shape | 'note'
   words: string
   /** When, in milliseconds. */
   at?: number | undefined
   more?: string | undefined
   command?: string | undefined
+  /** A page of its own. */
+  page?: string
 }
 
-const well = (words: string, more?: string): Check => ({ shape: 'well', words, more })
-const waiting = (words: string, more: string, command?: string): Check => ({ shape: 'waiting', words, more, command })
-const bad = (words: string, more: string | undefined, command: string): Check => ({
-  shape: 'bad',
-  words,
-  more,
-  command,
-})
+const well = (words: string): Check => ({ shape: 'well', words })
+const note = (words: string, more?: string, command?: string): Check => ({ shape: 'note', words, more, command })
 
-/** A refusal is shown for so long. */
-const RECENT_MS = 24 * 3_600_000
-
-function put(setting: string): string {
+/** The command that sets a secret. @param value that is no secret yet, if it is to be set by the command alone */
+export function put(setting: string, value?: string): string {
   const name = workerName()
-  return `npx wrangler secret put ${setting}${name === USUAL_NAME ? '' : ` --name ${name}`}`
+  const command = `npx wrangler secret put ${setting}${name === USUAL_NAME ? '' : ` --name ${name}`}`
+  return value === undefined ? command : `echo ${value} | ${command}`
 }
 
 function deploy(): string {
   const name = workerName()
   return name === USUAL_NAME ? 'npx wrangler deploy' : `npm run deploy -- --name ${name}`
 }
-
-const tail = () => `npx wrangler tail ${workerName()} --search publish.failed`
 
 /** A secret without which nothing works, and how it is set. */
 export function secretChecks({ secrets, apiTokens }: Settings): Check[] {
@@ -47,122 +43,166 @@ export function secretChecks({ secrets, apiTokens }: Settings): Check[] {
 }
 
 function secretCheck(setting: object | SettingFault, name: string, more: string): Check {
-  return isFault(setting) ? bad(`${name}: ${setting.why}`, more, put(name)) : well(`${name} is set`)
+  if (!isFault(setting)) return well(`${name} is set`)
+  return { shape: 'bad', words: `${name}: ${setting.why}`, more, command: put(name) }
 }
 
-/** Settings that may be missing, but not be broken. */
-export function settingChecks(settings: Settings): Check[] {
-  const { secrets, apiTokens, pathTokens, toleranceSeconds, serverSecrets } = settings
-  const broken = faultsOf(settings).filter((fault) => fault !== secrets && fault !== apiTokens)
+/** What is known of D1 while it answers. */
+type Known = { facts: HealthFacts; counts: Counts } | undefined
+
+/** A line or more for each part of the verdict, with its marks, and then what changes no verdict. */
+export function healthChecks(
+  { facts, findings }: Health,
+  counts: Counts | undefined,
+  settings: Settings,
+  origin: string,
+  now: number,
+): Check[] {
+  const known = facts && counts && { facts, counts }
+  const parts = PARTS.filter((part) => known || part === 'settings' || part === 'd1')
   return [
-    ...broken.map(faultCheck),
-    ...(isFault(pathTokens) ? [] : [pathTokenCheck(pathTokens)]),
-    ...(toleranceSeconds === 0 ? [NO_TOLERANCE] : []),
-    ...serverSecretChecks(serverSecrets),
+    ...parts.flatMap((part) => {
+      if (part === 'settings') return settingChecks(settings)
+      const finding = findings.find((one) => one.part === part)
+      return finding ? foundCheck(finding, known, now) : well(wellWords(part, known))
+    }),
+    ...(known ? factChecks(known, findings, origin, now) : []),
+    ...choiceChecks(settings),
   ]
 }
 
+/** Those that are set, and those that cannot be read. */
+function settingChecks(settings: Settings): Check[] {
+  const { secrets, apiTokens } = settings
+  const broken = faultsOf(settings).filter((fault) => fault !== secrets && fault !== apiTokens)
+  return [...secretChecks(settings), ...broken.map((fault) => faultCheck(fault))]
+}
+
 function faultCheck({ setting, why }: SettingFault): Check {
-  const isSecret = /SECRET|TOKEN|ALERT/.test(setting)
-  const setVar = () => `# in wrangler.toml, under [vars], then: ${deploy()}\n${setting} = …`
-  return bad(`${setting}: ${why}`, undefined, isSecret ? put(setting) : setVar())
+  const command = isSecret(setting)
+    ? put(setting)
+    : `# in wrangler.toml, under [vars], then: ${deploy()}\n${setting} = …`
+  return { shape: 'bad', words: `${setting}: ${why}`, command }
 }
 
-function pathTokenCheck(tokens: readonly string[]): Check {
-  if (tokens.length > 0) return well('Callbacks are received at a URL with a path token only')
-  const more = 'ZEGOCLOUD does not sign the body: a secret URL is a second factor. Give ZEGOCLOUD the long URL first.'
-  return well('No path token is set', `${more} Then: ${put('CALLBACK_PATH_TOKEN')}`)
+function foundCheck({ part, shape, words, since, code }: Finding, known: Known, now: number): Check {
+  const isRefusal = part === 'callbacks'
+  const waited = since === undefined || isRefusal ? '' : `, for ${duration(now - since)}`
+  const at = isRefusal ? since : undefined
+  return { shape, words: `${words.charAt(0).toUpperCase()}${words.slice(1)}${waited}`, at, ...fixOf(part, known, code) }
 }
 
-const NO_TOLERANCE = waiting(
-  'The age of timestamps is not checked',
-  'SIGNATURE_TOLERANCE_SECONDS is 0: a callback of any age is accepted.',
-)
-
-function serverSecretChecks(secrets: Settings['serverSecrets']): Check[] {
-  if (!isFault(secrets)) return [well(`ZEGOCLOUD is asked about pending tasks of ${plural(secrets.size, 'app')}`)]
-  if (!secrets.isMissing) return []
-  return [well('ZEGOCLOUD is not asked about pending tasks: ZEGO_SERVER_SECRET is not set')]
-}
-
-/** What store/health.ts finds, line by line, and what is well. */
-export function storeChecks({ facts, findings }: Health, counts: Counts | undefined, now: number): Check[] {
-  if (facts === undefined || counts === undefined) {
-    const more = 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:'
-    return [bad('D1 does not answer', more, 'https://www.cloudflarestatus.com/')]
+function fixOf(part: Part, known: Known, code: string | undefined): Pick<Check, 'more' | 'command'> {
+  const why = `npx wrangler tail ${workerName()} --search publish.failed`
+  switch (part) {
+    case 'd1':
+      return {
+        more: 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:',
+        command: 'https://www.cloudflarestatus.com/',
+      }
+    case 'publishing':
+      return { more: `${waitingIn(known?.counts.unsent, 'event')} Retries continue. The log says why:`, command: why }
+    case 'kv':
+      return {
+        more: `${waitingIn(known?.counts.onlyNotInKv, 'result')} ${refusedWords(known?.counts)}Retries continue; after the free plan’s 1,000 writes a day, from 00:00 UTC. The log says why:`,
+        command: why,
+      }
+    case 'aside':
+      return { more: 'They reach D1 by themselves within minutes.' }
+    case 'callbacks':
+      return remedyOf(code)
+    default:
+      return {}
   }
-  const isFound = (part: Part) => findings.some((finding) => finding.part === part)
+}
+
+function waitingIn(count: Count | undefined, one: string): string {
+  return count === undefined || count.count === 0 ? '' : `${counted(count, one)} to go.`
+}
+
+function refusedWords(counts: Counts | undefined): string {
+  if (counts === undefined || counts.refusedByKv.count === 0) return ''
+  return `KV rejected ${counted(counts.refusedByKv, 'result')} for good. D1 and the API still have them. Send again retries. `
+}
+
+function wellWords(part: Part, known: Known): string {
+  const counts = known?.counts
+  const isAnyForKv = known !== undefined && known.facts.oldestForKv !== null
+  const onTheWay = (count: Count | undefined, one: string, to: string) =>
+    count === undefined || count.count === 0 ? undefined : `${counted(count, one)} on the way to ${to}`
+  switch (part) {
+    case 'd1':
+      return 'D1 answers'
+    case 'publishing':
+      return onTheWay(counts?.unsent, 'event', 'the queue') ?? 'Every event has reached the queue'
+    case 'kv':
+      return (
+        onTheWay(counts?.onlyNotInKv, 'result', 'KV') ??
+        (isAnyForKv ? 'Results are on the way to KV' : 'KV has every result')
+      )
+    case 'aside':
+      return 'No callback is waiting for D1'
+    default:
+      return 'No callback is refused'
+  }
+}
+
+function factChecks({ facts, counts }: NonNullable<Known>, findings: readonly Finding[], origin: string, now: number) {
+  const { lastCallback, quarantined } = facts
+  const total = inQuarantine(facts)
+  const accepted = acceptedWords(facts, now - RECENT_MS)
   return [
-    well('D1 answers'),
-    eventCheck(counts.unsent, facts.oldestEvent, isFound('publishing'), now),
-    kvCheck(counts.notInKv, facts.oldestForKv, isFound('kv'), now),
-    ...(counts.refusedByKv.count > 0 ? [waiting(`${counted(counts.refusedByKv, 'result')} refused by KV`, NEVER)] : []),
-    asideCheck(facts.aside),
-    quarantineCheck(facts.quarantined),
-    ...fullChecks(facts.quarantined),
+    lastCallback
+      ? { ...well(`The last callback came${pathWords(lastCallback.withPathToken)}`), at: lastCallback.at }
+      : note(
+          'No callback has been accepted yet',
+          'Doctor says why callbacks do not arrive:',
+          `npm run doctor -- ${origin}`,
+        ),
+    ...(accepted === undefined ? [] : [well(accepted)]),
+    ...refusalChecks(facts, findings, now),
+    total.count === 0
+      ? well('Nothing is in quarantine')
+      : { ...note(`${counted(total, 'callback')} in quarantine`), page: '/quarantine' },
+    ...fullChecks(quarantined),
     well(`${counted(counts.pending, 'task')} pending`),
   ]
 }
 
-const NEVER = 'KV will never accept them as they are. D1 and GET /v1/snapshots have them; Send again tries once more.'
-
-function eventCheck(unsent: Count, oldest: number | null, isLate: boolean, now: number): Check {
-  if (unsent.count === 0) return well('Every event has reached the queue')
-  const words = `${counted(unsent, 'event')} to be sent${forHow(oldest, now)}`
-  return isLate ? bad(words, 'It is tried again by itself. The log says why it failed:', tail()) : well(words)
+/** Refusals of the last day that change no verdict. */
+function refusalChecks({ lastRefusals }: HealthFacts, findings: readonly Finding[], now: number): Check[] {
+  const isOther = (code: string) => findings.every((finding) => finding.code !== code)
+  const recent = Object.entries(lastRefusals).filter(([code, at]) => now - at < RECENT_MS && isOther(code))
+  return recent.map(([code, at]) => ({ ...note(`A callback was refused: ${code}`), at, ...remedyOf(code) }))
 }
 
-function kvCheck(missing: Count, oldest: number | null, isLate: boolean, now: number): Check {
-  if (missing.count === 0) return well('KV has every result that was published')
-  const words = `${counted(missing, 'result')} still to reach KV${forHow(oldest, now)}`
-  const more = 'It is tried again by itself; after the free plan’s 1,000 writes a day, from 00:00 UTC.'
-  return isLate ? waiting(words, `${more} The log says why:`, tail()) : well(words)
-}
-
-function forHow(oldest: number | null, now: number): string {
-  return oldest === null ? '' : `, the oldest for ${duration(now - oldest)}`
-}
-
-function asideCheck({ waiting: count, poison }: Facts['aside']): Check {
-  if (count + poison === 0) return well('No callback is waiting for D1')
-  const words = `${plural(count, 'callback')} waiting for D1${poison > 0 ? `, and ${poison} that it refused` : ''}`
-  return waiting(words, 'They reach D1 by themselves, every tenth minute.')
-}
-
-function quarantineCheck(quarantined: Facts['quarantined']): Check {
-  const total = totalOf(quarantined)
-  if (total.count === 0) return well('Nothing is in quarantine')
-  return waiting(`${counted(total, 'callback')} in quarantine`, 'See Quarantine.')
-}
-
-function fullChecks(quarantined: Facts['quarantined']): Check[] {
-  const more = 'Look at those that are kept, and delete all of this reason to keep others.'
+function fullChecks(quarantined: HealthFacts['quarantined']): Check[] {
+  const more = 'Delete those that you do not need, to keep others.'
   return Object.entries(quarantined).flatMap(([reason, { full }]) => {
     if (full === null) return []
     const which = full.onlyOfLarge ? 'callbacks of over 32 KB' : 'callbacks'
-    return [{ ...waiting(`No more ${which} are kept as ${reason} since`, more), at: full.since }]
+    return [{ ...note(`No more ${which} are kept as ${reason} since`, more), at: full.since }]
   })
 }
 
-export function callbackChecks({ facts }: Health, origin: string, now: number): Check[] {
-  if (facts === undefined) return []
-  const { lastCallback, lastRefusals } = facts
-  const why = 'This tells why callbacks do not arrive:'
-  const last = lastCallback
-    ? { ...well(`The last callback came${pathWords(lastCallback.withPathToken)}`), at: lastCallback.at }
-    : waiting('No callback has been accepted yet', why, `npm run doctor -- ${origin}`)
-  const recent = Object.entries(lastRefusals).filter(([, at]) => now - at < RECENT_MS)
-  const refusals = recent.map(([code, at]): Check => ({
-    shape: 'waiting',
-    words: `A callback was refused: ${code}`,
-    at,
-    ...remedyOf(code),
-  }))
-  return [last, ...refusals]
+/** What an operator has chosen, or may not have thought of. */
+function choiceChecks({ pathTokens, toleranceSeconds, serverSecrets }: Settings): Check[] {
+  const noPathToken = 'ZEGOCLOUD does not sign the body: a secret URL is a second factor. The URL below has a token.'
+  const anyAge = 'SIGNATURE_TOLERANCE_SECONDS is 0: a callback of any age is accepted.'
+  const checks: (Check | false)[] = [
+    !isFault(pathTokens) && pathTokens.length > 0 && well('Callbacks are received at a URL with a path token only'),
+    !isFault(pathTokens) && pathTokens.length === 0 && note('No path token is set', noPathToken),
+    toleranceSeconds === 0 && note('The age of timestamps is not checked', anyAge),
+    !isFault(serverSecrets) && well(`ZEGOCLOUD is asked about pending tasks of ${plural(serverSecrets.size, 'app')}`),
+    isFault(serverSecrets) &&
+      serverSecrets.isMissing === true &&
+      note('ZEGOCLOUD is not asked about pending tasks: ZEGO_SERVER_SECRET is not set'),
+  ]
+  return checks.filter((check) => check !== false)
 }
 
 /** The last callback that was refused, and how many of its kind are in quarantine. */
-export function lastRefusalOf({ lastRefusals, quarantined }: Facts) {
+export function lastRefusalOf({ lastRefusals, quarantined }: HealthFacts) {
   const [last] = Object.entries(lastRefusals).toSorted(([, a], [, b]) => b - a)
   if (last === undefined) return undefined
   const [code, at] = last
@@ -170,32 +210,14 @@ export function lastRefusalOf({ lastRefusals, quarantined }: Facts) {
   return { code, at, kept, ...remedyOf(code) }
 }
 
-function remedyOf(code: string): Pick<Check, 'more' | 'command'> {
-  const { more, setting } = REFUSALS[code] ?? {}
+function remedyOf(code: string | undefined): Pick<Check, 'more' | 'command'> {
+  if (code === undefined || !isRefusalCode(code)) return {}
+  const { remedy, setting } = REFUSALS[code]
+  const more = UNVERIFIED.has(code) ? `${remedy} What is in quarantine is then accepted by itself.` : remedy
   return { more, command: setting && put(setting) }
 }
 
-const BY_ITSELF = 'What is in quarantine is then accepted by itself.'
-
-const REFUSALS: Record<string, { more: string; setting?: string }> = {
-  bad_signature: {
-    more: `It is forged, or ZEGO_CALLBACK_SECRET is wrong: set it to the CallbackSecret of ZEGOCLOUD’s console. ${BY_ITSELF}`,
-    setting: 'ZEGO_CALLBACK_SECRET',
-  },
-  not_configured: { more: `A setting is missing or broken: Health says which. ${BY_ITSELF}` },
-  wrong_path: {
-    more: `Its URL has another path, or another path token than the one that is set. ${BY_ITSELF}`,
-    setting: 'CALLBACK_PATH_TOKEN',
-  },
-  unknown_app: {
-    more: 'It is signed with the secret of another app than its own. If that app is yours, add its appid.',
-    setting: 'ZEGO_CALLBACK_SECRET',
-  },
-  undecodable: { more: 'No callback can be read from its bytes. They are in quarantine.' },
-  invalid_timestamp: { more: 'Its timestamp is not a Unix time in seconds or milliseconds. It is in quarantine.' },
-  stale: { more: 'Its timestamp is too far from now: a clock is wrong, or it was replayed. It is in quarantine.' },
-  body_too_large: { more: 'Ask ZEGOCLOUD for fewer screenshots a task: this one was lost.' },
-}
+const UNVERIFIED: ReadonlySet<string> = new Set(UNVERIFIED_REASONS)
 
 function pathWords(withPathToken: boolean | null): string {
   return withPathToken === null ? '' : withPathToken ? ', with a path token' : ', without a path token'

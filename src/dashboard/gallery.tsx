@@ -1,5 +1,4 @@
 /** The contact sheet: one task a row, newest first. */
-import type { Facts } from '../store/facts.ts'
 import { MOST_LOOKED_AT, MOST_NEW, type Row } from '../store/gallery.ts'
 import { canBeAsked } from './answer.tsx'
 import type { lastRefusalOf } from './checks.ts'
@@ -16,15 +15,16 @@ type Gallery = {
   /** Paths of the pages beside this one. */
   older: string | undefined
   newer: string | undefined
-  acceptedAgain: Facts['acceptedAgain']
+  /** Which kept callbacks were accepted lately, in words. */
+  accepted: string | undefined
 }
 
-export function Gallery({ rows, sought, older, newer, acceptedAgain }: Gallery) {
+export function Gallery({ rows, sought, older, newer, accepted }: Gallery) {
   const [first] = rows
   return (
     <>
       <h1 class="unseen">Gallery</h1>
-      {acceptedAgain && <AcceptedAgain {...acceptedAgain} />}
+      {accepted !== undefined && <Note>{accepted}.</Note>}
       <div class="tools">
         <Search beginning="" />
         <Filter sought={sought} />
@@ -44,19 +44,6 @@ export function Gallery({ rows, sought, older, newer, acceptedAgain }: Gallery) 
 }
 
 const LOOKED_AT = ` among the ${MOST_LOOKED_AT} looked at here. Older ones may be.`
-
-const NEWS_MS = 3_600_000
-
-/** After a wrong setting was set right. */
-function AcceptedAgain({ count, at }: NonNullable<Facts['acceptedAgain']>) {
-  if (count === 0 || useVisit().get('now') - at > NEWS_MS) return <></>
-  return (
-    <Note>
-      {`${plural(count, 'kept callback')} ${count === 1 ? 'was' : 'were'} accepted, `}
-      <Age at={at} />.
-    </Note>
-  )
-}
 
 /** Tasks by the beginning of their ids. */
 export function Found({ rows, beginning, isMore }: { rows: readonly Row[]; beginning: string; isMore: boolean }) {

@@ -1,20 +1,21 @@
-/** How all is: a checklist, and a callback to try it with. Without secrets it is what is still to be done. */
+/** The health page: the verdict, and a line for each part of it. Without secrets it is what is still to be done. */
 import { isFault } from '../settings.ts'
-import { type Check, secretChecks } from './checks.ts'
+import { type Check, put, secretChecks } from './checks.ts'
 import { Age, Post } from './parts.tsx'
 import { originOf, useVisit } from './visit.ts'
 
-type Health = {
+type HealthPage = {
+  /** The verdict's, as on the badge. */
+  title: string
   checks: readonly Check[]
   /** The steps of a test callback that was just sent. */
   test: readonly Check[] | undefined
 }
 
-export function Health({ checks, test }: Health) {
-  const isWell = checks.every(({ shape }) => shape === 'well')
+export function HealthPage({ title, checks, test }: HealthPage) {
   return (
     <>
-      <h1>{isWell ? 'All is well' : 'Worth a look'}</h1>
+      <h1>{title}</h1>
       {test && (
         <section aria-label="Test callback">
           <h2>Test callback</h2>
@@ -49,34 +50,56 @@ export function SetUp() {
   )
 }
 
-/** Where a path token is set, a placeholder stands for it: the token itself is never shown. */
+/** Of a path token that is set a placeholder is shown: the token itself never is. */
 export function CallbackUrl() {
   const c = useVisit()
   const { pathTokens } = c.get('settings')
-  const hasToken = isFault(pathTokens) || pathTokens.length > 0
-  return (
-    <>
-      <pre tabindex={0}>{`${originOf(c.req.url)}/zego/callback${hasToken ? '/<CALLBACK_PATH_TOKEN>' : ''}`}</pre>
-      {hasToken && (
+  const url = `${originOf(c.req.url)}/zego/callback`
+  if (isFault(pathTokens) || pathTokens.length > 0) {
+    return (
+      <>
+        <pre tabindex={0}>{`${url}/<CALLBACK_PATH_TOKEN>`}</pre>
         <small>
           Put your path token in place of <code>{'<CALLBACK_PATH_TOKEN>'}</code>. It is not shown here.
         </small>
-      )}
+      </>
+    )
+  }
+  const token = newPathToken()
+  return (
+    <>
+      <pre tabindex={0}>{`${url}/${token}`}</pre>
+      <small>
+        It ends in a path token that was made for you now: a second factor, since ZEGOCLOUD does not sign the body. Copy
+        both, give ZEGOCLOUD the URL first, and set the token once ZEGOCLOUD uses it:
+      </small>
+      <pre tabindex={0}>{put('CALLBACK_PATH_TOKEN', token)}</pre>
     </>
   )
 }
 
-const UNSEEN: Record<Check['shape'], string> = { well: 'Well: ', waiting: 'Worth a look: ', bad: 'Unwell: ' }
+const TOKEN_BYTES = 16
+
+function newPathToken(): string {
+  return crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)).toHex()
+}
+
+const UNSEEN: Record<Check['shape'], string> = {
+  well: 'Healthy: ',
+  waiting: 'Needs attention: ',
+  bad: 'Failing: ',
+  note: 'Note: ',
+}
 
 function Checks({ checks }: { checks: readonly Check[] }) {
   return (
     <ul class="checks">
-      {checks.map(({ shape, words, at, more, command }) => (
+      {checks.map(({ shape, words, at, more, command, page }) => (
         <li>
           <span class={`status ${shape}`}>
             <span>
               <span class="unseen">{UNSEEN[shape]}</span>
-              {words}
+              {page === undefined ? words : <a href={page}>{words}</a>}
               {at !== undefined && [', ', <Age at={at} />]}
             </span>
           </span>

@@ -4,16 +4,16 @@ import { Hono } from 'hono/tiny'
 import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/request.ts'
 import { log, messageOf } from '../log.ts'
-import { countAll } from '../store/facts.ts'
 import { countNewer, findTask, MOST_NEW, pageOf, type Start, tasksBeginningWith } from '../store/gallery.ts'
+import { acceptedWords, badgeOf, countAll } from '../store/health.ts'
 import { beginningsOf, findEntry, listEntries } from '../store/quarantine.ts'
 import { findRecord } from '../store/snapshots.ts'
 import type { Question } from './answer.tsx'
-import { callbackChecks, type Check, lastRefusalOf, secretChecks, settingChecks, storeChecks } from './checks.ts'
+import { type Check, healthChecks, lastRefusalOf } from './checks.ts'
 import type { Column } from './compare.tsx'
 import { contestOf, Entry } from './entry.tsx'
 import { Found, Gallery, NoCallbackYet } from './gallery.tsx'
-import { Health } from './health.tsx'
+import { HealthPage } from './health.tsx'
 import { showFact } from './layout.tsx'
 import { BEGINNING_LENGTH, Quarantine } from './quarantine.tsx'
 import { grouped } from './reasons.tsx'
@@ -36,6 +36,9 @@ export const pages = new Hono<Visit>()
 
 const QUARANTINE_ROWS = 30
 
+/** After a wrong setting was set right, what was accepted is told so long. */
+const NEWS_MS = 3_600_000
+
 const NEWEST: Start = { to: 'older', place: Number.MAX_SAFE_INTEGER }
 
 pages.get('/', async (c) => {
@@ -51,7 +54,12 @@ pages.get('/', async (c) => {
     const empty = <NoCallbackYet refusal={facts && lastRefusalOf(facts)} />
     return c.render(empty, { title: 'No callback yet', section: 'Gallery' })
   }
-  const gallery = { rows: page.rows, sought, ...besides(sought, start, page), acceptedAgain: facts?.acceptedAgain }
+  const gallery = {
+    rows: page.rows,
+    sought,
+    ...besides(sought, start, page),
+    accepted: acceptedWords(facts, c.get('now') - NEWS_MS),
+  }
   return c.render(<Gallery {...gallery} />, GALLERY)
 })
 
@@ -142,13 +150,9 @@ pages.get('/health', async (c) => showHealth(c, undefined))
 export async function showHealth(c: Context<Visit>, test: readonly Check[] | undefined): Promise<Response> {
   const [settings, now] = [c.get('settings'), c.get('now')]
   const [health, counts] = await Promise.all([healthOf(c), countAll(c.env.DB).catch(notCounted)])
-  const checks = [
-    ...callbackChecks(health, originOf(c.req.url), now),
-    ...storeChecks(health, counts, now),
-    ...secretChecks(settings),
-    ...settingChecks(settings),
-  ]
-  return c.render(<Health checks={checks} test={test} />, { title: 'Health', section: 'Health' })
+  const checks = healthChecks(health, counts, settings, originOf(c.req.url), now)
+  const page = <HealthPage title={badgeOf(health).title} checks={checks} test={test} />
+  return c.render(page, { title: 'Health', section: 'Health' })
 }
 
 function notCounted(error: unknown): undefined {

@@ -1,13 +1,12 @@
 /** What is in quarantine, in sentences, and what can be done about it. */
-import type { Count, Facts } from '../store/facts.ts'
-import { totalOf } from '../store/health.ts'
+import { type Count, type HealthFacts, totalOf } from '../store/health.ts'
 import { type ListedEntry, REASONS, UNVERIFIED_REASONS } from '../store/quarantine.ts'
 import { Age, Ask, Fact, Moment, Pager, Post } from './parts.tsx'
 import { type Group, REMEDY, Sentence } from './reasons.tsx'
 import { quarantinePath, type SoughtInQuarantine as Sought } from './sought.ts'
 import { entryPath } from './words.ts'
 
-type Counts = Facts['quarantined']
+type Counts = HealthFacts['quarantined']
 
 type Quarantine = {
   groups: readonly Group[]

@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
+import { noteAccepted } from '../../src/store/state.ts'
 import { signedCallback } from '../callbacks.ts'
 import { deliver } from '../worker.ts'
 import { askedBy, counted } from '../counted.ts'
@@ -40,10 +41,9 @@ describe('the gallery', () => {
 
   it('says for an hour that kept callbacks were accepted after all', async () => {
     await deliver(signedCallback())
-    const note = `INSERT INTO state (name, value, changed_at) VALUES ('accepted_again', '{"count":12}', ?1)`
-    await env.DB.prepare(note).bind(Date.now()).run()
+    await noteAccepted(env.DB, 'bad_signature', { callbacks: 12, results: 4 }, 'version', Date.now())
     const someone = await signedIn()
-    const words = '12 kept callbacks were accepted, '
+    const words = '4 results of 12 kept callbacks were accepted.'
     expect((await pageOf(await someone.open('/'))).text).toContain(words)
     vi.useFakeTimers({ now: Date.now() + 3_601_000, toFake: ['Date'] })
     expect((await pageOf(await someone.open('/'))).text).not.toContain(words)

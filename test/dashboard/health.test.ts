@@ -11,7 +11,7 @@ describe('the health page', () => {
     const { text } = await pageOf(await (await signedIn({ CALLBACK_PATH_TOKEN: '' })).open('/health'))
     expect(text).toContain('The last callback came')
     expect(text).toContain('npx wrangler secret put CALLBACK_PATH_TOKEN')
-    expect(text).toContain('Worth a look')
+    expect(text).toContain('<h1>Failing</h1>')
   })
 
   it.each([
@@ -33,12 +33,23 @@ describe('the health page', () => {
     }
   })
 
-  it('offers a URL without a placeholder where no path token is set, before the secrets are set too', async () => {
-    for (const someone of [visitor({ API_TOKEN: '' }), await signedIn()]) {
+  it('makes a path token where none is set, in the URL and in the command that sets it, before the secrets too', async () => {
+    const tokens = new Set<string>()
+    for (const someone of [visitor({ API_TOKEN: '' }), await signedIn(), await signedIn()]) {
       const { text } = await pageOf(await someone.open('/health'))
-      expect(text).toContain('>https://receiver.test/zego/callback</pre>')
+      const [, token] = />https:\/\/receiver\.test\/zego\/callback\/([0-9a-f]{32})<\/pre>/.exec(text)!
+      expect(text).toContain(`<pre tabindex="0">echo ${token} | npx wrangler secret put CALLBACK_PATH_TOKEN</pre>`)
       expect(text).not.toContain('&lt;CALLBACK_PATH_TOKEN&gt;')
+      tokens.add(token!)
     }
+    expect(tokens.size).toBe(3)
+  })
+
+  it('says that no path token is set without calling that healthy, and without another verdict', async () => {
+    const { text } = await pageOf(await (await signedIn()).open('/health'))
+    expect(text).toMatch(/<h1>Healthy<\/h1>/)
+    expect(text).toMatch(/<span class="status note"><span><span class="unseen">Note: <\/span>No path token is set/)
+    expect(text).not.toMatch(/<span class="status (?:waiting|bad)">/)
   })
 
   it.each([

@@ -254,7 +254,7 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.getByText('Delete all', { exact: true }).click()
     await page.getByRole('button', { name: 'Delete all 3 for good' }).click()
     await page.getByRole('heading', { name: 'Nothing is in quarantine' }).waitFor()
-    await page.getByText('all well').waitFor()
+    await page.getByText('Healthy').waitFor()
     await page.getByRole('link', { name: 'Gallery' }).click()
     await page.getByRole('link', { name: 'old' }).waitFor()
     await page.context().close()
@@ -287,12 +287,14 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
       .toBe('Callbacks are refused')
     await page.getByText('npx wrangler secret put ZEGO_CALLBACK_SECRET').waitFor()
     const { DB } = await exhibition.env()
-    await DB.prepare(`INSERT INTO state (name, value, changed_at) VALUES ('accepted_again', '{"count":12}', ?1)`)
+    await DB.prepare(
+      `INSERT INTO state (name, value, changed_at) VALUES ('accepted_again:bad_signature', '{"callbacks":12,"results":4}', ?1)`,
+    )
       .bind(Date.now())
       .run()
     await exhibition.deliverSample({ task_id: 'fixed' })
     await page.reload()
-    await page.getByText('12 kept callbacks were accepted').waitFor()
+    await page.getByText('4 results of 12 kept callbacks were accepted').waitFor()
     await page.context().close()
   })
 
