@@ -3,9 +3,10 @@
  * and bounded, since anyone can send callbacks that are refused.
  */
 import { bytesOf, type RawBody, sha256 } from './callback/bytes.ts'
-import { type Decoded, decodeBody, readCallback } from './callback/read.ts'
-import { describeRefusal } from './callback/refusal.ts'
-import type { Refused } from './receive.ts'
+import { decode, type Decoded } from './callback/decode.ts'
+import { describeRefusal, unlessRefused } from './callback/refusal.ts'
+import { readCallback } from './callback/snapshot.ts'
+import type { RefusedCallback } from './receive.ts'
 import { onDatabase } from './store/database.ts'
 import { keep, type NewEntry, newEntry, type UnverifiedReason } from './store/quarantine.ts'
 import { hasRoomForUnverified, keepUnverified } from './store/unverified.ts'
@@ -22,7 +23,7 @@ export type RefusedRequest = {
 }
 
 /** Keeps what its reason allows. Throws when D1 does not take it. */
-export async function keepRefused({ refusal, decoded }: Refused, request: RefusedRequest, db: D1Database) {
+export async function keepRefused({ refusal, decoded }: RefusedCallback, request: RefusedRequest, db: D1Database) {
   const { detail } = describeRefusal(refusal)
   switch (refusal.code) {
     case 'bad_signature':
@@ -44,7 +45,7 @@ async function keepVerified(
   detail: string,
   { receivedAt, path }: RefusedRequest,
   db: D1Database,
-  refusal: Refused['refusal'],
+  refusal: RefusedCallback['refusal'],
 ): Promise<void> {
   const age_seconds = refusal.code === 'stale' ? refusal.ageSeconds : null
   const entry = { ...newEntry(await readCallback(decoded, receivedAt), reason, detail), path, age_seconds }
@@ -61,10 +62,10 @@ export async function keepUnverifiedBody(
 ): Promise<void> {
   const { raw, path, receivedAt, version } = request
   if (!hasRoomForUnverified(reason, raw.bytes.length, receivedAt)) return
-  const read = decoded ?? (await decodeBody(raw))
-  if ('code' in read && reason === 'wrong_path') return
+  const read = decoded ?? (await unlessRefused(decode(raw)))
+  if (read === undefined && reason === 'wrong_path') return
   const entry =
-    'code' in read
+    read === undefined
       ? await unreadableEntry(reason, detail, request)
       : newEntry(await readCallback(read, receivedAt), reason, detail)
   const signature = await sha256(bytesOf(entry.signature))

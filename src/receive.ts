@@ -1,9 +1,9 @@
 /** One callback from bytes to outcome, a step a line. The first step that refuses ends it. */
 import type { RawBody } from './callback/bytes.ts'
-import { checkFreshness } from './callback/signature.ts'
-import { type Decoded, decodeBody, readCallback, type VerifiedCallback } from './callback/read.ts'
-import type { Refusal } from './callback/refusal.ts'
-import { type Secrets, verify } from './callback/signature.ts'
+import { decode, type Decoded } from './callback/decode.ts'
+import { type Refusal, Refused } from './callback/refusal.ts'
+import { checkFreshness, type Secrets, verify } from './callback/signature.ts'
+import { readCallback, type VerifiedCallback } from './callback/snapshot.ts'
 import type { CompletedRecord } from './event.ts'
 import { putAside } from './intake/buffer.ts'
 import { log, messageOf } from './log.ts'
@@ -14,13 +14,13 @@ import { type Settlement, settle } from './store/settle.ts'
 export type Received =
   | Exclude<Settlement, { status: 'signature_reused' | 'stale' }>
   | { status: 'accepted'; task_id: string | undefined; store: 'intake' | 'aside' }
-  | Refused
+  | RefusedCallback
 
 /** What was decoded, for the log. */
 export type Outcome = Received & { decoded?: Decoded | undefined }
 
 /** `decoded` as far as it could be read. */
-export type Refused = { status: 'refused'; refusal: Refusal; decoded?: Decoded | undefined }
+export type RefusedCallback = { status: 'refused'; refusal: Refusal; decoded?: Decoded | undefined }
 
 /** What a callback is checked against. */
 export type Rules = {
@@ -52,13 +52,17 @@ export async function admit(
   raw: RawBody,
   { secrets, toleranceSeconds }: Omit<Rules, 'canAsk'>,
   now: number,
-): Promise<{ callback: VerifiedCallback; decoded: Decoded } | Refused> {
-  const decoded = await decodeBody(raw)
-  if ('code' in decoded) return { status: 'refused', refusal: decoded }
-  const { envelope } = decoded
-  const refusal = (await verify(envelope, secrets)) ?? checkFreshness(envelope.timestamp, now, toleranceSeconds)
-  if (refusal) return { status: 'refused', refusal, decoded }
-  return { callback: await readCallback(decoded, now), decoded }
+): Promise<{ callback: VerifiedCallback; decoded: Decoded } | RefusedCallback> {
+  let decoded: Decoded | undefined
+  try {
+    decoded = await decode(raw)
+    await verify(decoded.envelope, secrets)
+    checkFreshness(decoded.envelope.timestamp, now, toleranceSeconds)
+    return { callback: await readCallback(decoded, now), decoded }
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    return { status: 'refused', refusal: error.refusal, decoded }
+  }
 }
 
 /** What settling means for whoever sent the callback. */

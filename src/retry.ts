@@ -1,5 +1,7 @@
 /** An entry of the quarantine through today's code, at its own time: as authentic if it was verified once. */
-import { type Decoded, decodeBody, readCallback, type VerifiedCallback } from './callback/read.ts'
+import { decode, type Decoded } from './callback/decode.ts'
+import { Refused } from './callback/refusal.ts'
+import { readCallback, type VerifiedCallback } from './callback/snapshot.ts'
 import type { CompletedRecord } from './event.ts'
 import { admit, type Received, receivedAs, type Rules } from './receive.ts'
 import type { SettingFault } from './settings.ts'
@@ -50,9 +52,13 @@ async function admitNow(entry: QuarantineEntry, rules: RetryRules): Promise<Admi
 }
 
 async function readAgain(entry: QuarantineEntry): Promise<Admitted> {
-  const decoded = await decodeBody(rawOf(entry))
-  if ('code' in decoded) return { status: 'refused', refusal: decoded }
-  return { decoded, callback: await readCallback(decoded, entry.received_at) }
+  try {
+    const decoded = await decode(rawOf(entry))
+    return { decoded, callback: await readCallback(decoded, entry.received_at) }
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    return { status: 'refused', refusal: error.refusal }
+  }
 }
 
 async function settleAgain(

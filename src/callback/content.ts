@@ -3,9 +3,7 @@
  * A retry may be signed or encoded differently; its content, and so the content's hash, stays the same.
  */
 import { bytesOf } from './bytes.ts'
-import { type Named, textOf } from './decode.ts'
-import { exact, isLargeNumber, isObject, parse, type Value } from './json.ts'
-import { bare, DOCUMENTED_FIELDS, spellings, underDocumentedNames } from './names.ts'
+import { type Fields, isLargeNumber, isObject, parse, plainValue, signedText, type Value } from './json.ts'
 import { percentDecode } from './text.ts'
 
 /**
@@ -28,20 +26,79 @@ export type Content = {
 /** How many strings, percent-encoded or not, may be wrapped around the list. */
 const MOST_LIST_LAYERS = 4
 
+/** ZEGOCLOUD's callbacks spell one name in many ways (`task_id`, `TaskId`, `taskid`): case and underscores do not count. */
+const DOCUMENTED_FIELDS: ReadonlySet<string> = new Set([
+  'event',
+  'appid',
+  'timestamp',
+  'nonce',
+  'signature',
+  'task_id',
+  'vendor',
+  'field_id',
+  'snapshot_pic_list',
+])
+
+/** Without case and underscores. */
+export const bare = (name: string) => name.toLowerCase().replaceAll('_', '')
+
+/** Documented names by their bare spelling, and by themselves: most need no second look. */
+export function spellings(names: Iterable<string>): ReadonlyMap<string, string> {
+  return new Map([...names].flatMap((name) => [bare(name), name].map((spelling) => [spelling, name] as const)))
+}
+
+/** The rest of the family writes `file_id`. */
+export const FIELD_SPELLINGS = new Map([...spellings(DOCUMENTED_FIELDS), ['fileid', 'field_id']])
+
+/** Whether it begins like a documented name: perhaps a part of that field, in a form that we do not know. */
+export function resemblesDocumented(name: string): boolean {
+  const start = bare(name)
+  return [...FIELD_SPELLINGS.keys()].some((spelling) => start.startsWith(spelling))
+}
+
+/**
+ * Entries under their documented names, and the others under their own. Where a name is repeated, the last entry
+ * counts; where it comes in several spellings, the documented one, or else the last.
+ * @param isAbsent which values count as not sent: they do not hide another spelling
+ */
+export function underDocumentedNames<Value>(
+  entries: Iterable<readonly [string, Value]>,
+  documented: ReadonlyMap<string, string>,
+  isAbsent: (name: string, value: Value) => boolean,
+): Map<string, Value> {
+  const lastOfEach = new Map<string, Value>()
+  for (const [key, value] of entries) {
+    lastOfEach.delete(key) // so that it stands where it came last
+    lastOfEach.set(key, value)
+  }
+  const named = new Map<string, Value>()
+  const asDocumented = new Set<string>()
+  for (const [key, value] of lastOfEach) {
+    const name = documented.get(key) ?? documented.get(bare(key)) ?? key
+    if (isAbsent(name, value) || (name !== key && asDocumented.has(name))) continue
+    if (name === key) asDocumented.add(name)
+    named.set(name, value)
+  }
+  return named
+}
+
 const PICTURE_FIELDS = spellings(['url', 'offset'])
 
 /** @param contentType asked only for the charset of a list that is percent-encoded and not UTF-8 */
-export function contentOf({ fields, fits }: Named, contentType: string | null): Content {
+export function contentOf(
+  { fields, isExact }: { fields: Fields; isExact: boolean },
+  contentType: string | null,
+): Content {
   const undocumented = [...fields].filter(([name]) => !DOCUMENTED_FIELDS.has(name))
   const id = (name: string) => idOf(fields.get(name))
   const list = picturesOf(fields.get('snapshot_pic_list'), contentType)
-  const extra = undocumented.map(([name, value]) => [name, valueOf(value)] as const)
+  const extra = undocumented.map(([name, value]) => [name, plainValue(value)] as const)
   return {
     appid: id('appid'),
     event: id('event'),
     extra: extra.length === 0 ? undefined : inOrder(Object.fromEntries(extra)),
     field_id: id('field_id'),
-    garbled: fits && list.fits ? undefined : true,
+    garbled: isExact && list.isExact ? undefined : true,
     snapshot_pic_list: list.value,
     task_id: id('task_id'),
     vendor: id('vendor'),
@@ -80,42 +137,37 @@ export function inOrder(value: unknown): unknown {
 
 /** A string, or the digits of a number as they were written; any other value stays as it came, and is no string. */
 function idOf(given: Value | undefined): unknown {
-  const text = textOf(given)
+  const text = signedText(given)
   if (text !== undefined || given === undefined) return text
-  const value = valueOf(given)
+  const value = plainValue(given)
   return typeof value === 'string' ? { tooDeep: value } : inOrder(value)
 }
 
-function valueOf(given: Value): unknown {
-  if ('list' in given) return given.list
-  return 'text' in given ? given.text : exact(given)
-}
-
 /** The list of pictures. A value that is no list stays as it is. */
-function picturesOf(given: Value | undefined, contentType: string | null): { value: unknown; fits: boolean } {
+function picturesOf(given: Value | undefined, contentType: string | null): { value: unknown; isExact: boolean } {
   if (given && 'list' in given) {
-    const items = given.list.map((text) => unwrapped(text, contentType))
-    return { value: items.map(({ value }) => pictureOf(value)), fits: items.every(({ fits }) => fits) }
+    const items = given.list.map((text) => unwrapList(text, contentType))
+    return { value: items.map(({ value }) => pictureOf(value)), isExact: items.every(({ isExact }) => isExact) }
   }
-  const { value, fits } = unwrapped(given === undefined ? null : valueOf(given), contentType)
-  if (value === null || value === '') return { value: [], fits }
-  return { value: Array.isArray(value) ? value.map(pictureOf) : inOrder(value), fits }
+  const { value, isExact } = unwrapList(given === undefined ? null : plainValue(given), contentType)
+  if (value === null || value === '') return { value: [], isExact }
+  return { value: Array.isArray(value) ? value.map(pictureOf) : inOrder(value), isExact }
 }
 
-/** The value without the strings and the percent-encoding around it. `fits` as in `Text`. */
-function unwrapped(wrapped: unknown, contentType: string | null): { value: unknown; fits: boolean } {
+/** The value without the strings and the percent-encoding around it. `isExact` as in `Text`. */
+function unwrapList(wrapped: unknown, contentType: string | null): { value: unknown; isExact: boolean } {
   let value = wrapped
-  let fits = true
+  let isExact = true
   for (let layer = 0; layer < MOST_LIST_LAYERS && typeof value === 'string'; layer += 1) {
     const text = value.trim()
-    if (text === '') return { value: '', fits }
+    if (text === '') return { value: '', isExact }
     const parsed = parse(text)
     const decoded = parsed === undefined && /^%(?:5B|7B|22)/i.test(text) ? percentDecode(text, contentType) : undefined
-    if (parsed === undefined && decoded === undefined) return { value, fits }
+    if (parsed === undefined && decoded === undefined) return { value, isExact }
     value = decoded === undefined ? parsed : decoded.text
-    fits &&= decoded?.fits ?? true
+    isExact &&= decoded?.isExact ?? true
   }
-  return { value, fits }
+  return { value, isExact }
 }
 
 /** A picture with the documented names, and `offset` a number or absent. An item that is no picture stays as it is. */

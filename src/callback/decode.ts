@@ -1,23 +1,28 @@
 /**
- * A callback's text, in any of the forms in which ZEGOCLOUD may send it, becomes one flat list of fields.
+ * A body, packed or not, in any of the forms in which ZEGOCLOUD may send it, becomes one flat list of fields.
  *
  * ZEGOCLOUD documents JSON that is "to be UrlDecoded", switches to form parameters on request, and does not document
- * its Content-Type: so the text decides, never the header. A value inside a field stays as it is until the signature
- * is verified.
+ * its Content-Type: so the bytes decide, never the header. A value inside a field stays as it is until the signature is
+ * verified.
  */
+import { decodeUtf8, type RawBody, ROW_LIMIT_BYTES } from './bytes.ts'
+import { FIELD_SPELLINGS, underDocumentedNames } from './content.ts'
 import { boundaryIn, countFormFields, fieldsOfForm, type Form, readForm, readMultipart } from './form.ts'
-import { type Field, fieldsOf, parse, type Value } from './json.ts'
-import { FIELD_SPELLINGS, underDocumentedNames } from './names.ts'
-import type { Refusal } from './refusal.ts'
-import { percentDecode, type Text } from './text.ts'
+import { type Field, type Fields, fieldsOf, parse, signedText, type Value } from './json.ts'
+import { Refused } from './refusal.ts'
+import { type Envelope, envelopeOf } from './signature.ts'
+import { percentDecode, readBody, type Text } from './text.ts'
 
-/** Documented fields have their documented spelling, whatever spelling they came in; the others have their own. */
-export type Fields = ReadonlyMap<string, Value>
+/** What a body says, before its signature is verified. */
+export type Decoded = {
+  fields: Fields
+  /** Whether all bytes, percent-encoded ones too, are valid in some encoding. */
+  isExact: boolean
+  raw: RawBody
+  envelope: Envelope
+}
 
-/** `fits` as in `Text`: whether all bytes, percent-encoded ones too, are valid in some encoding. */
-export type Named = { fields: Fields; fits: boolean }
-
-type Found = { fields: Field[]; fits: boolean }
+type Found = { fields: Field[]; isExact: boolean }
 
 const MOST_FIELDS = 1_000
 const TOO_MANY_FIELDS = `it has more than ${MOST_FIELDS} fields`
@@ -25,73 +30,115 @@ const TOO_MANY_FIELDS = `it has more than ${MOST_FIELDS} fields`
 /** How many times one encoding may wrap another: `data=%22%257B…` has four layers. */
 const MOST_LAYERS = 6
 
+const OPENING_BRACE = 0x7b
+
 /** Percent-encoded JSON: `{` or `"`, perhaps behind a byte order mark and white space, all of it encoded. */
 const PERCENT_ENCODED_JSON = /^(?:%EF%BB%BF|%20|%09|%0A|%0D|\+|\s)*%(?:7B|22)/i
 
-/** @param contentType asked only for the charset of percent-encoded bytes that are not UTF-8 */
-export function decode(body: Text, contentType: string | null): Named | Extract<Refusal, { code: 'undecodable' }> {
-  const found = unwrapped(body, contentType, MOST_LAYERS)
-  if (typeof found === 'string') return { code: 'undecodable', why: found }
-  if (found.fields.length > MOST_FIELDS) return { code: 'undecodable', why: TOO_MANY_FIELDS }
-  const fields = underDocumentedNames(found.fields, FIELD_SPELLINGS, isAbsent)
-  if (fields.has('event') || fields.has('signature')) return { fields, fits: found.fits }
-  return { code: 'undecodable', why: 'it has neither an event nor a signature' }
+/** Throws `Refused` if no callback can be read from the bytes. */
+export async function decode(raw: RawBody): Promise<Decoded> {
+  const { bytes, contentType } = raw
+  // Nearly every callback is JSON in UTF-8, not packed: nothing else has to be tried.
+  const usual = bytes[0] === OPENING_BRACE ? decodeUtf8(bytes) : undefined
+  const text = usual === undefined ? readBody(await unpack(bytes), contentType) : { text: usual, isExact: true }
+  const { fields, isExact } = decodeText(text, contentType)
+  return { fields, isExact, raw, envelope: envelopeOf(fields) }
 }
 
-/** A field's value as ZEGOCLOUD signs it: a string's characters, a number's digits as written. Else `undefined`. */
-export function textOf(value: Value | undefined): string | undefined {
-  if (value === undefined || 'list' in value) return undefined
-  if ('text' in value) return value.text
-  return /^[-\d]/.test(value.json) ? value.json : undefined
+/**
+ * Throws `Refused` if no callback can be read from the text.
+ * @param contentType asked only for the charset of percent-encoded bytes that are not UTF-8
+ */
+export function decodeText(body: Text, contentType: string | null): Pick<Decoded, 'fields' | 'isExact'> {
+  const found = readLayers(body, contentType, MOST_LAYERS)
+  if (typeof found === 'string') throw undecodable(found)
+  if (found.fields.length > MOST_FIELDS) throw undecodable(TOO_MANY_FIELDS)
+  const fields = underDocumentedNames(found.fields, FIELD_SPELLINGS, isAbsent)
+  if (!fields.has('event') && !fields.has('signature')) throw undecodable('it has neither an event nor a signature')
+  return { fields, isExact: found.isExact }
+}
+
+/** The task_id of a body that nothing vouches for: for the log, and for people to find the body by. */
+export function taskIdOf({ fields }: Decoded): string | undefined {
+  return signedText(fields.get('task_id'))?.slice(0, SHOWN_CHARACTERS)
+}
+
+/** What is shown of an id: real ones are shorter. */
+export const SHOWN_CHARACTERS = 512
+
+function undecodable(why: string): Refused {
+  return new Refused({ code: 'undecodable', why })
+}
+
+/** The unpacked bytes, or the given ones if they are not packed. */
+async function unpack(bytes: Uint8Array): Promise<Uint8Array> {
+  const method = packingOf(bytes)
+  if (method === undefined) return bytes
+  // Imported when first needed, so that start-up does not pay for it. `DecompressionStream` would unpack a bomb whole.
+  const zlib = await import('node:zlib')
+  try {
+    return zlib[method](bytes, { maxOutputLength: ROW_LIMIT_BYTES })
+  } catch (error) {
+    if (error instanceof RangeError) throw new Refused({ code: 'body_too_large' })
+    return bytes
+  }
+}
+
+/** By the first bytes: a proxy may have dropped the header, or lie. */
+function packingOf([first = 0, second = 0, third]: Uint8Array): 'gunzipSync' | 'inflateSync' | undefined {
+  if (first === 0x1f && second === 0x8b && third === 8) return 'gunzipSync'
+  const isZlib = (first & 0x8f) === 8 && (first * 256 + second) % 31 === 0
+  return isZlib ? 'inflateSync' : undefined
 }
 
 /** The fields in whatever encoding they are, or why there are none. */
-function unwrapped(body: Text, contentType: string | null, layers: number): Found | string {
+function readLayers(body: Text, contentType: string | null, layers: number): Found | string {
   if (layers === 0) return `more than ${MOST_LAYERS} encodings are wrapped around each other`
-  const { fits } = body
+  const { isExact } = body
   const text = body.text.trim() // takes a byte order mark too
   if (text.startsWith('{')) {
     const fields = fieldsOf(text, MOST_FIELDS)
-    return fields ? { fields, fits } : 'it begins like JSON but is not valid JSON'
+    return fields ? { fields, isExact } : 'it begins like JSON but is not valid JSON'
   }
   if (text.startsWith('"')) {
     const inner = parse(text)
     if (typeof inner !== 'string') return 'it begins like a JSON string but is not a valid one'
-    return unwrapped({ text: inner, fits }, contentType, layers - 1)
+    return readLayers({ text: inner, isExact }, contentType, layers - 1)
   }
-  const found = insidePercent({ text, fits }, contentType, layers)
+  const found = readPercentJson({ text, isExact }, contentType, layers)
   if (found) return found
-  const form = formIn({ text, fits }, contentType)
-  return typeof form === 'string' ? form : insideForm(form, contentType, layers)
+  const form = formIn({ text, isExact }, contentType)
+  return typeof form === 'string' ? form : readInForm(form, contentType, layers)
 }
 
 /** The fields of percent-encoded JSON; `undefined` if the text is nothing like it. */
-function insidePercent({ text, fits }: Text, contentType: string | null, layers: number): Found | undefined {
+function readPercentJson({ text, isExact }: Text, contentType: string | null, layers: number): Found | undefined {
   const decoded = PERCENT_ENCODED_JSON.test(text) ? percentDecode(text, contentType) : undefined
   if (decoded === undefined) return undefined
-  const found = unwrapped({ text: decoded.text, fits: fits && decoded.fits }, contentType, layers - 1)
+  const inner = { text: decoded.text, isExact: isExact && decoded.isExact }
+  const found = readLayers(inner, contentType, layers - 1)
   return typeof found === 'string' ? undefined : found
 }
 
-function formIn({ text, fits }: Text, contentType: string | null): Form | string {
+function formIn({ text, isExact }: Text, contentType: string | null): Form | string {
   const boundary = boundaryIn(text)
   if (boundary !== undefined) {
     const entries = readMultipart(text, boundary, MOST_FIELDS)
     return entries
-      ? { entries, fits }
+      ? { entries, isExact }
       : 'it begins like multipart/form-data but its end or the name of a part is missing'
   }
   if (countFormFields(text) > MOST_FIELDS) return TOO_MANY_FIELDS
   const form = readForm(text, contentType)
-  return { entries: form.entries, fits: fits && form.fits }
+  return { entries: form.entries, isExact: isExact && form.isExact }
 }
 
-function insideForm({ entries, fits }: Form, contentType: string | null, layers: number): Found {
+function readInForm({ entries, isExact }: Form, contentType: string | null, layers: number): Found {
   // A client that takes the JSON for a form leaves it as the value, or as the name, of the only field.
   const only = entries.length === 1 ? entries[0] : undefined
   const wrapped = only?.find((part) => /^\s*[{"]/.test(part) || PERCENT_ENCODED_JSON.test(part))
-  const found = wrapped === undefined ? undefined : unwrapped({ text: wrapped, fits }, contentType, layers - 1)
-  return typeof found === 'object' ? found : { fields: fieldsOfForm(entries), fits }
+  const found = wrapped === undefined ? undefined : readLayers({ text: wrapped, isExact }, contentType, layers - 1)
+  return typeof found === 'object' ? found : { fields: fieldsOfForm(entries), isExact }
 }
 
 /** For these, null, "" and absence are one. */

@@ -4,12 +4,12 @@
  * A field can hold only a text, so the list of pictures comes as several: `snapshot_pic_list[]` for each picture,
  * `snapshot_pic_list[0]`, `snapshot_pic_list[0][url]`, `snapshot_pic_list.0.url`, or the same key for each picture.
  */
+import { bare, FIELD_SPELLINGS } from './content.ts'
 import type { Field, Value } from './json.ts'
-import { bare, FIELD_SPELLINGS } from './names.ts'
-import { mayBeMisread, percentDecodeAll } from './text.ts'
+import { hasReplacement, percentDecodeAll } from './text.ts'
 
 export type Entry = [key: string, text: string]
-export type Form = { entries: Entry[]; fits: boolean }
+export type Form = { entries: Entry[]; isExact: boolean }
 
 /** What stands between the parts of a multipart body: a line, with headers below it. */
 const BOUNDARY = /^--([^"\\\0-\x1f\x7f-\uffff]+)\r?\ncontent-/im
@@ -20,13 +20,13 @@ const PART_NAME = /^content-disposition:[^\n]*?[;\s]name=(?:"([^"\n]*)"|([^\s;]*
 /** A `%` that begins no escape stays as it is, as in every reader of forms. */
 export function readForm(text: string, contentType: string | null): Form {
   const entries = [...new URLSearchParams(text)]
-  if (!entries.flat().some(mayBeMisread)) return { entries, fits: true }
+  if (!entries.flat().some(hasReplacement)) return { entries, isExact: true }
   const keysAndTexts = text
     .split('&')
     .filter((field) => field !== '')
     .flatMap(cutAtEquals)
-  const { texts, fits } = percentDecodeAll(keysAndTexts, contentType)
-  return { entries: texts.flatMap((key, at): Entry[] => (at % 2 === 0 ? [[key, texts[at + 1]!]] : [])), fits }
+  const { texts, isExact } = percentDecodeAll(keysAndTexts, contentType)
+  return { entries: texts.flatMap((key, at): Entry[] => (at % 2 === 0 ? [[key, texts[at + 1]!]] : [])), isExact }
 }
 
 /** What is empty between two `&` is no field. */
@@ -97,11 +97,11 @@ export function fieldsOfForm(entries: readonly Entry[]): Field[] {
   const list = parts.every(({ path }) => path === '[]') ? parts.map(({ text }) => text) : elementsOf(parts)
   if (list !== undefined) return [...others, [LIST, { list }]]
   const byKey = Map.groupBy(parts, ({ key }) => key)
-  return [...others, ...Array.from(byKey, ([key, repeats]): Field => [key, valueOf(repeats)])]
+  return [...others, ...Array.from(byKey, ([key, repeats]): Field => [key, listOrText(repeats)])]
 }
 
 /** Of the same key's texts. One text is the list, or its only picture. */
-function valueOf(repeats: readonly Part[]): Value {
+function listOrText(repeats: readonly Part[]): Value {
   const texts = repeats.map(({ text }) => text).filter((text) => text !== '')
   const [only = '', ...more] = texts
   return more.length > 0 || /^\s*(?:\{|%7B)/i.test(only) ? { list: texts } : { text: only }

@@ -12,6 +12,9 @@ export type Value = { text: string } | { json: string; parsed: unknown } | { lis
 /** A key of an object, and its value. */
 export type Field = readonly [key: string, value: Value]
 
+/** The fields of a callback. Documented ones have their documented spelling, whatever spelling they came in. */
+export type Fields = ReadonlyMap<string, Value>
+
 /** Deeper values stay JSON text: sorting keys and `JSON.stringify` recurse, and would run out of stack. */
 const DEEPEST_LEVEL = 64
 
@@ -44,17 +47,29 @@ export function fieldsOf(text: string, mostFields = Infinity): Field[] | undefin
   return take(cursor, '}') && isAtEnd(cursor) ? fields : undefined
 }
 
+/** A field's value as ZEGOCLOUD signs it: a string's characters, a number's digits as written. Else `undefined`. */
+export function signedText(value: Value | undefined): string | undefined {
+  if (value === undefined || 'list' in value) return undefined
+  if ('text' in value) return value.text
+  return /^[-\d]/.test(value.json) ? value.json : undefined
+}
+
 /**
  * The value of a JSON text; `undefined` if the text is not JSON. Numbers above 2^53 become strings of their digits. A
  * value nested deeper than 64 levels becomes its own JSON text.
  */
 export function parse(text: string): unknown {
   const whole = tryParse(text)
-  return whole && exact({ json: text, parsed: whole.value })
+  return whole && withAllDigits(text, whole.value)
 }
 
-/** The same for a value that was read already. */
-export function exact({ json, parsed }: { json: string; parsed: unknown }): unknown {
+/** The same for a field that was read already. */
+export function plainValue(value: Value): unknown {
+  if ('list' in value) return value.list
+  return 'text' in value ? value.text : withAllDigits(value.json, value.parsed)
+}
+
+function withAllDigits(json: string, parsed: unknown): unknown {
   const flaw = flawOf(parsed, 0)
   if (flaw === 'too deep') return json
   return flaw === 'large number' ? JSON.parse(json, keepDigits) : parsed

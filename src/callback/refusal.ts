@@ -12,6 +12,27 @@ export type Refusal =
   | { code: 'not_configured'; setting: string; why: string }
   | { code: 'storage_unavailable' }
 
+/** What the step that refuses a callback throws. */
+export class Refused extends Error {
+  override name = 'Refused'
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super(refusal.code)
+    this.refusal = refusal
+  }
+}
+
+/** The value, or `undefined` where a step refuses. */
+export async function unlessRefused<Value>(work: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof Refused) return undefined
+    throw error
+  }
+}
+
 /** `wrong_path` is noted and kept under that name, and answered as `not_found`: the caller may be anybody. */
 export type RefusalCode = Refusal['code'] | 'wrong_path'
 

@@ -6,8 +6,8 @@
  * reasons.
  */
 import { bytesOf } from './bytes.ts'
-import { type Fields, textOf } from './decode.ts'
-import type { Refusal } from './refusal.ts'
+import { type Fields, signedText } from './json.ts'
+import { Refused } from './refusal.ts'
 
 /** The part of a callback that is read before the callback is trusted. */
 export type Envelope = {
@@ -32,9 +32,9 @@ const SHA1_HEX = /^[0-9a-f]{40}$/
 const FIVE_YEARS_MS = 5 * 366 * 86_400_000
 
 export function envelopeOf(fields: Fields): Envelope {
-  const text = (name: string) => textOf(fields.get(name)) ?? ''
+  const text = (name: string) => signedText(fields.get(name)) ?? ''
   return {
-    appid: textOf(fields.get('appid')),
+    appid: signedText(fields.get('appid')),
     timestamp: text('timestamp'),
     nonce: text('nonce'),
     signature: text('signature').toLowerCase(),
@@ -46,18 +46,15 @@ export async function sign(secret: string, signed: Signed): Promise<string> {
   return new Uint8Array(await digestOf(secret, signed)).toHex()
 }
 
-/** Why the signature is not to be trusted; `undefined` if it was made with a secret of the callback's own app. */
-export async function verify(
-  envelope: Envelope,
-  secrets: Secrets,
-): Promise<Extract<Refusal, { code: 'bad_signature' | 'unknown_app' }> | undefined> {
+/** Throws `Refused` unless the signature was made with a secret of the callback's own app. */
+export async function verify(envelope: Envelope, secrets: Secrets): Promise<void> {
   const { timestamp, nonce, signature } = envelope
   const isTooLong = timestamp.length + nonce.length > SIGNED_LIMIT_CHARACTERS
-  if (!SHA1_HEX.test(signature) || isTooLong) return { code: 'bad_signature' }
+  if (!SHA1_HEX.test(signature) || isTooLong) throw new Refused({ code: 'bad_signature' })
   const own = envelope.appid === undefined ? [] : (secrets.byApp.get(envelope.appid) ?? [])
-  if (await isSignedWithAny(envelope, [...secrets.everyApp, ...own])) return undefined
-  if (await isSignedWithAny(envelope, [...secrets.byApp.values()].flat())) return { code: 'unknown_app' }
-  return { code: 'bad_signature' }
+  if (await isSignedWithAny(envelope, [...secrets.everyApp, ...own])) return
+  const isKnown = await isSignedWithAny(envelope, [...secrets.byApp.values()].flat())
+  throw new Refused({ code: isKnown ? 'unknown_app' : 'bad_signature' })
 }
 
 /**
@@ -70,19 +67,15 @@ export function timeOf(timestamp: string): number | undefined {
 }
 
 /**
- * Why the timestamp is not valid now; `undefined` if it is.
+ * Throws `Refused` unless the timestamp is valid now.
  * @param toleranceSeconds how far it may be from now, either way; with 0 only its form is checked
  */
-export function checkFreshness(
-  timestamp: string,
-  now: number,
-  toleranceSeconds: number,
-): Extract<Refusal, { code: 'invalid_timestamp' | 'stale' }> | undefined {
+export function checkFreshness(timestamp: string, now: number, toleranceSeconds: number): void {
   const time = timeOf(timestamp)
-  if (time === undefined) return { code: 'invalid_timestamp' }
+  if (time === undefined) throw new Refused({ code: 'invalid_timestamp' })
   const age = now - time
-  if (toleranceSeconds === 0 || Math.abs(age) <= toleranceSeconds * 1000) return undefined
-  return { code: 'stale', ageSeconds: Math.round(age / 1000) }
+  if (toleranceSeconds === 0 || Math.abs(age) <= toleranceSeconds * 1000) return
+  throw new Refused({ code: 'stale', ageSeconds: Math.round(age / 1000) })
 }
 
 /**

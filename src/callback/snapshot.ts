@@ -1,9 +1,10 @@
-/** The rules for a usable snapshot. Each exists because a store or a reader needs it. */
+/** A verified callback and its record, by the rules for a usable snapshot: a store or a reader needs each of them. */
 import type { CompletedRecord, Picture } from '../event.ts'
-import { isWithin, ROW_LIMIT_BYTES } from './bytes.ts'
-import { type Content, type ContentJson, jsonAround } from './content.ts'
+import { isWithin, type RawBody, ROW_LIMIT_BYTES, sha256 } from './bytes.ts'
+import { type Content, contentOf, type ContentJson, jsonAround, jsonOf, resemblesDocumented } from './content.ts'
+import { decode, type Decoded, SHOWN_CHARACTERS } from './decode.ts'
 import { isObject } from './json.ts'
-import { resemblesDocumented } from './names.ts'
+import { latestClaim, timeOf } from './signature.ts'
 
 /** The event of doctor's own callbacks: they say nothing about ZEGOCLOUD's, so health leaves them out. */
 export const TEST_EVENT = 'zego_snapshots_test'
@@ -11,12 +12,66 @@ export const TEST_EVENT = 'zego_snapshots_test'
 /** Why an authentic callback is no snapshot that we can use. */
 export type Unusable = { reason: 'unsupported_event' | 'invalid_snapshot'; detail: string }
 
+/** A verified callback, ready to be settled: all that the store has to know of it. */
+export type VerifiedCallback = {
+  /** In lower case: the ledger's key. */
+  signature: string
+  /** The hash of the content. */
+  content: string
+  /** How long the ledger has to keep the signature: the latest time that its characters can claim, in milliseconds. */
+  latestClaim: number
+  /** In milliseconds. */
+  receivedAt: number
+  /** The callback's own timestamp, in milliseconds, if it is one. */
+  signedAt: number | undefined
+  /** At most 512 characters, as is the task_id: for people to find it by. */
+  event: string | undefined
+  task_id: string | undefined
+  appid?: string | undefined
+  raw: RawBody
+  /** `text` is the record's JSON. */
+  snapshot: { record: CompletedRecord; text: string } | Unusable
+}
+
 const TASK_ID_LIMIT_BYTES = 512 // a key of KV
 const FIELD_ID_LIMIT_BYTES = 512
 const NAME_LIMIT_BYTES = 64
 
 /** More than `status`, `via` and two times need: everything else in a record is in its content, too. */
 const RECORD_EXTRA_BYTES = 200
+
+/**
+ * @param decoded verified and fresh, or kept as evidence
+ * @param receivedAt in milliseconds
+ */
+export async function readCallback(decoded: Decoded, receivedAt: number): Promise<VerifiedCallback> {
+  const { raw, envelope } = decoded
+  const { signature, timestamp, nonce } = envelope
+  const content = contentOf(decoded, raw.contentType)
+  const json = jsonOf(content)
+  const signedAt = timeOf(timestamp)
+  return {
+    signature,
+    content: await sha256(json.bytes),
+    latestClaim: latestClaim(timestamp, nonce, receivedAt),
+    receivedAt,
+    signedAt,
+    event: shown(content.event),
+    task_id: shown(content.task_id),
+    appid: shown(envelope.appid),
+    raw,
+    snapshot: readSnapshot(content, json, signedAt, receivedAt),
+  }
+}
+
+/** A body that was verified when it was received. Throws `Refused` if it cannot be decoded any more. */
+export async function readVerified(raw: RawBody, receivedAt: number): Promise<VerifiedCallback> {
+  return readCallback(await decode(raw), receivedAt)
+}
+
+function shown(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, SHOWN_CHARACTERS) : undefined
+}
 
 /**
  * The record of a content and its JSON, or why the content is unusable.
@@ -36,13 +91,13 @@ export function readSnapshot(
   if (event !== 'snapshot') {
     return { reason: 'unsupported_event', detail: `The event is ${describe(event)}; only "snapshot" is stored.` }
   }
-  if (!isText(task_id, TASK_ID_LIMIT_BYTES) || !isKey(task_id)) {
+  if (!isTextWithin(TASK_ID_LIMIT_BYTES, task_id) || !isKey(task_id)) {
     const wanted = `1 to ${TASK_ID_LIMIT_BYTES} bytes, without control characters or lone surrogates, not "." or ".."`
     return invalid('task_id', task_id, wanted)
   }
-  if (!isText(appid, NAME_LIMIT_BYTES)) return invalid('appid', appid, `1 to ${NAME_LIMIT_BYTES} bytes`)
-  if (!isText(vendor, NAME_LIMIT_BYTES)) return invalid('vendor', vendor, `1 to ${NAME_LIMIT_BYTES} bytes`)
-  if (field_id !== undefined && !isText(field_id, FIELD_ID_LIMIT_BYTES)) {
+  if (!isTextWithin(NAME_LIMIT_BYTES, appid)) return invalid('appid', appid, `1 to ${NAME_LIMIT_BYTES} bytes`)
+  if (!isTextWithin(NAME_LIMIT_BYTES, vendor)) return invalid('vendor', vendor, `1 to ${NAME_LIMIT_BYTES} bytes`)
+  if (field_id !== undefined && !isTextWithin(FIELD_ID_LIMIT_BYTES, field_id)) {
     return invalid('field_id', field_id, `at most ${FIELD_ID_LIMIT_BYTES} bytes`)
   }
   if (!Array.isArray(snapshot_pic_list)) return invalid('snapshot_pic_list', snapshot_pic_list, 'a list')
@@ -74,7 +129,7 @@ function isPicture(item: unknown): item is Picture {
   return item.offset === undefined || typeof item.offset === 'number'
 }
 
-function isText(value: unknown, limitBytes: number): value is string {
+function isTextWithin(limitBytes: number, value: unknown): value is string {
   return typeof value === 'string' && value !== '' && isWithin(limitBytes, value)
 }
 

@@ -1,68 +1,45 @@
 /**
- * Bytes become characters. ZEGOCLOUD documents no charset, so the bytes decide: UTF-8 if they are valid UTF-8, and more
- * likely that than GBK. Only otherwise the charset that the Content-Type declares counts, and if that does not fit,
- * GB18030, which includes GBK.
+ * Bytes become characters. ZEGOCLOUD documents no charset, so the bytes decide: UTF-8 if they are valid UTF-8, UTF-16 if
+ * they begin with its byte order mark. Only otherwise the charset that the Content-Type declares counts, and if that does
+ * not fit, GB18030, which includes GBK.
  */
-import { bytesOf } from './bytes.ts'
+import { bytesOf, decodeUtf8 } from './bytes.ts'
 
 /**
- * `fits` tells whether the bytes are valid in any of these encodings. If they are not, each byte is one character, so
+ * `isExact` tells whether the bytes are valid in one of these encodings. If they are not, each byte is one character, so
  * that the ASCII parts can be read and different bytes remain different texts.
  */
-export type Text = { text: string; fits: boolean }
+export type Text = { text: string; isExact: boolean }
 
-type Texts = { texts: string[]; fits: boolean }
+type Texts = { texts: string[]; isExact: boolean }
 
-type Decoder = { decode: (bytes: Uint8Array) => string }
+/** `undefined` for bytes that are not valid in the encoding. */
+type Decode = (bytes: Uint8Array) => string | undefined
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const byteByByte = new TextDecoder('latin1')
 
-/**
- * Some words of GBK are also valid UTF-8, as letters that hardly anyone writes: 图片, "picture", reads as ͼƬ. Letters of
- * living alphabets and combining accents are left out.
- */
-const UNLIKELY = /[\u0180-\u019f\u01a2-\u01ae\u01b1-\u02ad\u0370-\u0383\u03cf-\u03ff]/
-/** Two bytes of GBK, in the part that common words are made of. */
-const HANZI = /[\xb0-\xf7][\xa1-\xfe]/g
-
-const utf8: Decoder = {
-  decode(bytes) {
-    const text = strictUtf8.decode(bytes)
-    if (UNLIKELY.test(text) && isAscii(byteByByte.decode(bytes).replaceAll(HANZI, ''))) throw new TypeError('it is GBK')
-    return text
-  },
-}
-
-/** Whether UTF-8 is perhaps not what the sender wrote. U+FFFD stands for bytes that are not UTF-8, unless it was sent itself. */
-export const mayBeMisread = (text: string) => text.includes('\uFFFD') || UNLIKELY.test(text)
+/** Whether it may have bytes that are not UTF-8: U+FFFD stands for them, unless it was sent itself. */
+export const hasReplacement = (text: string) => text.includes('\uFFFD')
 
 const isAscii = (text: string) => !/[^\0-\x7f]/.test(text)
 
 const [PERCENT, PLUS, SPACE] = [0x25, 0x2b, 0x20]
 const HEX = '0123456789ABCDEF'
 
-/** UTF-8, or `undefined`. */
-export function readUtf8(bytes: Uint8Array): Text | undefined {
-  const text = tryDecode(utf8, bytes)
-  return text === undefined ? undefined : { text, fits: true }
-}
-
 /** The text of a whole body. */
 export function readBody(bytes: Uint8Array, contentType: string | null): Text {
-  const unicode = tryDecode(utf16(bytes) ?? utf8, bytes)
-  if (unicode !== undefined) return { text: unicode, fits: true }
+  const unicode = decodeUtf16(bytes) ?? decodeUtf8(bytes)
+  if (unicode !== undefined) return { text: unicode, isExact: true }
   const body = onlyOf(readTogether([bytes], decodersFor(contentType)))
   if (/^\s*(?:["{]|--)/.test(body.text)) return body
   // A form. Some bytes of one character may be percent-encoded and others not: now all are, to be read together.
-  return { text: percentEncoded(bytes), fits: true }
+  return { text: percentEncoded(bytes), isExact: true }
 }
 
 /** Percent-encoding undone, `+` for a space; `undefined` if a `%` is not followed by two digits. */
 export function percentDecode(text: string, contentType: string | null): Text | undefined {
   try {
-    const decoded = decodeURIComponent(text.replaceAll('+', ' '))
-    return mayBeMisread(decoded) ? onlyOf(percentDecodeAll([text], contentType)) : { text: decoded, fits: true }
+    return { text: decodeURIComponent(text.replaceAll('+', ' ')), isExact: true }
   } catch {
     return /%(?![\da-f]{2})/i.test(text) ? undefined : onlyOf(percentDecodeAll([text], contentType))
   }
@@ -74,45 +51,46 @@ export function percentDecodeAll(texts: readonly string[], contentType: string |
   const isReadable = texts.every((text) => text.isWellFormed())
   return readTogether(
     texts.map(percentBytes),
-    texts.every(isAscii) ? decodersFor(contentType) : isReadable ? [utf8] : [],
+    texts.every(isAscii) ? decodersFor(contentType) : isReadable ? [decodeUtf8] : [],
   )
 }
 
-const onlyOf = ({ texts, fits }: Texts): Text => ({ text: texts[0] ?? '', fits })
+const onlyOf = ({ texts, isExact }: Texts): Text => ({ text: texts[0] ?? '', isExact })
 
 /** In the first encoding in which all are valid. */
-function readTogether(all: readonly Uint8Array[], decoders: readonly Decoder[]): Texts {
-  for (const decoder of decoders) {
-    const texts = all.map((bytes) => tryDecode(decoder, bytes))
-    if (texts.every((text) => text !== undefined)) return { texts, fits: true }
+function readTogether(all: readonly Uint8Array[], decoders: readonly Decode[]): Texts {
+  for (const decode of decoders) {
+    const texts = all.map(decode)
+    if (texts.every((text) => text !== undefined)) return { texts, isExact: true }
   }
-  return { texts: all.map((bytes) => byteByByte.decode(bytes)), fits: false }
+  return { texts: all.map((bytes) => byteByByte.decode(bytes)), isExact: false }
 }
 
-function decodersFor(contentType: string | null): Decoder[] {
+function decodersFor(contentType: string | null): Decode[] {
   const declared = /;\s*charset\s*=\s*["']?([^\s;"']+)/i.exec(contentType ?? '')?.[1] ?? ''
-  // UTF-16 is recognized by its bytes. A header that only claims it would make nearly any bytes fit.
+  // A header that only claims UTF-16 would make nearly any bytes fit.
   const label = /^utf-?16/i.test(declared) ? '' : declared
-  return [utf8, decoderOf(label), decoderOf('gb18030')].filter((decoder) => decoder !== undefined)
+  return [decodeUtf8, ...decodersOf(label), ...decodersOf('gb18030')]
 }
 
-/** By its byte order mark, or by the zeros of its first character: no other text of ours begins with a zero. */
-function utf16([first, second]: Uint8Array): TextDecoder | undefined {
-  if (first === undefined || second === undefined) return undefined
-  if ((first === 0xff && second === 0xfe) || second === 0) return decoderOf('utf-16le')
-  return (first === 0xfe && second === 0xff) || first === 0 ? decoderOf('utf-16be') : undefined
+/** By its byte order mark. */
+function decodeUtf16(bytes: Uint8Array): string | undefined {
+  const mark = bytes.subarray(0, 2).toHex()
+  const label = { fffe: 'utf-16le', feff: 'utf-16be' }[mark]
+  return label && decodersOf(label)[0]?.(bytes)
 }
 
-/** `undefined` for a label that names no encoding. */
-function decoderOf(label: string): TextDecoder | undefined {
+/** None for a label that names no encoding. */
+function decodersOf(label: string): Decode[] {
   try {
-    return new TextDecoder(label, { fatal: true, ignoreBOM: true })
+    const decoder = new TextDecoder(label, { fatal: true, ignoreBOM: true })
+    return [(bytes) => tryDecode(decoder, bytes)]
   } catch {
-    return undefined
+    return []
   }
 }
 
-function tryDecode(decoder: Decoder, bytes: Uint8Array): string | undefined {
+function tryDecode(decoder: TextDecoder, bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes)
   } catch {

@@ -1,6 +1,7 @@
 /** Entries of the quarantine as people read them: what each is in a sentence, and repeats together. */
 import type { Child } from 'hono/jsx'
-import { readVerified } from '../callback/read.ts'
+import { unlessRefused } from '../callback/refusal.ts'
+import { readVerified } from '../callback/snapshot.ts'
 import { type RefusalCode, REFUSALS } from '../callback/refusal.ts'
 import type { CompletedRecord } from '../event.ts'
 import { type ListedEntry, type QuarantineEntry, rawOf, type Reason } from '../store/quarantine.ts'
@@ -66,6 +67,6 @@ export function grouped(entries: readonly ListedEntry[]): Group[] {
 /** The record that would be stored of it, if it is a snapshot that can be used. */
 export async function recordOf(entry: QuarantineEntry): Promise<CompletedRecord | undefined> {
   if (entry.reason === 'replaced') return JSON.parse(new TextDecoder().decode(entry.body)) as CompletedRecord
-  const callback = await readVerified(rawOf(entry), entry.received_at)
-  return 'snapshot' in callback && 'record' in callback.snapshot ? callback.snapshot.record : undefined
+  const callback = await unlessRefused(readVerified(rawOf(entry), entry.received_at))
+  return callback && 'record' in callback.snapshot ? callback.snapshot.record : undefined
 }

@@ -4,14 +4,14 @@ import { createMiddleware } from 'hono/factory'
 import { Hono } from 'hono/tiny'
 import { isRightPath, pathWithoutToken, tokenIn } from '../token.ts'
 import { type RawBody, ROW_LIMIT_BYTES } from '../callback/bytes.ts'
-import { decodeBody, taskIdOf } from '../callback/read.ts'
-import { describeRefusal } from '../callback/refusal.ts'
-import { textOf } from '../callback/decode.ts'
+import { decode, taskIdOf } from '../callback/decode.ts'
+import { signedText } from '../callback/json.ts'
+import { describeRefusal, unlessRefused } from '../callback/refusal.ts'
 import { TEST_EVENT } from '../callback/snapshot.ts'
 import { keepRefused, keepUnverifiedBody, type RefusedRequest } from '../evidence.ts'
 import { log, messageOf } from '../log.ts'
 import { publish } from '../publish/publish.ts'
-import { type Outcome, receive, type Refused } from '../receive.ts'
+import { type Outcome, receive, type RefusedCallback } from '../receive.ts'
 import { type Env, isFault, readSettings, rulesOf, type SettingFault, type Settings, versionOf } from '../settings.ts'
 import { canAskOf } from '../zego/config.ts'
 import { answer } from './answer.ts'
@@ -54,12 +54,12 @@ async function take(raw: RawBody, settings: Settings, env: Env): Promise<Outcome
 }
 
 /** A setting that is missing comes before the size. */
-function tooLarge(settings: Settings): Refused {
+function tooLarge(settings: Settings): RefusedCallback {
   const fault = [settings.pathTokens, settings.secrets, settings.toleranceSeconds].find((setting) => isFault(setting))
   return fault ? notConfigured(fault) : { status: 'refused', refusal: { code: 'body_too_large' } }
 }
 
-function notConfigured({ setting, why }: SettingFault): Refused {
+function notConfigured({ setting, why }: SettingFault): RefusedCallback {
   return { status: 'refused', refusal: { code: 'not_configured', setting, why } }
 }
 
@@ -87,7 +87,7 @@ async function afterAnswer(
   report({ ...received, decoded }, request, { request_id, duration_ms })
   if (received.status === 'stored') await publish([received.publication], env, settings, Date.now())
   // At the time of receipt: health asks which of the two came last.
-  const isTest = decoded !== undefined && textOf(decoded.fields.get('event')) === TEST_EVENT
+  const isTest = decoded !== undefined && signedText(decoded.fields.get('event')) === TEST_EVENT
   if (received.status === 'refused') {
     if (!isTest) await noteRefused(env.DB, received.refusal.code, request.receivedAt)
     await quietly('callback.unkept', () => keepRefused({ ...received, decoded }, request, env.DB))
@@ -97,8 +97,7 @@ async function afterAnswer(
 /** While a setting is missing nothing is decoded before the answer. */
 async function decodedOf(received: Outcome, raw: RawBody): Promise<Outcome['decoded']> {
   if (received.status !== 'refused' || received.refusal.code !== 'not_configured') return received.decoded
-  const decoded = await decodeBody(raw)
-  return 'code' in decoded ? undefined : decoded
+  return unlessRefused(decode(raw))
 }
 
 function report({ decoded, ...received }: Outcome, { raw }: RefusedRequest, facts: Record<string, unknown>): void {
@@ -136,8 +135,8 @@ async function keepCopy(c: Context<{ Bindings: Env }>, copy: Request, path: stri
   const bytes = await Promise.race([readBody(copy, ROW_LIMIT_BYTES), scheduler.wait(ASKED_FOR_MS)])
   if (!(bytes instanceof Uint8Array)) return
   const raw = rawOf(copy, bytes)
-  const decoded = await decodeBody(raw)
-  if ('code' in decoded) return
+  const decoded = await unlessRefused(decode(raw))
+  if (decoded === undefined) return
   const now = Date.now()
   const shown = pathWithoutToken(path, readSettings(c.env))
   const facts = { status: c.res.status, path: shown, task_id: taskIdOf(decoded), appid: decoded.envelope.appid }

@@ -4,7 +4,8 @@
  * They are not verified again, since a secret may have been rotated meanwhile; they do pass the ledger.
  */
 import { isWithin, rawFromJson, type RawJson, rawToJson } from '../callback/bytes.ts'
-import { readVerified, type VerifiedCallback } from '../callback/read.ts'
+import { Refused } from '../callback/refusal.ts'
+import { readVerified, type VerifiedCallback } from '../callback/snapshot.ts'
 import { withDeadline } from '../deadline.ts'
 import type { CompletedRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
@@ -109,7 +110,6 @@ export async function settleOne(
 ): Promise<Settled> {
   try {
     const callback = await readVerified(rawFromJson(buffered), buffered.received_at)
-    if ('code' in callback) return { status: 'refused', why: `it was decoded once, and is not now: ${callback.code}` }
     const settlement = await settle(db, callback, { acknowledged: true, trusted: true, canAsk })
     const { task_id, appid, receivedAt } = callback
     // It was answered 202: an acknowledged callback that is kept nowhere must not be forgotten.
@@ -120,6 +120,9 @@ export async function settleOne(
       ? { status: 'settled', publication: settlement.publication }
       : { status: 'settled' }
   } catch (error) {
+    if (error instanceof Refused) {
+      return { status: 'refused', why: `it was decoded once, and is not now: ${error.refusal.code}` }
+    }
     return { status: (await isOutage(error, db)) ? 'outage' : 'refused', why: messageOf(error) }
   }
 }

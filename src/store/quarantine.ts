@@ -3,8 +3,7 @@
  * not be verified or read yet. Bounded in every way, since whoever sends callbacks fills it.
  */
 import { bytesFromColumn, bytesToColumn, type RawBody } from '../callback/bytes.ts'
-import type { VerifiedCallback } from '../callback/read.ts'
-import { TEST_EVENT } from '../callback/snapshot.ts'
+import { TEST_EVENT, type VerifiedCallback } from '../callback/snapshot.ts'
 import { onDatabase } from './database.ts'
 
 /** Reasons of callbacks that were never verified: another version of the Worker looks at them again. */

@@ -4,8 +4,7 @@
  * The ledger comes first, for every verified callback: a signature is good for one content, so a body swapped under a
  * captured signature is found, whatever its event.
  */
-import type { Unusable } from '../callback/snapshot.ts'
-import type { VerifiedCallback } from '../callback/read.ts'
+import type { Unusable, VerifiedCallback } from '../callback/snapshot.ts'
 import type { CompletedRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
 import type { Publication } from './outbox.ts'

@@ -4,7 +4,8 @@
  * The answer has no offsets and no unknown fields, so it cannot tell two contents with the same URLs apart: of these the
  * stored one stays, unless it came out of an answer itself.
  */
-import { readVerified } from '../callback/read.ts'
+import { unlessRefused } from '../callback/refusal.ts'
+import { readVerified } from '../callback/snapshot.ts'
 import type { CompletedRecord, SnapshotRecord } from '../event.ts'
 import { log } from '../log.ts'
 import { forgetQuietly } from '../publish/forget.ts'
@@ -78,8 +79,8 @@ async function findWinner(dispute: Dispute, answer: Finished, db: D1Database): P
 }
 
 async function winnerOf(entry: QuarantineEntry): Promise<(Winner & { record: CompletedRecord }) | undefined> {
-  const callback = await readVerified(rawOf(entry), entry.received_at)
-  if ('code' in callback || !('record' in callback.snapshot)) return undefined
+  const callback = await unlessRefused(readVerified(rawOf(entry), entry.received_at))
+  if (callback === undefined || !('record' in callback.snapshot)) return undefined
   return { ...callback, ...callback.snapshot, entryId: entry.id }
 }
 

@@ -1,18 +1,37 @@
 /** Callbacks in JSON, spelled as a test wants them, and what is read from them before any store is asked. */
 import { type RawBody, sha256 } from '../../src/callback/bytes.ts'
 import { contentOf, jsonOf } from '../../src/callback/content.ts'
-import { decode } from '../../src/callback/decode.ts'
-import { readVerified, type VerifiedCallback } from '../../src/callback/read.ts'
-import { readSnapshot } from '../../src/callback/snapshot.ts'
+import { type Decoded, decodeText } from '../../src/callback/decode.ts'
+import { type Refusal, Refused } from '../../src/callback/refusal.ts'
+import { readSnapshot, readVerified, type VerifiedCallback } from '../../src/callback/snapshot.ts'
 import type { Body } from '../../tools/zegocloud/encodings.ts'
 
 const SIGNED_AT = 1_700_000_000_000
 const RECEIVED_AT = 1_700_000_000_412
 
+/** The fields of a text, or why there are none. */
+export function decodeOrRefusal(text: string): Pick<Decoded, 'fields'> | Extract<Refusal, { code: 'undecodable' }> {
+  try {
+    return decodeText({ text, isExact: true }, null)
+  } catch (error) {
+    if (error instanceof Refused && error.refusal.code === 'undecodable') return error.refusal
+    throw error
+  }
+}
+
+/** Why a step refuses; `undefined` if it does not. */
+export async function refusalOf(step: () => unknown): Promise<Refusal | undefined> {
+  try {
+    await step()
+  } catch (error) {
+    if (error instanceof Refused) return error.refusal
+    throw error
+  }
+  return undefined
+}
+
 export function contentIn(body: string) {
-  const decoded = decode({ text: body, fits: true }, null)
-  if ('code' in decoded) throw new Error(decoded.why)
-  return contentOf(decoded, null)
+  return contentOf(decodeText({ text: body, isExact: true }, null), null)
 }
 
 export const readSigned = (body: string, signedAt: number | undefined) => {
@@ -61,7 +80,5 @@ export function rawOf({ bytes, contentType, contentEncoding }: Body): RawBody {
 
 /** A whole body, in whatever charset and packing it came. */
 export async function readBody(body: Body): Promise<VerifiedCallback> {
-  const callback = await readVerified(rawOf(body), RECEIVED_AT)
-  if ('code' in callback) throw new Error(JSON.stringify(callback))
-  return callback
+  return readVerified(rawOf(body), RECEIVED_AT)
 }

@@ -1,13 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ROW_LIMIT_BYTES } from '../../src/callback/bytes.ts'
-import { decode as decodeText, type Fields, textOf } from '../../src/callback/decode.ts'
-import type { Value } from '../../src/callback/json.ts'
+import { type Fields, signedText, type Value } from '../../src/callback/json.ts'
 import { anyString } from './arbitraries.ts'
+import { decodeOrRefusal as decode } from './bodies.ts'
 import { shapeNames, shapes } from '../../tools/zegocloud/encodings.ts'
 import { signedCallback } from '../callbacks.ts'
-
-const decode = (text: string) => decodeText({ text, fits: true }, null)
 
 /** The fields with their JSON undone, in order, or why there are none. */
 function read(body: string): [string, unknown][] | string {
@@ -20,8 +18,6 @@ function undone(value: Value): unknown {
   return 'text' in value ? value.text : JSON.parse(value.json)
 }
 
-const refused = (body: string) => decode(body)
-
 describe('a callback in any encoding', () => {
   // A URL that has to come through byte for byte.
   const url = 'http://a.test/1.jpg?sign=a%2Bb%3D%3D&t=1+2&n=%7B%22&stray=100%&"\\\u00e9\ud83d\ude00'
@@ -32,7 +28,7 @@ describe('a callback in any encoding', () => {
     if ('code' in decoded) throw new Error(decoded.why)
     expect([...decoded.fields.keys()].toSorted()).toEqual(Object.keys(fields).toSorted())
     const { snapshot_pic_list: _, ...texts } = fields
-    for (const [key, text] of Object.entries(texts)) expect(textOf(decoded.fields.get(key)), key).toBe(text)
+    for (const [key, text] of Object.entries(texts)) expect(signedText(decoded.fields.get(key)), key).toBe(text)
   })
 
   type Wraps = Record<string, (body: string) => string>
@@ -76,7 +72,7 @@ describe('a callback in any encoding', () => {
     let body = json
     for (let layer = 1; layer <= 5; layer += 1) body = JSON.stringify(body)
     expect(read(body)).toEqual(Object.entries(fields))
-    expect(refused(JSON.stringify(body))).toMatchObject({ code: 'undecodable' })
+    expect(decode(JSON.stringify(body))).toMatchObject({ code: 'undecodable' })
   })
 })
 
@@ -98,7 +94,7 @@ describe('JSON', () => {
 
   it('takes __proto__ for a field like any other', () => {
     expect(JSON.stringify(read('{"__proto__":{"event":1},"event":2}'))).toBe('[["__proto__",{"event":1}],["event",2]]')
-    expect(refused('{"__proto__":{"event":1}}')).toMatchObject({ code: 'undecodable' })
+    expect(decode('{"__proto__":{"event":1}}')).toMatchObject({ code: 'undecodable' })
   })
 
   it('counts the last of its repeated keys, escaped or not', () => {
@@ -165,7 +161,7 @@ const NO_CALLBACKS = [
 
 describe('what is no callback', () => {
   it.each(NO_CALLBACKS)('is %j', (body) => {
-    expect(refused(body)).toMatchObject({ code: 'undecodable', why: expect.any(String) })
+    expect(decode(body)).toMatchObject({ code: 'undecodable', why: expect.any(String) })
   })
 })
 
@@ -258,11 +254,11 @@ describe('the text of a value', () => {
     ['[]', undefined],
     ['{}', undefined],
   ])('of %s is %j', (json, text) => {
-    expect(textOf({ json, parsed: JSON.parse(json) })).toBe(text)
+    expect(signedText({ json, parsed: JSON.parse(json) })).toBe(text)
   })
 
   it('is that of a string, and nothing where nothing is', () => {
-    expect(textOf({ text: '' })).toBe('')
-    expect(textOf(undefined)).toBeUndefined()
+    expect(signedText({ text: '' })).toBe('')
+    expect(signedText(undefined)).toBeUndefined()
   })
 })

@@ -1,8 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkFreshness, latestClaim, timeOf } from '../../src/callback/signature.ts'
+import { checkFreshness as throwing, latestClaim, timeOf } from '../../src/callback/signature.ts'
 import { sign } from '../callbacks.ts'
+import { refusalOf } from './bodies.ts'
 import resplit from '../wire/resplit.json'
+
+const checkFreshness = (...given: Parameters<typeof throwing>) => refusalOf(() => throwing(...given))
 
 const NOW = 1_700_000_000_000
 
@@ -33,10 +36,10 @@ describe('a timestamp', () => {
     expect(timeOf('1747121418250')).toBe(1_747_121_418_250)
   })
 
-  it.each(NO_TIMESTAMPS)('is not %j', (timestamp) => {
+  it.each(NO_TIMESTAMPS)('is not %j', async (timestamp) => {
     expect(timeOf(timestamp)).toBeUndefined()
-    expect(checkFreshness(timestamp, NOW, 600)).toEqual({ code: 'invalid_timestamp' })
-    expect(checkFreshness(timestamp, NOW, 0)).toEqual({ code: 'invalid_timestamp' })
+    expect(await checkFreshness(timestamp, NOW, 600)).toEqual({ code: 'invalid_timestamp' })
+    expect(await checkFreshness(timestamp, NOW, 0)).toEqual({ code: 'invalid_timestamp' })
   })
 })
 
@@ -48,13 +51,13 @@ describe('a timestamp is fresh', () => {
     ['now, in milliseconds', '1700000000000'],
     ['600,000 ms ago', '1699999400000'],
     ['600,000 ms ahead', '1700000600000'],
-  ])('%s', (_, timestamp) => {
-    expect(checkFreshness(timestamp, NOW, 600)).toBeUndefined()
+  ])('%s', async (_, timestamp) => {
+    expect(await checkFreshness(timestamp, NOW, 600)).toBeUndefined()
   })
 
-  it('at any age while the age is not checked', () => {
+  it('at any age while the age is not checked', async () => {
     for (const timestamp of ['0000000000', '9999999999', '0000000000000', '9999999999999']) {
-      expect(checkFreshness(timestamp, NOW, 0)).toBeUndefined()
+      expect(await checkFreshness(timestamp, NOW, 0)).toBeUndefined()
     }
   })
 })
@@ -67,13 +70,13 @@ describe('a timestamp is stale', () => {
     ['600,001 ms ahead', '1700000600001', -600],
     ['ten digits of 1970', '0000000001', 1_699_999_999],
     ['ten digits of the year 2286', '9999999999', -8_299_999_999],
-  ])('%s', (_, timestamp, ageSeconds) => {
-    expect(checkFreshness(timestamp, NOW, 600)).toEqual({ code: 'stale', ageSeconds })
+  ])('%s', async (_, timestamp, ageSeconds) => {
+    expect(await checkFreshness(timestamp, NOW, 600)).toEqual({ code: 'stale', ageSeconds })
   })
 
-  it('one second out where a second is tolerated', () => {
-    expect(checkFreshness('1699999999', NOW, 1)).toBeUndefined()
-    expect(checkFreshness('1699999998', NOW, 1)).toEqual({ code: 'stale', ageSeconds: 2 })
+  it('one second out where a second is tolerated', async () => {
+    expect(await checkFreshness('1699999999', NOW, 1)).toBeUndefined()
+    expect(await checkFreshness('1699999998', NOW, 1)).toEqual({ code: 'stale', ageSeconds: 2 })
   })
 })
 

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesOf } from '../../src/callback/bytes.ts'
-import { decode } from '../../src/callback/decode.ts'
 import { boundaryIn, type Entry, readMultipart } from '../../src/callback/form.ts'
+import { decodeOrRefusal } from './bodies.ts'
 
 const BOUNDARY = '------------------------d74496d66958873e'
 
@@ -63,7 +63,7 @@ describe('a multipart body', () => {
 
   it('may have 1,000 parts and not 1,001', () => {
     const body = (count: number) => part('event', '1').repeat(count) + END
-    const decoded = (count: number) => decode({ text: body(count), fits: true }, null)
+    const decoded = (count: number) => decodeOrRefusal(body(count))
     expect(decoded(1_000)).toHaveProperty('fields')
     expect(decoded(1_001)).toMatchObject({ why: 'it has more than 1000 fields' })
     expect(decoded(10_000)).toMatchObject({ why: 'it has more than 1000 fields' })
@@ -72,7 +72,7 @@ describe('a multipart body', () => {
   it('that was cut off is no callback: pictures may be missing', () => {
     const body = part('event', 'snapshot') + part('signature', 'x')
     for (const text of [body, body.slice(0, -1), body.slice(0, -40)]) {
-      expect(decode({ text, fits: true }, null)).toMatchObject({
+      expect(decodeOrRefusal(text)).toMatchObject({
         code: 'undecodable',
         why: expect.stringContaining('end'),
       })
@@ -84,7 +84,7 @@ describe('a multipart body', () => {
     const nameless = part('more', '1').replace(' name=', ' n=')
     const headless = part('more', '1').replace('\r\n\r\n', '\r\n')
     for (const text of [start + nameless + END, start + headless + END, start + END + part('more', '1') + END]) {
-      expect(decode({ text, fits: true }, null)).toMatchObject({ code: 'undecodable' })
+      expect(decodeOrRefusal(text)).toMatchObject({ code: 'undecodable' })
     }
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { spellings, underDocumentedNames } from '../../src/callback/names.ts'
+import { spellings, underDocumentedNames } from '../../src/callback/content.ts'
 
 const DOCUMENTED = spellings(['task_id', 'appid'])
 

@@ -1,9 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decode } from '../../src/callback/decode.ts'
-import { type Envelope, envelopeOf, type Secrets, verify } from '../../src/callback/signature.ts'
+import { type Envelope, envelopeOf, type Secrets, verify as throwing } from '../../src/callback/signature.ts'
 import { sign } from '../callbacks.ts'
 import { anyString, anyText } from './arbitraries.ts'
+import { decodeOrRefusal, refusalOf } from './bodies.ts'
+
+const verify = (envelope: Envelope, secrets: Secrets) => refusalOf(() => throwing(envelope, secrets))
 
 const BAD_SIGNATURE = { code: 'bad_signature' }
 const UNKNOWN_APP = { code: 'unknown_app' }
@@ -137,7 +139,7 @@ describe('with several apps', () => {
 
 describe('the envelope', () => {
   const envelopeIn = (body: string) => {
-    const decoded = decode({ text: body, fits: true }, null)
+    const decoded = decodeOrRefusal(body)
     if ('code' in decoded) throw new Error(decoded.why)
     return envelopeOf(decoded.fields)
   }

@@ -1,13 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesOf, decodeUtf8 } from '../../src/callback/bytes.ts'
-import { decodeBody } from '../../src/callback/read.ts'
+import { decode } from '../../src/callback/decode.ts'
 import { readBody as readText } from '../../src/callback/text.ts'
 import { type Charset, charsets, toBytes } from '../../tools/zegocloud/charsets.ts'
 import { encodeAs, packings, shapeNames } from '../../tools/zegocloud/encodings.ts'
 import { signedCallback } from '../callbacks.ts'
 import { anyText } from './arbitraries.ts'
-import { rawOf, readBody } from './bodies.ts'
+import { rawOf, readBody, refusalOf } from './bodies.ts'
 
 const latin = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0))
 
@@ -52,8 +52,8 @@ describe('the characters of a body', () => {
     ['UTF-8, whatever is declared', '\xc3\xa9', 'é', 'text/plain; charset=gbk'],
     ['GBK', '\xc4\xe3\xba\xc3', '你好'],
     ['GBK, where UTF-8 is declared', '\xc4\xe3\xba\xc3', '你好', 'text/plain; charset=utf-8'],
-    ['GBK, where UTF-8 would have letters that nobody writes', '\xcd\xbc\xc6\xac', '图片'],
-    ['the same in UTF-8 beside others', '\xcd\xbc\xc3\x80', 'ͼÀ'],
+    ['UTF-8, where GBK would have a common word', '\xcd\xbc\xc6\xac', 'ͼƬ'],
+    ['UTF-8, where GBK would have one character', '\xc6\xb4', 'ƴ'],
     ['GB18030 of four bytes', '\x94\x39\xfc\x36', '😀'],
     ['Big5, where it is declared', '\xa7\x41\xa6\x6e', '你好', 'text/plain; charset=big5'],
     ['Latin-1, where it is declared', '\xe9', 'é', 'text/plain; charset=ISO-8859-1'],
@@ -63,6 +63,13 @@ describe('the characters of a body', () => {
     expect(await moreIn(JSON_BODY.replace('?', bytes), contentType)).toBe(text)
     expect(await moreIn(FORM_BODY.replace('?', bytes), contentType)).toBe(text)
     expect(await moreIn(FORM_BODY.replace('?', escaped), contentType)).toBe(text)
+  })
+
+  it.each(['utf-16le', 'utf-16be'] as const)('in %s are known by their mark alone', async (charset) => {
+    const bytes = toBytes(JSON_BODY, charset)
+    expect((await readBody({ bytes, contentType: null })).task_id).toBe('7')
+    const unmarked = { bytes: bytes.subarray(2), contentType: `text/plain; charset=${charset}`, contentEncoding: null }
+    expect(await refusalOf(() => decode(unmarked))).toMatchObject({ code: 'undecodable' })
   })
 
   it('may be percent-encoded in part: their second byte is often ASCII', async () => {
@@ -115,7 +122,7 @@ describe('bytes that fit no encoding', () => {
 
   it('beside neither an event nor a signature are no callback', async () => {
     const raw = { bytes: latin('\xff\xfe\xfdhello'), contentType: null, contentEncoding: null }
-    expect(await decodeBody(raw)).toMatchObject({ code: 'undecodable' })
+    expect(await refusalOf(() => decode(raw))).toMatchObject({ code: 'undecodable' })
   })
 
   it('are those of characters and of bytes mixed', async () => {
@@ -163,8 +170,7 @@ describe('any bytes', () => {
     const random = fc.record({ bytes: fc.uint8Array({ maxLength: 200 }), contentType: fc.constant(null) })
     await fc.assert(
       fc.asyncProperty(fc.oneof({ weight: 4, arbitrary: damaged }, random), async (body) => {
-        const decoded = await decodeBody(rawOf(body))
-        if ('code' in decoded) return
+        if (await refusalOf(() => decode(rawOf(body)))) return
         const { snapshot } = await readBody(body)
         if ('reason' in snapshot) return
         if ('sent' in body) expect(urlsIn(JSON.stringify(snapshot.record))).toEqual(expect.arrayContaining(body.sent))

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { applyMigrations } from '../../src/store/schema.ts'
-import type { VerifiedCallback } from '../../src/callback/read.ts'
+import type { VerifiedCallback } from '../../src/callback/snapshot.ts'
 import { settle } from '../../src/store/settle.ts'
 import { verified, record, unusable } from './verified.ts'
 

@@ -1,6 +1,6 @@
 /** Callbacks as they are when they have been verified, ready to be settled. */
 import type { CompletedRecord } from '../../src/event.ts'
-import type { VerifiedCallback } from '../../src/callback/read.ts'
+import type { VerifiedCallback } from '../../src/callback/snapshot.ts'
 
 export function record(task_id: string, urls: string[] = ['http://pictures.test/1.jpg']): CompletedRecord {
   return {

@@ -1,6 +1,7 @@
 /** What our figures are compared with: Workers that do the least, in the plainest way. `/ours` is our own part of it. */
-import { decodeBody, readCallback } from '../../src/callback/read.ts'
+import { decode } from '../../src/callback/decode.ts'
 import { type Secrets, verify } from '../../src/callback/signature.ts'
+import { readCallback } from '../../src/callback/snapshot.ts'
 import type { Env } from '../../src/settings.ts'
 import { SECRET } from '../lib/secrets.ts'
 
@@ -41,10 +42,8 @@ const secrets: Secrets = { everyApp: [SECRET], byApp: new Map() }
 
 /** All that happens to a callback before the first store is asked. */
 async function ours(bytes: Uint8Array): Promise<void> {
-  const decoded = await decodeBody({ bytes, contentType: null, contentEncoding: null })
-  if ('code' in decoded) throw new Error(decoded.code)
-  const refused = await verify(decoded.envelope, secrets)
-  if (refused) throw new Error(refused.code)
+  const decoded = await decode({ bytes, contentType: null, contentEncoding: null })
+  await verify(decoded.envelope, secrets)
   const { snapshot } = await readCallback(decoded, Date.now())
   if ('reason' in snapshot) throw new Error(snapshot.detail)
 }

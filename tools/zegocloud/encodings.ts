@@ -4,7 +4,7 @@
  * ZEGOCLOUD documents JSON, a form variant that its support switches on, and one sentence about UrlDecode; it documents
  * no Content-Type. The other ways are those of sibling callbacks and of common HTTP clients.
  */
-import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
+import { deflateSync, gzipSync } from 'node:zlib'
 import { type Charset, toBytes } from './charsets.ts'
 
 /** A request body. Bytes, not text: `fetch` gives text a Content-Type of its own. */
@@ -165,9 +165,6 @@ export const shapeNames = Object.keys(shapes) as ShapeName[]
 const packers = {
   gzip: { contentEncoding: 'gzip', pack: (bytes: Uint8Array) => gzipSync(bytes) },
   deflate: { contentEncoding: 'deflate', pack: (bytes: Uint8Array) => deflateSync(bytes) },
-  /** What some clients send as deflate. Nothing in its first bytes tells it. */
-  'deflate-raw': { contentEncoding: 'deflate', pack: (bytes: Uint8Array) => deflateRawSync(bytes) },
-  'gzip-twice': { contentEncoding: 'gzip, gzip', pack: (bytes: Uint8Array) => gzipSync(gzipSync(bytes)) },
 }
 export type Packing = keyof typeof packers
 export const packings = Object.keys(packers) as Packing[]
