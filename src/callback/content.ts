@@ -59,23 +59,23 @@ export function resemblesDocumented(name: string): boolean {
 /**
  * Entries under their documented names, and the others under their own. Where a name is repeated, the last entry
  * counts; where it comes in several spellings, the documented one, or else the last.
- * @param isAbsent which values count as not sent: they do not hide another spelling
+ * @param isNotSent which values count as not sent: they do not hide another spelling
  */
-export function underDocumentedNames<Value>(
-  entries: Iterable<readonly [string, Value]>,
+export function underDocumentedNames<Given>(
+  entries: Iterable<readonly [string, Given]>,
   documented: ReadonlyMap<string, string>,
-  isAbsent: (name: string, value: Value) => boolean,
-): Map<string, Value> {
-  const lastOfEach = new Map<string, Value>()
+  isNotSent: (name: string, value: Given) => boolean,
+): Map<string, Given> {
+  const lastOfEach = new Map<string, Given>()
   for (const [key, value] of entries) {
     lastOfEach.delete(key) // so that it stands where it came last
     lastOfEach.set(key, value)
   }
-  const named = new Map<string, Value>()
+  const named = new Map<string, Given>()
   const asDocumented = new Set<string>()
   for (const [key, value] of lastOfEach) {
     const name = documented.get(key) ?? documented.get(bare(key)) ?? key
-    if (isAbsent(name, value) || (name !== key && asDocumented.has(name))) continue
+    if (isNotSent(name, value) || (name !== key && asDocumented.has(name))) continue
     if (name === key) asDocumented.add(name)
     named.set(name, value)
   }
@@ -175,7 +175,7 @@ function pictureOf(item: unknown): unknown {
   if (!isObject(item)) return inOrder(item)
   const { offset, url = '' } = item
   if (isPlain(item)) return offset === undefined ? { url } : { offset, url }
-  const fields = underDocumentedNames(Object.entries(item), PICTURE_FIELDS, isAbsent)
+  const fields = underDocumentedNames(Object.entries(item), PICTURE_FIELDS, isAbsentInPicture)
   if (fields.has('offset')) fields.set('offset', numberOf(fields.get('offset')))
   if (!fields.has('url') && !isUrlMisread(fields)) fields.set('url', '')
   return inOrder(Object.fromEntries(fields))
@@ -196,7 +196,7 @@ function isPlain(item: Record<string, unknown>): boolean {
 }
 
 /** An offset or a URL that is null or "" counts as absent. A picture that failed at the vendor has no URL. */
-function isAbsent(name: string, value: unknown): boolean {
+function isAbsentInPicture(name: string, value: unknown): boolean {
   return (name === 'offset' || name === 'url') && (value === null || value === '')
 }
 
