@@ -47,8 +47,45 @@ function secretCheck(setting: object | SettingFault, name: string, more: string)
   return { shape: 'bad', words: `${name}: ${setting.why}`, more, command: put(name) }
 }
 
-/** What is known of D1 while it answers. */
+/** What is known while D1 answers. */
 type Known = { facts: HealthFacts; counts: Counts } | undefined
+
+type Line = {
+  /** What is said where the part is well. */
+  well: (known: Known) => string
+  /** What is added where it is not. */
+  more: (known: Known) => string
+  command?: () => string
+}
+
+const whyUnpublished = () => `npx wrangler tail ${workerName()} --search publish.failed`
+
+/** A line for each part of the verdict but the settings, which have several, and the refusals, which have a table. */
+const LINES: Record<Exclude<Part, 'settings' | 'callbacks'>, Line> = {
+  d1: {
+    well: () => 'D1 answers',
+    more: () => 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:',
+    command: () => 'https://www.cloudflarestatus.com/',
+  },
+  publishing: {
+    well: (known) => onTheWay(known?.counts.unsent, 'event', 'the queue') ?? 'Every event has reached the queue',
+    more: () => 'Retries continue. The log says why:',
+    command: whyUnpublished,
+  },
+  kv: {
+    well: (known) => {
+      const isComplete = known?.facts.oldestForKv === null
+      const words = onTheWay(known?.counts.onlyNotInKv, 'result', 'KV')
+      return words ?? (isComplete ? 'KV has every result' : 'Results are on the way to KV')
+    },
+    more: (known) =>
+      known && known.counts.refusedByKv.count > 0
+        ? `KV rejected ${counted(known.counts.refusedByKv, 'result')} for good. D1 and the API still have them. Send again retries.`
+        : 'Retries continue; after the free plan’s 1,000 writes a day, from 00:00 UTC. The log says why:',
+    command: whyUnpublished,
+  },
+  aside: { well: () => 'No callback is waiting for D1', more: () => 'They reach D1 by themselves within minutes.' },
+}
 
 /** A line or more for each part of the verdict, with its marks, and then what changes no verdict. */
 export function healthChecks(
@@ -63,12 +100,26 @@ export function healthChecks(
   return [
     ...parts.flatMap((part) => {
       if (part === 'settings') return settingChecks(settings)
-      const finding = findings.find((one) => one.part === part)
-      return finding ? foundCheck(finding, known, now) : well(wellWords(part, known))
+      return partCheck(
+        part,
+        findings.find((finding) => finding.part === part),
+        known,
+        now,
+      )
     }),
     ...(known ? factChecks(known, findings, origin, now) : []),
     ...choiceChecks(settings),
   ]
+}
+
+function partCheck(part: Exclude<Part, 'settings'>, finding: Finding | undefined, known: Known, now: number): Check {
+  if (finding === undefined) return well(part === 'callbacks' ? 'No callback is refused' : LINES[part].well(known))
+  const { shape, since, code } = finding
+  const words = `${finding.words.charAt(0).toUpperCase()}${finding.words.slice(1)}`
+  if (part === 'callbacks') return { shape, words, at: since, ...remedyOf(code) }
+  const { more, command } = LINES[part]
+  const waited = since === undefined ? '' : `, for ${duration(now - since)}`
+  return { shape, words: words + waited, more: more(known), command: command?.() }
 }
 
 /** Those that are set, and those that cannot be read. */
@@ -85,66 +136,8 @@ function faultCheck({ setting, why }: SettingFault): Check {
   return { shape: 'bad', words: `${setting}: ${why}`, command }
 }
 
-function foundCheck({ part, shape, words, since, code }: Finding, known: Known, now: number): Check {
-  const isRefusal = part === 'callbacks'
-  const waited = since === undefined || isRefusal ? '' : `, for ${duration(now - since)}`
-  const at = isRefusal ? since : undefined
-  return { shape, words: `${words.charAt(0).toUpperCase()}${words.slice(1)}${waited}`, at, ...fixOf(part, known, code) }
-}
-
-function fixOf(part: Part, known: Known, code: string | undefined): Pick<Check, 'more' | 'command'> {
-  const why = `npx wrangler tail ${workerName()} --search publish.failed`
-  switch (part) {
-    case 'd1':
-      return {
-        more: 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:',
-        command: 'https://www.cloudflarestatus.com/',
-      }
-    case 'publishing':
-      return { more: `${waitingIn(known?.counts.unsent, 'event')} Retries continue. The log says why:`, command: why }
-    case 'kv':
-      return {
-        more: `${waitingIn(known?.counts.onlyNotInKv, 'result')} ${refusedWords(known?.counts)}Retries continue; after the free plan’s 1,000 writes a day, from 00:00 UTC. The log says why:`,
-        command: why,
-      }
-    case 'aside':
-      return { more: 'They reach D1 by themselves within minutes.' }
-    case 'callbacks':
-      return remedyOf(code)
-    default:
-      return {}
-  }
-}
-
-function waitingIn(count: Count | undefined, one: string): string {
-  return count === undefined || count.count === 0 ? '' : `${counted(count, one)} to go.`
-}
-
-function refusedWords(counts: Counts | undefined): string {
-  if (counts === undefined || counts.refusedByKv.count === 0) return ''
-  return `KV rejected ${counted(counts.refusedByKv, 'result')} for good. D1 and the API still have them. Send again retries. `
-}
-
-function wellWords(part: Part, known: Known): string {
-  const counts = known?.counts
-  const isAnyForKv = known !== undefined && known.facts.oldestForKv !== null
-  const onTheWay = (count: Count | undefined, one: string, to: string) =>
-    count === undefined || count.count === 0 ? undefined : `${counted(count, one)} on the way to ${to}`
-  switch (part) {
-    case 'd1':
-      return 'D1 answers'
-    case 'publishing':
-      return onTheWay(counts?.unsent, 'event', 'the queue') ?? 'Every event has reached the queue'
-    case 'kv':
-      return (
-        onTheWay(counts?.onlyNotInKv, 'result', 'KV') ??
-        (isAnyForKv ? 'Results are on the way to KV' : 'KV has every result')
-      )
-    case 'aside':
-      return 'No callback is waiting for D1'
-    default:
-      return 'No callback is refused'
-  }
+function onTheWay(count: Count | undefined, one: string, target: string): string | undefined {
+  return count === undefined || count.count === 0 ? undefined : `${counted(count, one)} on the way to ${target}`
 }
 
 function factChecks({ facts, counts }: NonNullable<Known>, findings: readonly Finding[], origin: string, now: number) {
