@@ -4,11 +4,11 @@ import { type Caller, isFailure, type ApiFailure } from './client.ts'
 import { describe, type Answer } from './describe.ts'
 import type { Vendor } from './config.ts'
 
-/** `null` while there is nothing on both sides to be compared. */
+/** `null` where there is nothing on both sides to be compared; `unknown`: ZEGOCLOUD does not know the task, or no longer. */
 export type Confirmation =
   | { confirmed: true }
   | { confirmed: false; stored: string[]; zegocloud: string[] }
-  | { confirmed: null }
+  | { confirmed: null; reason?: 'unknown' }
 
 /** Asked once more where nothing readable came back: a question changes nothing. */
 export async function confirm(
@@ -24,6 +24,7 @@ export async function confirm(
 
 function compare(record: SnapshotRecord, answer: Answer): Confirmation {
   if (record.status === 'pending' || answer.status === 'unfinished') return { confirmed: null }
+  if (answer.status === 'unknown') return { confirmed: null, reason: 'unknown' }
   if (record.status === 'failed' && answer.status === 'failed') return { confirmed: true }
   const stored = record.status === 'completed' ? record.snapshot_pic_list.map(({ url }) => url) : []
   const zegocloud = answer.status === 'finished' ? answer.urls : []

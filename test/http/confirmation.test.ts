@@ -58,10 +58,16 @@ describe('GET /v1/snapshots/{task_id}/confirmation', () => {
   })
 
   it.each([
-    ['FAIL', () => tencent('FAIL')],
-    ['unknown', () => refusal(1000)],
-  ])('is false where ZEGOCLOUD has no pictures: %s', async (_title, answer) => {
+    ['NO_TASK', () => tencent('NO_TASK')],
+    ['an error about the task', () => refusal(1000)],
+  ])('is unknown where ZEGOCLOUD does not know the task any more: %s', async (_title, answer) => {
     playZegocloud(answer)
+    await deliver(signedCallback({ task_id: 'old' }))
+    expect((await confirmation('old')).body).toEqual({ confirmed: null, reason: 'unknown' })
+  })
+
+  it('is false where the task failed at ZEGOCLOUD', async () => {
+    playZegocloud(() => tencent('FAIL'))
     await deliver(signedCallback({ task_id: 'failed' }))
     expect((await confirmation('failed')).body).toEqual({ confirmed: false, stored: URLS, zegocloud: [] })
   })

@@ -116,7 +116,8 @@ export const ROUTES: Record<string, Route> = {
   'get /v1/snapshots/{task_id}/confirmation': {
     operationId: 'confirmSnapshot',
     summary: 'Asks ZEGOCLOUD now, and compares the URLs.',
-    description: 'Nothing is changed. confirmed is null while ZEGOCLOUD has not finished.',
+    description:
+      'Nothing is changed. confirmed is null while ZEGOCLOUD has not finished, and where it does not know the task.',
     answers: {
       200: ['Whether the URLs are those of ZEGOCLOUD.', 'Confirmation'],
       409: ['ZEGOCLOUD cannot be asked about a task of this vendor.', 'Problem'],

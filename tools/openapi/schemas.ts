@@ -78,6 +78,7 @@ export const schemas = {
   Deleted: z.object({ deleted: count, more: z.boolean() }),
   Confirmation: z.object({
     confirmed: z.nullable(z.boolean()),
+    reason: z.optional(z.literal('unknown')),
     stored: z.optional(z.array(z.string())),
     zegocloud: z.optional(z.array(z.string())),
   }),
