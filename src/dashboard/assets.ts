@@ -1,6 +1,6 @@
 /** The pages' one style, one script and one icon, under names made of what they hold, so that a browser may keep them. */
-import { Hono } from 'hono/tiny'
-import { notFound, problem } from '../http/problem.ts'
+import type { Context } from 'hono'
+import { notFound } from '../http/problem.ts'
 import style from './app.css'
 import script from './browser.js'
 
@@ -17,6 +17,7 @@ const ASSETS = {
 
 type Kind = keyof typeof ASSETS
 
+/** A cache: each isolate makes the same paths of the same texts. */
 const paths: Partial<Record<Kind, string>> = {}
 
 /** Made when a page first names it: to hash these texts would take a good part of a Worker's start. */
@@ -31,15 +32,18 @@ function hashOf(text: string): string {
   return (hash >>> 0).toString(16).padStart(8, '0')
 }
 
-export const assets = new Hono()
-
-assets.get('/assets/*', (c) => {
-  const kind = (Object.keys(ASSETS) as Kind[]).find((each) => assetPath(each) === c.req.path)
-  if (kind === undefined) return problem(notFound(`There is no ${c.req.path} here.`).problem)
+/**
+ * During a gradual deployment a page of one version asks the other version for its style: the current file is better
+ * than none, and must not be kept under a name that is not its own.
+ */
+export function showAsset(c: Context): Response {
+  const [, extension] = /^\/assets\/app-[0-9a-f]{8}\.(css|js|svg)$/.exec(c.req.path) ?? []
+  if (extension === undefined) throw notFound(`There is no ${c.req.path} here.`)
+  const kind = extension as Kind
   const { text, type } = ASSETS[kind]
   return c.body(text, 200, {
     'content-type': `${type}; charset=utf-8`,
-    'cache-control': 'public, max-age=31536000, immutable',
+    'cache-control': c.req.path === assetPath(kind) ? 'public, max-age=31536000, immutable' : 'no-store',
     'x-content-type-options': 'nosniff',
   })
-})
+}

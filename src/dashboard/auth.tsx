@@ -2,14 +2,12 @@
 import type { Context } from 'hono'
 import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { createMiddleware } from 'hono/factory'
-import { Hono } from 'hono/tiny'
 import { requestId } from '../http/request.ts'
 import { isToken } from '../token.ts'
 import { log } from '../log.ts'
 import { isFault } from '../settings.ts'
 import { SetUp } from './health.tsx'
-import { mayTry, takeBack } from './throttle.ts'
-import { isHttps, type Visit } from './visit.ts'
+import { formOf, isHttps, type Visit } from './visit.ts'
 
 const COOKIE = 'zego-snapshots'
 const SESSION_SECONDS = 12 * 3600
@@ -57,11 +55,10 @@ const cookieOptions = (url: string) => ({
   ...(isHttps(url) && { prefix: 'host' as const, secure: true }),
 })
 
-export const auth = new Hono<Visit>()
+/** Where a browser goes back to after a session ended. */
+export const showSignIn = (c: Context<Visit>) => c.redirect('/', 303)
 
-auth.get('/sign-in', (c) => c.redirect('/', 303))
-
-auth.post('/sign-in', async (c) => {
+export async function signIn(c: Context<Visit>): Promise<Response> {
   const form = await formOf(c)
   const next = ownPath(form.get('next'))
   const address = c.req.header('cf-connecting-ip') ?? ''
@@ -80,15 +77,11 @@ auth.post('/sign-in', async (c) => {
   const options = { ...cookieOptions(c.req.url), maxAge: SESSION_SECONDS }
   await setSignedCookie(c, COOKIE, String(endsAt), keyOf(token), options)
   return c.redirect(next, 303)
-})
+}
 
-auth.post('/sign-out', (c) => {
+export function signOut(c: Context<Visit>): Response {
   deleteCookie(c, COOKIE, cookieOptions(c.req.url))
   return c.redirect('/', 303)
-})
-
-export async function formOf(c: Context): Promise<URLSearchParams> {
-  return new URLSearchParams(new TextDecoder().decode(await c.req.arrayBuffer()))
 }
 
 /** The token that was given, if it is one of ours. Takes as long whichever it is. */
@@ -125,4 +118,41 @@ function SignIn({ next, wrong }: { next: string; wrong?: string }) {
       </form>
     </div>
   )
+}
+
+const MOST_FAILURES = 10
+const WINDOW_MS = 60_000
+const MOST_ADDRESSES = 10_000
+
+/**
+ * When an address failed, in milliseconds; the address that failed last comes last. A cache: each isolate counts its
+ * own, so that it slows guessing down, no more.
+ */
+const failures = new Map<string, number[]>()
+
+/**
+ * Counts an attempt as a failure before it is known to be one, so that many at once are no way around the limit.
+ * Tells whether it may be made.
+ */
+function mayTry(address: string, now: number): boolean {
+  const own = networkOf(address)
+  const recent = (failures.get(own) ?? []).filter((at) => Math.abs(now - at) < WINDOW_MS)
+  if (recent.length >= MOST_FAILURES) return false
+  failures.delete(own)
+  failures.set(own, [...recent, now])
+  if (failures.size > MOST_ADDRESSES) failures.delete(failures.keys().next().value!)
+  return true
+}
+
+/** The attempt succeeded. */
+function takeBack(address: string): void {
+  failures.get(networkOf(address))?.pop()
+}
+
+/** One household has 2^64 addresses of IPv6. */
+function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter(Boolean))
+  const zeros = Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0')
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':')
 }

@@ -72,13 +72,11 @@ for (const time of all('time')) {
   else time.title = own + ' · ' + time.title
 }
 
-// Buttons that only a script can serve: they copy a text, or what a path answers.
-for (const button of all('[data-copy], [data-copy-from]')) {
+// Buttons that only a script can serve.
+for (const button of all('[data-copy]')) {
   button.hidden = !navigator.clipboard
   button.addEventListener('click', async () => {
-    const { copy, copyFrom } = button.dataset
-    const text = copyFrom ? fetch(copyFrom).then((answer) => answer.text()) : copy
-    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': text })])
+    await navigator.clipboard.writeText(button.dataset.copy)
     button.textContent = 'Copied'
   })
 }
@@ -87,9 +85,9 @@ for (const button of all('[data-copy], [data-copy-from]')) {
 for (const link of all('[data-newer-than]')) {
   const look = async () => {
     if (document.hidden) return
-    const answer = await fetch(link.dataset.newerThan, { headers: { accept: 'application/json' } })
-    if (!answer.ok) return
-    const { count, most } = await answer.json()
+    const response = await fetch(link.dataset.newerThan, { headers: { accept: 'application/json' } })
+    if (!response.ok) return
+    const { count, most } = await response.json()
     link.hidden = count === 0
     link.textContent = (count > most ? 'over ' + most : count) + ' new'
   }

@@ -1,7 +1,8 @@
 /** Records that compete for one task, or for one signature, beside each other: what differs is marked. */
 import type { Child } from 'hono/jsx'
 import type { Picture, SnapshotRecord } from '../event.ts'
-import { answerWords, type ZegoAnswer } from './answer.tsx'
+import { answerWords, type ZegoAnswer } from './confirmation.tsx'
+import { Moment } from './parts.tsx'
 import { Thumbnail } from './pictures.tsx'
 import { minutes, plural, statusTitle, vendorName } from './words.ts'
 
@@ -41,6 +42,7 @@ export function Comparison({ columns }: { columns: readonly Column[] }) {
               cells={columns.map(({ answer }) => (answer ? answerWords(answer) : 'cannot be asked'))}
             />
           )}
+          <Line name="Received" cells={columns.map(({ record }) => timeOf(record))} />
           {fields.map(({ name, cells }) => (
             <Line name={name} cells={cells.map((value) => marked(textOf(value), cells, textOf))} />
           ))}
@@ -51,6 +53,11 @@ export function Comparison({ columns }: { columns: readonly Column[] }) {
       </table>
     </>
   )
+}
+
+/** Two that compete never came at the same moment: it is shown, and not marked. */
+function timeOf(record: SnapshotRecord): Child {
+  return <Moment at={Date.parse(record.status === 'pending' ? record.registered_at : record.received_at)} />
 }
 
 function Line({ name, cells }: { name: string; cells: readonly Child[] }) {

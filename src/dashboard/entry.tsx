@@ -1,35 +1,144 @@
 /** One entry of the quarantine, whole, beside what it competes with. */
-import type { Env } from '../settings.ts'
-import { firstUseOf } from '../store/gallery.ts'
-import type { QuarantineEntry } from '../store/quarantine.ts'
-import { findRecord } from '../store/snapshots.ts'
+import type { Context } from 'hono'
+import type { Child } from 'hono/jsx'
+import { type RefusalCode, Refused, REFUSALS } from '../callback/refusal.ts'
+import { readVerified } from '../callback/snapshot.ts'
 import type { SnapshotRecord } from '../event.ts'
-import { canBeAsked } from './answer.tsx'
+import { partOf } from '../http/request.ts'
+import { retryEntry } from '../operate.ts'
+import { admit } from '../receive.ts'
+import { type Env, isFault, rulesOf, type Settings } from '../settings.ts'
+import { firstUseOf } from '../store/gallery.ts'
+import {
+  findEntry,
+  type ListedEntry,
+  type QuarantineEntry,
+  rawOf,
+  type Reason,
+  UNVERIFIED_REASONS,
+} from '../store/quarantine.ts'
+import { findRecord } from '../store/snapshots.ts'
 import { type Column, Comparison } from './compare.tsx'
+import { askZego, canBeAsked } from './confirmation.tsx'
+import { showFact } from './layout.tsx'
 import { Ask, Facts, Moment, Note, Post, Text } from './parts.tsx'
-import { Accept, Delete } from './quarantine.tsx'
-import { recordOf, REMEDY, Sentence } from './reasons.tsx'
-import { useVisit } from './visit.ts'
-import { entryPath, taskPath } from './words.ts'
+import { formOf, operationOf, useVisit, type Visit } from './visit.ts'
+import { duration, entryPath, taskPath } from './words.ts'
 
-/** An entry and what it competes with. */
-export type Contest = {
-  /** What would be stored of it, if it is a snapshot that can be used. */
-  own: SnapshotRecord | undefined
-  /** That, what is stored for its task, and what is stored with its signature. */
+/** What an operator can do about each: accept it, try whether it can be accepted, compare it with what won, or nothing. */
+export const REMEDY: Record<Reason, 'accept' | 'try' | 'compare' | 'none'> = {
+  invalid_snapshot: 'try',
+  unsupported_event: 'none',
+  conflict: 'compare',
+  signature_reused: 'compare',
+  unknown_app: 'accept',
+  invalid_timestamp: 'accept',
+  stale: 'accept',
+  replaced: 'compare',
+  bad_signature: 'try',
+  not_configured: 'try',
+  wrong_path: 'try',
+  undecodable: 'try',
+}
+
+/** What is no refusal: these were answered 202, or lost to another result. */
+const SENTENCES: Record<Exclude<Reason, RefusalCode>, (entry: ListedEntry) => Child> = {
+  invalid_snapshot: ({ detail }) => `It cannot be read as a snapshot. ${detail}`,
+  unsupported_event: ({ event }) => (
+    <>
+      Another kind of callback: <code>{event ?? 'none'}</code>. Ask ZEGOCLOUD to send only <code>snapshot</code> here.
+    </>
+  ),
+  conflict: () => 'Another result is stored for this task. Compare the two: one of them may be forged.',
+  replaced: () => 'Another result was stored in its place. It can be put back.',
+}
+
+/** Each is true of a callback of ZEGOCLOUD and of a forged one. */
+function sentenceOf(entry: ListedEntry): Child {
+  const { reason } = entry
+  if (reason === 'stale') return staleWords(entry.age_seconds)
+  return isRefusal(reason) ? `${REFUSALS[reason].title}. ${REFUSALS[reason].remedy}` : SENTENCES[reason](entry)
+}
+
+function isRefusal(reason: Reason): reason is Reason & RefusalCode {
+  return reason in REFUSALS
+}
+
+export const Sentence = ({ entry }: { entry: ListedEntry }) => <>{sentenceOf(entry)}</>
+
+function staleWords(ageSeconds: number | null): string {
+  if (ageSeconds === null) return 'Its timestamp was too far from the time of its receipt.'
+  const gap = duration(Math.abs(ageSeconds) * 1000)
+  if (ageSeconds > 0) return `Its timestamp was ${gap} old: a clock is wrong, it was delayed, or it was replayed.`
+  return `Its timestamp was ${gap} ahead: a clock is wrong.`
+}
+
+const GONE = 'It may have been accepted, deleted, or dropped after 30 days.'
+
+/** @param isAsking whether ZEGOCLOUD is asked about it, and about what it competes with */
+export async function showEntry(c: Context<Visit>, isAsking = false): Promise<Response> {
+  const entry = await findEntry(c.env.DB, partOf(c.req.url, 2))
+  if (entry === undefined) return showFact(c, 404, 'Nothing is in quarantine under this id', GONE)
+  const own = await recordOf(entry, c.get('settings'))
+  const contest = REMEDY[entry.reason] === 'compare' ? await contestOf(entry, own, c.env) : undefined
+  if (isAsking) for (const column of contest?.columns ?? []) column.answer = await askZego(c.env, column.record)
+  return c.render(<Entry entry={entry} own={own} contest={contest} />, {
+    title: 'In quarantine',
+    section: 'Quarantine',
+  })
+}
+
+export const askAboutEntry = (c: Context<Visit>) => showEntry(c, true)
+
+export async function retryOne(c: Context<Visit>): Promise<Response> {
+  const id = partOf(c.req.url, 2)
+  const retried = await retryEntry(id, (await formOf(c)).get('replace') === 'true', operationOf(c))
+  if (retried === undefined) return c.redirect('/quarantine', 303)
+  const { status } = retried.received
+  if (status === 'stored' || status === 'duplicate') return c.redirect(`/quarantine?flash=${status}`, 303)
+  return c.redirect(`${entryPath(id)}?flash=still`, 303)
+}
+
+const UNVERIFIED: ReadonlySet<string> = new Set(UNVERIFIED_REASONS)
+
+/** The record that would be stored of it now, if any. */
+async function recordOf(entry: QuarantineEntry, settings: Settings): Promise<SnapshotRecord | undefined> {
+  if (entry.reason === 'replaced') return JSON.parse(new TextDecoder().decode(entry.body)) as SnapshotRecord
+  try {
+    const callback = UNVERIFIED.has(entry.reason)
+      ? await verifiedNow(entry, settings)
+      : await readVerified(rawOf(entry), entry.received_at)
+    return callback && 'record' in callback.snapshot ? callback.snapshot.record : undefined
+  } catch (error) {
+    if (error instanceof Refused) return undefined
+    throw error
+  }
+}
+
+async function verifiedNow(entry: QuarantineEntry, settings: Settings) {
+  const rules = rulesOf(settings, undefined)
+  if (isFault(rules)) return undefined
+  const admitted = await admit(rawOf(entry), rules, entry.received_at)
+  return 'refusal' in admitted ? undefined : admitted.callback
+}
+
+/** What an entry competes with. */
+type Contest = {
+  /** The entry, what is stored for its task, and what is stored with its signature. */
   columns: readonly Column[]
   /** The entry of its signature's other content, where that is in quarantine. */
   firstId: string | undefined
 }
 
 /** Throws when D1 cannot answer. */
-export async function contestOf(entry: QuarantineEntry, { DB }: Pick<Env, 'DB'>): Promise<Contest | undefined> {
-  if (REMEDY[entry.reason] !== 'compare') return undefined
-  const isReused = entry.reason === 'signature_reused'
-  const [own, stored, use] = await Promise.all([
-    recordOf(entry),
+async function contestOf(
+  entry: QuarantineEntry,
+  own: SnapshotRecord | undefined,
+  { DB }: Pick<Env, 'DB'>,
+): Promise<Contest> {
+  const [stored, use] = await Promise.all([
     entry.task_id === null ? undefined : findRecord(DB, entry.task_id),
-    isReused ? firstUseOf(DB, entry.signature) : undefined,
+    entry.reason === 'signature_reused' ? firstUseOf(DB, entry.signature) : undefined,
   ])
   const first = use?.record === stored?.record ? undefined : use?.record
   const columns = [
@@ -37,12 +146,14 @@ export async function contestOf(entry: QuarantineEntry, { DB }: Pick<Env, 'DB'>)
     { title: 'Stored for its task', record: parsed(stored?.record) },
     { title: 'Stored with its signature', record: parsed(first) },
   ].filter((column): column is Column => column.record !== undefined)
-  return { own, columns, firstId: use?.record ? undefined : (use?.entryId ?? undefined) }
+  return { columns, firstId: use?.record ? undefined : (use?.entryId ?? undefined) }
 }
 
 const parsed = (record: string | null | undefined) => (record ? (JSON.parse(record) as SnapshotRecord) : undefined)
 
-export function Entry({ entry, contest }: { entry: QuarantineEntry; contest: Contest | undefined }) {
+type Entry = { entry: QuarantineEntry; own: SnapshotRecord | undefined; contest: Contest | undefined }
+
+function Entry({ entry, own, contest }: Entry) {
   const { id, reason, detail, task_id, received_at, body } = entry
   const facts: Facts['of'] = [
     ['Reason', <code>{reason}</code>],
@@ -62,17 +173,28 @@ export function Entry({ entry, contest }: { entry: QuarantineEntry; contest: Con
       </h1>
       <Facts of={facts} />
       <div class="acts">
-        {REMEDY[reason] === 'accept' && <Accept id={id} />}
-        {contest ? <Choices id={id} contest={contest} /> : <Delete ids={[id]} />}
+        {contest ? <Choices id={id} own={own} contest={contest} /> : <Usual entry={entry} own={own} />}
       </div>
       {contest && <Comparison columns={contest.columns} />}
       {contest?.firstId !== undefined && (
         <Note>
-          What used its signature first is in quarantine too: <a href={entryPath(contest.firstId)}>look at it</a>.
+          The callback that used this signature first is also in quarantine:{' '}
+          <a href={entryPath(contest.firstId)}>open it</a>.
         </Note>
       )}
       <h2>As it was received</h2>
       <Text text={new TextDecoder().decode(body)} />
+    </>
+  )
+}
+
+/** Accept is offered where it stores a record. */
+function Usual({ entry: { id, reason }, own }: Pick<Entry, 'entry' | 'own'>) {
+  return (
+    <>
+      {own && <Accept id={id} />}
+      <Delete ids={[id]} />
+      {!own && REMEDY[reason] !== 'none' && <small>With today’s settings it cannot be accepted.</small>}
     </>
   )
 }
@@ -82,16 +204,28 @@ const REPLACE = ['Replace the stored result', 'Store this one, and put what is s
 const KEEP = ['Keep the stored result', 'Keep it, and delete this one for good'] as const
 
 /** Whatever is chosen, one of them goes. */
-function Choices({ id, contest: { own, columns } }: { id: string; contest: Contest }) {
+function Choices({ id, own, contest: { columns } }: { id: string; own: Entry['own']; contest: Contest }) {
   const isAlone = columns.length === (own ? 1 : 0)
   const path = entryPath(id)
   return (
     <>
       {own && canBeAsked(useVisit().get('settings'), own) && (
-        <Post to={`${path}/confirmation`}>Ask ZEGOCLOUD which is its own</Post>
+        <Post to={`${path}/confirmation`}>Ask ZEGOCLOUD which one is genuine</Post>
       )}
       {own && <Ask to={`${path}/retry`} fields={[['replace', 'true']]} words={isAlone ? STORE : REPLACE} />}
       <Delete ids={[id]} words={isAlone ? undefined : KEEP} />
     </>
   )
+}
+
+export const Accept = ({ id }: { id: string }) => <Post to={`${entryPath(id)}/retry`}>Accept</Post>
+
+type Delete = { ids: readonly string[]; words?: readonly [string, string] | undefined }
+
+export function Delete({ ids, words }: Delete) {
+  const isOne = ids.length === 1
+  const usual = isOne
+    ? (['Delete', 'Delete it for good'] as const)
+    : (['Delete all', `Delete all ${ids.length} for good`] as const)
+  return <Ask to="/quarantine/delete" fields={ids.map((id) => ['id', id])} words={words ?? usual} />
 }

@@ -1,17 +1,102 @@
 /** The contact sheet: one task a row, newest first. */
-import { MOST_LOOKED_AT, MOST_NEW, type Row } from '../store/gallery.ts'
-import { canBeAsked } from './answer.tsx'
-import type { lastRefusalOf } from './checks.ts'
-import { CallbackUrl } from './health.tsx'
-import { Age, Note, Pager, Post } from './parts.tsx'
+import type { Context } from 'hono'
+import {
+  countNewer,
+  type GalleryPage,
+  MOST_LOOKED_AT,
+  MOST_NEW,
+  PAGE_ROWS,
+  pageOf,
+  type Row,
+  type Start,
+  tasksBeginningWith,
+} from '../store/gallery.ts'
+import { acceptedWords } from '../store/health.ts'
+import { findRecord, type Status } from '../store/snapshots.ts'
+import { lastRefusalOf } from './checks.ts'
+import { canBeAsked } from './confirmation.tsx'
+import { CallbackUrl, Doctor } from './health.tsx'
+import { Age, Note, Pager } from './parts.tsx'
 import { Strip } from './pictures.tsx'
-import { galleryPath, type Sought, soughtWords, STATUSES } from './sought.ts'
-import { useVisit } from './visit.ts'
-import { plural, statusTitle, taskPath, vendorName, VENDORS, waitingWords } from './words.ts'
+import { healthOf, numberOf, pathOf, useVisit, type Visit } from './visit.ts'
+import { plural, statusTitle, taskPath, vendorName, waitingWords } from './words.ts'
+
+const STATUSES: readonly Status[] = ['pending', 'completed', 'failed']
+
+/** What the gallery is narrowed by. */
+type Filter = { status?: Status | undefined }
+
+function parseFilter({ status }: Record<string, string>): Filter {
+  return { status: STATUSES.find((each) => each === status) }
+}
+
+function describeFilter({ status }: Filter): string {
+  return status === undefined ? 'tasks' : `${status} tasks`
+}
+
+const NEWEST: Start = { to: 'older', place: Number.MAX_SAFE_INTEGER }
+
+/** `undefined` from the newest task on. */
+function startOf({ above, below }: Record<string, string>): Start | undefined {
+  const [up, down] = [numberOf(above), numberOf(below)]
+  if (up !== undefined) return { to: 'newer', place: up }
+  return down === undefined ? undefined : { to: 'older', place: down }
+}
+
+/** The paths of the pages beside one. An empty page links back to where it started. */
+function pathsBeside(filter: Filter, start: Start | undefined, { rows, next }: GalleryPage) {
+  const [newest, oldest] = [rows[0]?.place, rows.at(-1)?.place]
+  const isWayUp = start?.to === 'newer'
+  const above = isWayUp ? next : start && (newest ?? start.place - 1)
+  const below = isWayUp ? (oldest ?? start.place + 1) : next
+  return {
+    newer: above === undefined ? undefined : pathOf('/', { ...filter, above: String(above) }),
+    older: below === undefined ? undefined : pathOf('/', { ...filter, below: String(below) }),
+  }
+}
+
+/** After a wrong setting was set right, what was accepted is told so long. */
+const NEWS_MS = 3_600_000
+
+const GALLERY = { title: 'Gallery', section: 'Gallery' } as const
+
+export async function showGallery(c: Context<Visit>): Promise<Response> {
+  const query = c.req.query()
+  const beginning = query['task_id']?.trim() ?? ''
+  if (beginning !== '') return showFound(c, beginning)
+  const filter = parseFilter(query)
+  const start = startOf(query)
+  const [page, { facts }] = await Promise.all([pageOf(c.env.DB, filter, start ?? NEWEST), healthOf(c)])
+  // The top is reached: it is shown whole.
+  if (start?.to === 'newer' && page.next === undefined) return c.redirect(pathOf('/', filter), 303)
+  if (page.rows.length === 0 && start === undefined && filter.status === undefined) {
+    const empty = <NoCallbackYet refusal={facts && lastRefusalOf(facts)} />
+    return c.render(empty, { title: 'No callback yet', section: 'Gallery' })
+  }
+  const beside = pathsBeside(filter, start, page)
+  const accepted = acceptedWords(facts, c.get('now') - NEWS_MS)
+  return c.render(<Gallery rows={page.rows} filter={filter} {...beside} accepted={accepted} />, GALLERY)
+}
+
+async function showFound(c: Context<Visit>, beginning: string): Promise<Response> {
+  const { DB } = c.env
+  const exact = await findRecord(DB, beginning)
+  const { rows, next } = exact ? { rows: [], next: undefined } : await tasksBeginningWith(DB, beginning)
+  const found = exact ? beginning : rows.length === 1 ? rows[0]!.task_id : undefined
+  if (found !== undefined) return c.redirect(taskPath(found), 303)
+  c.status(rows.length === 0 ? 404 : 200)
+  return c.render(<Found rows={rows} beginning={beginning} isMore={next !== undefined} />, GALLERY)
+}
+
+/** For the browser's script. */
+export async function countNew(c: Context<Visit>): Promise<Response> {
+  const than = numberOf(c.req.query('than')) ?? Number.MAX_SAFE_INTEGER
+  return c.json({ count: await countNewer(c.env.DB, than), most: MOST_NEW })
+}
 
 type Gallery = {
   rows: readonly Row[]
-  sought: Sought
+  filter: Filter
   /** Paths of the pages beside this one. */
   older: string | undefined
   newer: string | undefined
@@ -19,7 +104,7 @@ type Gallery = {
   accepted: string | undefined
 }
 
-export function Gallery({ rows, sought, older, newer, accepted }: Gallery) {
+function Gallery({ rows, filter, older, newer, accepted }: Gallery) {
   const [first] = rows
   return (
     <>
@@ -27,26 +112,39 @@ export function Gallery({ rows, sought, older, newer, accepted }: Gallery) {
       {accepted !== undefined && <Note>{accepted}.</Note>}
       <div class="tools">
         <Search beginning="" />
-        <Filter sought={sought} />
+        <StatusFilter filter={filter} />
       </div>
       {newer === undefined && first && (
         <p>
-          <a class="quiet" href={galleryPath(sought)} hidden data-newer-than={`/new?than=${first.place}`}>
+          <a class="quiet" href={pathOf('/', filter)} hidden data-newer-than={`/new?than=${first.place}`}>
             {`${MOST_NEW} new`}
           </a>
         </p>
       )}
-      {rows.length === 0 && <p class="quiet">{`There are no ${soughtWords(sought)}${older ? LOOKED_AT : '.'}`}</p>}
+      {rows.length === 0 && (
+        <p class="quiet">{`There are no ${describeFilter(filter)}${older === undefined ? '.' : AMONG_THE_LATEST}`}</p>
+      )}
       <Rows rows={rows} />
       <Pager older={older} newer={newer} />
     </>
   )
 }
 
-const LOOKED_AT = ` among the ${MOST_LOOKED_AT} looked at here. Older ones may be.`
+const AMONG_THE_LATEST = ` among the latest ${MOST_LOOKED_AT} tasks. Older tasks may match.`
 
-/** Tasks by the beginning of their ids. */
-export function Found({ rows, beginning, isMore }: { rows: readonly Row[]; beginning: string; isMore: boolean }) {
+function StatusFilter({ filter }: { filter: Filter }) {
+  return (
+    <nav aria-label="Status">
+      {[undefined, ...STATUSES].map((status) => (
+        <a href={pathOf('/', { status })} aria-current={status === filter.status ? 'true' : undefined}>
+          {status === undefined ? 'All' : statusTitle(status)}
+        </a>
+      ))}
+    </nav>
+  )
+}
+
+function Found({ rows, beginning, isMore }: { rows: readonly Row[]; beginning: string; isMore: boolean }) {
   return (
     <>
       <h1 class="unseen">Gallery</h1>
@@ -54,10 +152,9 @@ export function Found({ rows, beginning, isMore }: { rows: readonly Row[]; begin
         <Search beginning={beginning} />
       </div>
       <Note>
-        {rows.length === 0
-          ? 'No task_id begins with '
-          : `${isMore ? 'Some' : plural(rows.length, 'task')} of those that begin with `}
-        <code>{beginning}</code>.
+        {rows.length === 0 ? 'No task_id begins with ' : 'Tasks that begin with '}
+        <code>{beginning}</code>
+        {rows.length === 0 ? '.' : isMore ? ` (the first ${PAGE_ROWS}):` : ':'}
       </Note>
       <Rows rows={rows} />
     </>
@@ -71,50 +168,6 @@ function Search({ beginning }: { beginning: string }) {
       <input name="task_id" aria-label={label} placeholder={label} value={beginning} required maxlength={512} />
       <button>Find</button>
     </form>
-  )
-}
-
-function Filter({ sought }: { sought: Sought }) {
-  const { status, vendor, app, since, until } = sought
-  const isSet = Object.keys(sought).length > 0
-  return (
-    <details open={isSet}>
-      <summary class="button">Filter</summary>
-      <form class="tools" action="/">
-        <Choice
-          name="status"
-          all="Every status"
-          choices={STATUSES.map((each) => [each, statusTitle(each)])}
-          chosen={status}
-        />
-        <Choice name="vendor" all="Every vendor" choices={[...VENDORS]} chosen={vendor} />
-        <input name="app" aria-label="App" placeholder="App" value={app ?? ''} />
-        <label>
-          Since <input type="date" name="since" value={since?.slice(0, 10) ?? ''} />
-        </label>
-        <label>
-          Before <input type="date" name="until" value={until?.slice(0, 10) ?? ''} />
-        </label>
-        <small>UTC</small>
-        <button>Show</button>
-        {isSet && <a href="/">Show all</a>}
-      </form>
-    </details>
-  )
-}
-
-type Choice = { name: string; all: string; choices: readonly (readonly [string, string])[]; chosen: string | undefined }
-
-function Choice({ name, all, choices, chosen }: Choice) {
-  return (
-    <select name={name} aria-label={all.replace('Every ', '')}>
-      <option value="">{all}</option>
-      {choices.map(([value, title]) => (
-        <option value={value} selected={value === chosen}>
-          {title}
-        </option>
-      ))}
-    </select>
   )
 }
 
@@ -143,7 +196,7 @@ function Task({ row }: { row: Row }) {
           <Age at={at} />
         </small>
       </div>
-      {status === 'completed' ? <Strip first={first} count={pictures} /> : <p class="quiet">{whyOf(row)}</p>}
+      {status === 'completed' ? <Strip first={first} count={pictures} /> : <p class="quiet">{whyNoPictures(row)}</p>}
     </li>
   )
 }
@@ -162,46 +215,42 @@ function Id({ id }: { id: string }) {
   )
 }
 
-function whyOf(row: Row): string {
+function whyNoPictures(row: Row): string {
   const { status, error } = row
   if (status === 'failed') return `ZEGOCLOUD: ${error ?? 'no reason was given'}`
   return waitingWords(canBeAsked(useVisit().get('settings'), row))
 }
 
 /** Instead of an empty gallery. */
-export function NoCallbackYet({ refusal }: { refusal: ReturnType<typeof lastRefusalOf> }) {
+function NoCallbackYet({ refusal }: { refusal: ReturnType<typeof lastRefusalOf> }) {
+  if (refusal) return <LastRefusal {...refusal} />
   return (
     <div class="empty">
-      {refusal ? (
-        <LastRefusal {...refusal} />
-      ) : (
-        <>
-          <h1>No callback yet</h1>
-          <p>Ask ZEGOCLOUD to send the callbacks of on-demand screenshots to this URL.</p>
-          <CallbackUrl />
-        </>
-      )}
-      <Post to="/health/test" look="first">
-        Send a test callback
-      </Post>
+      <h1>No callback yet</h1>
+      <p>Ask ZEGOCLOUD to send the callbacks of on-demand screenshots to this URL.</p>
+      <CallbackUrl />
+      <p>This sends a signed callback from outside, and says what becomes of it:</p>
+      <Doctor />
     </div>
   )
 }
 
 function LastRefusal({ code, at, kept, more, command }: NonNullable<ReturnType<typeof lastRefusalOf>>) {
   return (
-    <>
+    <div class="empty">
       <h1>Callbacks are refused</h1>
       <p>
         The last one was refused <Age at={at} />: <code>{code}</code>. {more}
       </p>
       {kept > 0 && (
         <p>
-          <a href={`/quarantine?reason=${code}`}>{plural(kept, 'callback')} in quarantine</a>
+          <a href={pathOf('/quarantine', { reason: code })}>{plural(kept, 'callback')} in quarantine</a>
           {' for this reason.'}
         </p>
       )}
       {command !== undefined && <pre tabindex={0}>{command}</pre>}
-    </>
+      <p>This finds out which secret ZEGOCLOUD signs with, and whether the URL is right:</p>
+      <Doctor />
+    </div>
   )
 }

@@ -1,37 +1,39 @@
 /** The health page: the verdict, and a line for each part of it. Without secrets it is what is still to be done. */
+import type { Context } from 'hono'
+import { log, messageOf } from '../log.ts'
 import { isFault } from '../settings.ts'
-import { type Check, put, secretChecks } from './checks.ts'
-import { Age, Post } from './parts.tsx'
-import { originOf, useVisit } from './visit.ts'
+import { badgeOf, countAll } from '../store/health.ts'
+import { type Check, healthChecks, put, secretChecks } from './checks.ts'
+import { Age } from './parts.tsx'
+import { healthOf, originOf, useVisit, type Visit } from './visit.ts'
 
-type HealthPage = {
-  /** The verdict's, as on the badge. */
-  title: string
-  checks: readonly Check[]
-  /** The steps of a test callback that was just sent. */
-  test: readonly Check[] | undefined
+export async function showHealth(c: Context<Visit>): Promise<Response> {
+  const [health, counts] = await Promise.all([healthOf(c), countAll(c.env.DB).catch(notCounted)])
+  const checks = healthChecks(health, counts, c.get('settings'), originOf(c.req.url), c.get('now'))
+  const page = <HealthPage title={badgeOf(health).title} checks={checks} />
+  return c.render(page, { title: 'Health', section: 'Health' })
 }
 
-export function HealthPage({ title, checks, test }: HealthPage) {
+function notCounted(error: unknown): undefined {
+  log('error', 'health.failed', { store: 'd1', why: messageOf(error) })
+}
+
+/** @param title the verdict's, as on the badge */
+function HealthPage({ title, checks }: { title: string; checks: readonly Check[] }) {
   return (
     <>
       <h1>{title}</h1>
-      {test && (
-        <section aria-label="Test callback">
-          <h2>Test callback</h2>
-          <Checks checks={test} />
-        </section>
-      )}
-      <div class="acts">
-        <Post to="/health/test">{test ? 'Send another test callback' : 'Send a test callback'}</Post>
-        <small>Signed here, received like any other, deleted afterwards; no consumer sees it.</small>
-      </div>
       <Checks checks={checks} />
       <h2>The URL for ZEGOCLOUD</h2>
       <CallbackUrl />
+      <h2>To try it</h2>
+      <Doctor />
     </>
   )
 }
+
+/** The command that sends a signed callback from outside, as ZEGOCLOUD would, and says what becomes of it. */
+export const Doctor = () => <pre tabindex={0}>{`npm run doctor -- ${originOf(useVisit().req.url)}`}</pre>
 
 /** Nothing else can be seen until it is done. */
 export function SetUp() {

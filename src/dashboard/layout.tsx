@@ -80,7 +80,7 @@ function Flash() {
 }
 
 /** A page that has nothing to show but a fact. */
-export function showFact(c: Context<Visit>, status: 403 | 404 | 413 | 503, title: string, words: Child) {
+export function showFact(c: Context<Visit>, status: 403 | 404 | 413 | 500 | 503, title: string, words: Child) {
   c.status(status)
   return c.render(
     <Fact title={title}>

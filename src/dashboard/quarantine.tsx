@@ -1,10 +1,103 @@
 /** What is in quarantine, in sentences, and what can be done about it. */
+import type { Context } from 'hono'
+import { requestId } from '../http/request.ts'
+import { log } from '../log.ts'
+import { deleteOfReason } from '../operate.ts'
+import { cursorAbove } from '../store/gallery.ts'
 import { type Count, type HealthFacts, totalOf } from '../store/health.ts'
-import { type ListedEntry, REASONS, UNVERIFIED_REASONS } from '../store/quarantine.ts'
-import { Age, Ask, Fact, Moment, Pager, Post } from './parts.tsx'
-import { type Group, REMEDY, Sentence } from './reasons.tsx'
-import { quarantinePath, type SoughtInQuarantine as Sought } from './sought.ts'
+import {
+  beginningsOf,
+  type ListedEntry,
+  listEntries,
+  type QuarantineCursor,
+  REASONS,
+  type Reason,
+  removeEntries,
+  UNVERIFIED_REASONS,
+} from '../store/quarantine.ts'
+import { Accept, Delete, REMEDY, Sentence } from './entry.tsx'
+import { Age, Ask, Fact, Moment, Pager } from './parts.tsx'
+import { formOf, healthOf, operationOf, pathOf, type Visit } from './visit.ts'
 import { entryPath } from './words.ts'
+
+/** What the list is narrowed by. */
+type Filter = { reason?: Reason | undefined; task_id?: string | undefined }
+
+function parseFilter({ reason, task_id }: Record<string, string>): Filter {
+  return { reason: REASONS.find((each) => each === reason), task_id: task_id?.trim() || undefined }
+}
+
+function describeFilter({ reason, task_id }: Filter): string {
+  const all = [...(reason ? [`the reason ${reason}`] : []), ...(task_id ? [`the task_id ${task_id}`] : [])]
+  return all.join(' and ') || 'an earlier time'
+}
+
+export const quarantinePath = (filter: Filter, where: Record<string, string | undefined> = {}) =>
+  pathOf('/quarantine', { ...filter, ...where })
+
+/** `undefined` from the newest entry on. */
+function parseCursor(below: string | undefined): QuarantineCursor | undefined {
+  const [, received_at, rowid] = /^(\d{1,15})-(\d{1,15})$/.exec(below ?? '') ?? []
+  return received_at === undefined ? undefined : { received_at: Number(received_at), rowid: Number(rowid) }
+}
+
+const below = (cursor: QuarantineCursor | undefined) => ({ below: cursor && `${cursor.received_at}-${cursor.rowid}` })
+
+const PAGE_ENTRIES = 30
+
+/** As much of a body as a list shows. */
+const BEGINNING_LENGTH = 2000
+
+export async function showQuarantine(c: Context<Visit>): Promise<Response> {
+  const { DB } = c.env
+  const filter = parseFilter(c.req.query())
+  const after = parseCursor(c.req.query('below'))
+  const [{ items, next }, above, { facts }] = await Promise.all([
+    listEntries(DB, { ...filter, limit: PAGE_ENTRIES, after }),
+    after && cursorAbove(DB, filter, after, PAGE_ENTRIES),
+    healthOf(c),
+  ])
+  const quarantine = {
+    groups: grouped(items),
+    beginnings: await beginningsOf(
+      DB,
+      items.map(({ id }) => id),
+      BEGINNING_LENGTH,
+    ),
+    counts: facts?.quarantined,
+    filter,
+    newer: after && quarantinePath(filter, below(above)),
+    older: next && quarantinePath(filter, below(next)),
+  }
+  return c.render(<Quarantine {...quarantine} />, { title: 'Quarantine', section: 'Quarantine' })
+}
+
+const MOST_DELETED = 100
+
+export async function deleteSome(c: Context<Visit>): Promise<Response> {
+  const ids = (await formOf(c)).getAll('id').slice(0, MOST_DELETED)
+  await removeEntries(c.env.DB, ids)
+  log('info', 'quarantine.deleted', { ids, request_id: requestId(c) })
+  return c.redirect('/quarantine?flash=deleted', 303)
+}
+
+export async function deleteAllOfReason(c: Context<Visit>): Promise<Response> {
+  const given = (await formOf(c)).get('reason')
+  const reason = REASONS.find((each) => each === given)
+  if (reason === undefined) return c.redirect('/quarantine', 303)
+  const { left } = await deleteOfReason(reason, undefined, operationOf(c))
+  const path = left === 0 ? quarantinePath({}, { flash: 'deleted' }) : quarantinePath({ reason }, { flash: 'left' })
+  return c.redirect(path, 303)
+}
+
+/** The same again: another event of one kind, another body for one task. */
+type Group = readonly ListedEntry[]
+
+function grouped(entries: readonly ListedEntry[]): Group[] {
+  const keyOf = ({ reason, event, task_id, id }: ListedEntry) =>
+    JSON.stringify([reason, reason === 'unsupported_event' ? event : (task_id ?? id)])
+  return [...Map.groupBy(entries, keyOf).values()]
+}
 
 type Counts = HealthFacts['quarantined']
 
@@ -13,62 +106,60 @@ type Quarantine = {
   beginnings: ReadonlyMap<string, string>
   /** How many there are of each reason; `undefined` while D1 does not tell. */
   counts: Counts | undefined
-  sought: Sought
-  newest: string | undefined
+  filter: Filter
+  /** Paths of the pages beside this one. */
+  newer: string | undefined
   older: string | undefined
 }
 
-/** As much of a body as a list shows. */
-export const BEGINNING_LENGTH = 2000
-
-export function Quarantine({ groups, beginnings, counts, sought, newest, older }: Quarantine) {
-  if (groups.length === 0 && newest === undefined && Object.keys(sought).length === 0) return <Nothing />
+function Quarantine({ groups, beginnings, counts, filter, newer, older }: Quarantine) {
+  if (groups.length === 0 && newer === undefined && filter.reason === undefined && filter.task_id === undefined)
+    return <Nothing />
   return (
     <>
       <h1>In quarantine</h1>
-      <small>Callbacks that are not stored as results, whole, for 30 days.</small>
-      {counts && <Reasons counts={counts} sought={sought} />}
+      <small>{KEPT}</small>
+      {counts && <Reasons counts={counts} filter={filter} />}
       <div class="tools">
-        <Search sought={sought} />
-        {sought.reason && counts && <DeleteAll reason={sought.reason} count={counts[sought.reason]} />}
+        <Search filter={filter} />
+        {filter.reason && counts && <DeleteAll reason={filter.reason} count={counts[filter.reason]} />}
       </div>
-      {groups.length === 0 && <p class="quiet">{`Nothing in quarantine has ${soughtWords(sought)}.`}</p>}
+      {groups.length === 0 && <p class="quiet">{`Nothing in quarantine has ${describeFilter(filter)}.`}</p>}
       <ul class="entries">
         {groups.map((group) => (
           <Row group={group} beginnings={beginnings} />
         ))}
       </ul>
-      <Pager newer={newest} older={older} words={['Newest', 'Older']} />
+      <Pager newer={newer} older={older} />
     </>
   )
 }
 
+const KEPT = 'Callbacks that cannot be stored as results are kept here for 30 days.'
+
 const Nothing = () => (
   <Fact title="Nothing is in quarantine">
-    <p>What ZEGOCLOUD sends and cannot be stored as a result is kept here, whole, for 30 days.</p>
+    <p>{KEPT}</p>
   </Fact>
 )
 
 /** Each reason with its count, as a filter. */
-function Reasons({ counts, sought }: { counts: Counts; sought: Sought }) {
+function Reasons({ counts, filter }: { counts: Counts; filter: Filter }) {
   const waiting = totalOf(Object.fromEntries(UNVERIFIED_REASONS.map((reason) => [reason, counts[reason]])))
-  const filters = [undefined, ...REASONS.filter((reason) => counts[reason].count > 0)]
+  const reasons = [undefined, ...REASONS.filter((reason) => counts[reason].count > 0)]
   return (
     <>
       <nav class="tools" aria-label="Reasons">
-        {filters.map((reason) => (
-          <a
-            href={quarantinePath(reason ? { reason } : {})}
-            aria-current={reason === sought.reason ? 'true' : undefined}
-          >
+        {reasons.map((reason) => (
+          <a href={quarantinePath({ reason })} aria-current={reason === filter.reason ? 'true' : undefined}>
             {reason === undefined ? 'All' : `${reason} ${countWords(counts[reason])}`}
           </a>
         ))}
       </nav>
       {waiting.count > 0 && (
         <p class="quiet">
-          {`${countWords(waiting)} could not be verified or read, and wait to be looked at again: `}
-          by themselves when a deploy or a changed secret puts another version in place, or now with Accept.
+          {`${countWords(waiting)} could not be verified or read, and are retried after the next deploy or secret change.`}
+          {' Accept retries one now.'}
         </p>
       )}
     </>
@@ -85,7 +176,7 @@ function DeleteAll({ reason, count }: { reason: string; count: Count }) {
   return <Ask to="/quarantine/delete-all" fields={[['reason', reason]]} words={words} />
 }
 
-function Search({ sought: { reason, task_id } }: { sought: Sought }) {
+function Search({ filter: { reason, task_id } }: { filter: Filter }) {
   return (
     <form class="tools" role="search" action="/quarantine">
       {reason !== undefined && <input type="hidden" name="reason" value={reason} />}
@@ -93,11 +184,6 @@ function Search({ sought: { reason, task_id } }: { sought: Sought }) {
       <button>Find</button>
     </form>
   )
-}
-
-function soughtWords({ reason, task_id }: Sought): string {
-  const all = [...(reason ? [`the reason ${reason}`] : []), ...(task_id ? [`the task_id ${task_id}`] : [])]
-  return all.join(' and ') || 'an earlier time'
 }
 
 function Row({ group, beginnings }: Pick<Quarantine, 'beginnings'> & { group: Group }) {
@@ -122,7 +208,7 @@ function Row({ group, beginnings }: Pick<Quarantine, 'beginnings'> & { group: Gr
             <small>{isAlone ? 'Show the body' : 'Show them'}</small>
           </summary>
           {group.map((entry) => (
-            <Body entry={entry} beginning={beginnings.get(entry.id) ?? ''} />
+            <Whole entry={entry} beginning={beginnings.get(entry.id) ?? ''} isAlone={isAlone} />
           ))}
         </details>
       </div>
@@ -138,7 +224,8 @@ function Row({ group, beginnings }: Pick<Quarantine, 'beginnings'> & { group: Gr
   )
 }
 
-function Body({ entry: { id, received_at }, beginning }: { entry: ListedEntry; beginning: string }) {
+function Whole({ entry, beginning, isAlone }: { entry: ListedEntry; beginning: string; isAlone: boolean }) {
+  const { id, received_at } = entry
   return (
     <>
       <pre tabindex={0}>{beginning.toWellFormed()}</pre>
@@ -147,28 +234,23 @@ function Body({ entry: { id, received_at }, beginning }: { entry: ListedEntry; b
         {', received '}
         <Moment at={received_at} />
       </small>
+      {!isAlone && (
+        <div class="acts">
+          <Remedy entry={entry} />
+          <Delete ids={[id]} />
+        </div>
+      )}
     </>
   )
 }
 
-function Remedy({ entry: { id, reason } }: { entry: ListedEntry }) {
-  if (REMEDY[reason] === 'accept') return <Accept id={id} />
+/** Accept stands in the list where it works for sure; the entry's own page tries it first. */
+function Remedy({ entry: { id, reason, task_id } }: { entry: ListedEntry }) {
   if (REMEDY[reason] === 'none') return <></>
+  if (REMEDY[reason] === 'accept' && task_id !== null) return <Accept id={id} />
   return (
     <a class="button" href={entryPath(id)}>
-      Compare
+      {REMEDY[reason] === 'compare' ? 'Compare' : 'Open'}
     </a>
   )
-}
-
-export const Accept = ({ id }: { id: string }) => <Post to={`${entryPath(id)}/retry`}>Accept</Post>
-
-type Delete = { ids: readonly string[]; words?: readonly [string, string] | undefined }
-
-export function Delete({ ids, words }: Delete) {
-  const isOne = ids.length === 1
-  const usual = isOne
-    ? (['Delete', 'Delete it for good'] as const)
-    : (['Delete all', `Delete all ${ids.length} for good`] as const)
-  return <Ask to="/quarantine/delete" fields={ids.map((id) => ['id', id])} words={words ?? usual} />
 }

@@ -1,12 +1,52 @@
 /** One task: its facts, its pictures along the time, the record as programs get it. */
+import type { Context } from 'hono'
 import type { CompletedRecord, SnapshotRecord } from '../event.ts'
-import { MOST_COUNTED, type StoredTask } from '../store/gallery.ts'
-import { Answer, canBeAsked, type ZegoAnswer } from './answer.tsx'
+import { partOf } from '../http/request.ts'
+import { removeSnapshot, republish } from '../operate.ts'
+import { findTask, MOST_COUNTED, type StoredTask } from '../store/gallery.ts'
+import { findRecord } from '../store/snapshots.ts'
+import { Answer, askZego, canBeAsked, type ZegoAnswer } from './confirmation.tsx'
+import { showFact } from './layout.tsx'
 import { Ask, Facts, Moment, Note, Pager, Post, Text } from './parts.tsx'
 import { Sheet, TimeLine } from './pictures.tsx'
-import { quarantinePath } from './sought.ts'
-import { useVisit } from './visit.ts'
+import { quarantinePath } from './quarantine.tsx'
+import { numberOf, operationOf, useVisit, type Visit } from './visit.ts'
 import { duration, plural, statusTitle, taskPath, vendorName, waitingWords } from './words.ts'
+
+/** @param isAsking whether ZEGOCLOUD is asked about it */
+export async function showTask(c: Context<Visit>, isAsking = false): Promise<Response> {
+  const stored = await findTask(c.env.DB, partOf(c.req.url, 2))
+  if (stored === undefined) return noSuchTask(c)
+  const record = JSON.parse(stored.record) as SnapshotRecord
+  const from = Math.max((numberOf(c.req.query('from')) ?? 1) - 1, 0)
+  const answer = isAsking ? await askZego(c.env, record) : undefined
+  return c.render(<Task record={record} stored={stored} from={from} answer={answer} />, { title: record.task_id })
+}
+
+export const askAboutTask = (c: Context<Visit>) => showTask(c, true)
+
+export async function showUrls(c: Context<Visit>): Promise<Response> {
+  const stored = await findRecord(c.env.DB, partOf(c.req.url, 2))
+  if (stored === undefined) return noSuchTask(c)
+  const record = JSON.parse(stored.record) as SnapshotRecord
+  const pictures = record.status === 'completed' ? record.snapshot_pic_list : []
+  return c.text(pictures.map(({ url }) => `${url}\n`).join(''))
+}
+
+function noSuchTask(c: Context<Visit>) {
+  return showFact(c, 404, 'No such task is known', 'It may have been deleted, or its callback may still come.')
+}
+
+export async function sendTask(c: Context<Visit>): Promise<Response> {
+  const task_id = partOf(c.req.url, 2)
+  const status = await republish(task_id, operationOf(c))
+  return c.redirect(`${taskPath(task_id)}?flash=${status === 'accepted' ? 'sent' : 'unsent'}`, 303)
+}
+
+export async function deleteTask(c: Context<Visit>): Promise<Response> {
+  await removeSnapshot(partOf(c.req.url, 2), operationOf(c))
+  return c.redirect('/?flash=deleted', 303)
+}
 
 type Task = {
   record: SnapshotRecord
@@ -20,7 +60,7 @@ type Task = {
 /** A page of frames: a browser has enough to do with them. */
 const MOST_FRAMES = 120
 
-export function Task({ record, stored, from, answer }: Task) {
+function Task({ record, stored, from, answer }: Task) {
   const { task_id, status } = record
   return (
     <>
@@ -47,7 +87,7 @@ function InQuarantine({ task_id, count }: { task_id: string; count: number }) {
   const words = count > MOST_COUNTED ? `Over ${plural(MOST_COUNTED, 'callback')}` : plural(count, 'callback')
   return (
     <Note>
-      {words} for this task in quarantine. <a href={quarantinePath({ task_id })}>Look at what they say</a>.
+      {words} for this task in quarantine. <a href={quarantinePath({ task_id })}>Show them</a>.
     </Note>
   )
 }
@@ -105,17 +145,13 @@ function sinceSigned(record: SnapshotRecord): string {
 
 function Pictures({ record, from }: { record: CompletedRecord; from: number }) {
   const pictures = record.snapshot_pic_list
-  const urls = `${taskPath(record.task_id)}/urls`
   const path = (to: number) => `${taskPath(record.task_id)}?from=${Math.max(to, 0) + 1}`
   const isMore = from + MOST_FRAMES < pictures.length
   return (
     <>
       <div class="tools">
         <h2>{plural(pictures.length, 'picture')}</h2>
-        <a href={urls}>All URLs as text</a>
-        <button type="button" hidden data-copy-from={urls}>
-          Copy URLs
-        </button>
+        <a href={`${taskPath(record.task_id)}/urls`}>All URLs as text</a>
       </div>
       <TimeLine pictures={pictures} />
       <Sheet pictures={pictures.slice(from, from + MOST_FRAMES)} from={from} count={pictures.length} />
@@ -128,18 +164,9 @@ function Pictures({ record, from }: { record: CompletedRecord; from: number }) {
   )
 }
 
-function Json({ record }: { record: SnapshotRecord }) {
-  const path = `${taskPath(record.task_id)}/json`
-  return (
-    <details>
-      <summary class="button">Show JSON</summary>
-      <Text text={JSON.stringify(record, null, 2)} />
-      <div class="tools">
-        <a href={path}>As a file</a>
-        <button type="button" hidden data-copy-from={path}>
-          Copy JSON
-        </button>
-      </div>
-    </details>
-  )
-}
+const Json = ({ record }: { record: SnapshotRecord }) => (
+  <details>
+    <summary class="button">Show JSON</summary>
+    <Text text={JSON.stringify(record, null, 2)} />
+  </details>
+)

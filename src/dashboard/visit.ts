@@ -2,6 +2,9 @@
 import type { Context } from 'hono'
 import { getContext } from 'hono/context-storage'
 import { createMiddleware } from 'hono/factory'
+import { requestId } from '../http/request.ts'
+import { log } from '../log.ts'
+import type { Operation } from '../operate.ts'
 import { type Env, readSettings, type Settings } from '../settings.ts'
 import { type Health, judge } from '../store/health.ts'
 
@@ -41,4 +44,27 @@ export function healthOf(c: Context<Visit>): Promise<Health> {
   const health = c.get('health') ?? judge(c.env.DB, c.get('settings'), c.get('now'))
   c.set('health', health)
   return health
+}
+
+export async function formOf(c: Context): Promise<URLSearchParams> {
+  return new URLSearchParams(new TextDecoder().decode(await c.req.arrayBuffer()))
+}
+
+/** What an operator's action needs. */
+export function operationOf(c: Context<Visit>): Operation {
+  const began = Date.now()
+  const report = (event: string, facts: Record<string, unknown>) =>
+    log('info', event, { ...facts, duration_ms: Date.now() - began, request_id: requestId(c) })
+  return { env: c.env, settings: c.get('settings'), report, waitUntil: (work) => c.executionCtx.waitUntil(work) }
+}
+
+/** A whole number of a query. */
+export function numberOf(given: string | undefined): number | undefined {
+  return given !== undefined && /^\d{1,16}$/.test(given) ? Math.min(Number(given), Number.MAX_SAFE_INTEGER) : undefined
+}
+
+/** A path with what of a query is given. */
+export function pathOf(path: string, query: Record<string, string | undefined>): string {
+  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`
 }

@@ -80,7 +80,7 @@ export const FLASHES: ReadonlyMap<string, string> = new Map([
   ['unsent', 'There is nothing to send: the task is not known, or has not finished.'],
   ['stored', 'Accepted and stored.'],
   ['duplicate', 'Accepted: the same content is stored already.'],
-  ['still', 'It cannot be accepted as things are: it stays in quarantine.'],
+  ['still', 'Still not accepted: it stays in quarantine.'],
   ['deleted', 'Deleted.'],
-  ['left', 'A thousand of them are deleted. Delete all of this reason again: the number beside it is what is left.'],
+  ['left', '1,000 deleted. Repeat to delete the rest.'],
 ])

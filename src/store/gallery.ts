@@ -3,6 +3,7 @@
  * than one of small ones. Each query is answered by an index and looks at no more than 80 rows.
  */
 import { onDatabase } from './database.ts'
+import type { QuarantineCursor, Reason } from './quarantine.ts'
 import type { Status } from './snapshots.ts'
 
 export type Row = {
@@ -20,16 +21,6 @@ export type Row = {
   first: readonly { url: string; offset?: number }[]
 }
 
-export type GalleryFilter = {
-  status?: Status | undefined
-  vendor?: string | undefined
-  appid?: string | undefined
-  /** Inclusive, in milliseconds. */
-  since?: number | undefined
-  /** Exclusive, in milliseconds. */
-  until?: number | undefined
-}
-
 /** `older`: tasks below a place; `newer`: those above it, the nearest ones. */
 export type Start = { to: 'older' | 'newer'; place: number }
 
@@ -39,7 +30,7 @@ export type GalleryPage = { rows: Row[]; next: number | undefined }
 export const PAGE_ROWS = 20
 export const STRIP_FRAMES = 7
 
-/** No index knows what is completed, of a vendor or of an app: these are found by looking. */
+/** No index knows what is completed: that is found by looking. */
 export const MOST_LOOKED_AT = 80
 
 const FIRST = Array.from({ length: STRIP_FRAMES }, (_, n) => `record -> '$.snapshot_pic_list[${n}]'`).join(', ')
@@ -50,43 +41,34 @@ const SUMMARY = `
 
 /** `status <> 'completed'` lets SQLite use the partial index. */
 const LOOK = (isUnfinished: boolean, order: 'ASC' | 'DESC') => `
-  SELECT place, (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR record ->> '$.vendor' = ?5)
-    AND (?6 IS NULL OR record ->> '$.appid' = ?6) AS fits
+  SELECT place, ?4 IS NULL OR status = ?4 AS matches
   FROM snapshots WHERE ${isUnfinished ? "status <> 'completed' AND status = ?4 AND" : ''} place > ?1 AND place < ?2
   ORDER BY place ${order} LIMIT ?3`
 
 /** A page of tasks, newest first. Throws when D1 cannot answer. */
-export async function pageOf(db: D1Database, filter: GalleryFilter, { to, place }: Start): Promise<GalleryPage> {
-  const { status, vendor, appid } = filter
-  const since = (filter.since ?? 0) * 1000 - 1
-  const until = Math.min((filter.until ?? Infinity) * 1000, Number.MAX_SAFE_INTEGER)
-  const range = to === 'older' ? [since, Math.min(place, until)] : [Math.max(place, since), until]
-  const most = status === 'completed' || vendor || appid ? MOST_LOOKED_AT : PAGE_ROWS + 1
+export async function pageOf(
+  db: D1Database,
+  { status }: { status?: Status | undefined },
+  { to, place }: Start,
+): Promise<GalleryPage> {
+  const range = to === 'older' ? [-1, place] : [place, Number.MAX_SAFE_INTEGER]
+  const most = status === 'completed' ? MOST_LOOKED_AT : PAGE_ROWS + 1
   const look = db
     .prepare(LOOK(status === 'pending' || status === 'failed', to === 'older' ? 'DESC' : 'ASC'))
-    .bind(...range, most, status ?? null, vendor ?? null, appid ?? null)
+    .bind(...range, most, status ?? null)
   // Places first: only what is shown has its record looked into.
-  const { results: looked } = await onDatabase(db, () => look.all<{ place: number; fits: number }>())
-  const fitting = looked.filter(({ fits }) => fits === 1).map((row) => row.place)
-  const shown = fitting.slice(0, PAGE_ROWS)
-  const last = fitting.length > PAGE_ROWS ? shown.at(-1) : looked.at(-1)?.place
-  const isMore = fitting.length > PAGE_ROWS || looked.length === most
-  return { rows: await summaries(db, shown), next: isMore ? last : undefined }
+  const { results: looked } = await onDatabase(db, () => look.all<{ place: number; matches: number }>())
+  const matching = looked.filter(({ matches }) => matches === 1).map((row) => row.place)
+  const onPage = matching.slice(0, PAGE_ROWS)
+  const last = matching.length > PAGE_ROWS ? onPage.at(-1) : looked.at(-1)?.place
+  const isMore = matching.length > PAGE_ROWS || looked.length === most
+  return { rows: await summaries(db, onPage), next: isMore ? last : undefined }
 }
 
-/** A spelling of the beginning, letter by letter, as long as some id begins with it: no more than a few rows a letter. */
 const BEGINNING = `
-  WITH RECURSIVE spelling (text) AS (
-    SELECT '' UNION
-    SELECT text || value FROM spelling, json_each(json_array(
-      lower(substr(?1, length(text) + 1, 1)), upper(substr(?1, length(text) + 1, 1))))
-    WHERE length(text) < length(?1) AND EXISTS (
-      SELECT 1 FROM snapshots WHERE task_id >= text || value AND task_id < text || value || char(0x10ffff))
-    LIMIT 150)
-  SELECT place FROM spelling CROSS JOIN snapshots
-  WHERE length(text) = length(?1) AND task_id >= text AND task_id < text || char(0x10ffff) LIMIT ?2`
+  SELECT place FROM snapshots WHERE task_id >= ?1 AND task_id < ?1 || char(0x10ffff) ORDER BY task_id LIMIT ?2`
 
-/** Some of the tasks whose ids begin so, in either case of A to Z. Throws when D1 cannot answer. */
+/** The first tasks whose ids begin so. Throws when D1 cannot answer. */
 export async function tasksBeginningWith(db: D1Database, beginning: string): Promise<GalleryPage> {
   const find = db.prepare(BEGINNING).bind(beginning, PAGE_ROWS + 1)
   const places = (await onDatabase(db, () => find.all<{ place: number }>())).results.map(({ place }) => place)
@@ -162,4 +144,25 @@ const FIND_FIRST_USE = `
 export async function firstUseOf(db: D1Database, signature: string): Promise<FirstUse | undefined> {
   const row = await onDatabase(db, () => db.prepare(FIND_FIRST_USE).bind(signature).first<FirstUse>())
   return row ?? undefined
+}
+
+/**
+ * Where the page of the quarantine begins that ends with a cursor's entry: the entry above as many as a page has, or
+ * `undefined` where the page is the first one. Throws when D1 cannot answer.
+ */
+export async function cursorAbove(
+  db: D1Database,
+  filter: { reason?: Reason | undefined; task_id?: string | undefined },
+  { received_at, rowid }: QuarantineCursor,
+  pageEntries: number,
+): Promise<QuarantineCursor | undefined> {
+  const filters = Object.entries(filter).filter(([, value]) => value !== undefined)
+  const conditions = filters.map(([name], index) => `${name} = ?${4 + index} AND `).join('')
+  const find = db
+    .prepare(
+      `SELECT received_at, rowid FROM quarantine WHERE ${conditions} (received_at, rowid) >= (?1, ?2)
+      ORDER BY received_at, rowid LIMIT 1 OFFSET ?3`,
+    )
+    .bind(received_at, rowid, pageEntries, ...filters.map(([, value]) => value))
+  return (await onDatabase(db, () => find.first<QuarantineCursor>())) ?? undefined
 }

@@ -79,9 +79,9 @@ describe('the gallery', () => {
       SELECT 'stale:' || i, 'stale', 'd', 's' || i, i, 'b' FROM n`,
     ).run()
     const someone = await signedIn(counted)
-    const paths = ['/', '/?status=completed', '/?status=failed', '/?below=9000', '/?above=9000', '/?status=pending']
-    const filtered = ['/?vendor=hw&status=failed', '/?app=1', '/?since=1970-01-01', `/?task_id=OLD-1`]
-    for (const path of [...paths, ...filtered, '/quarantine', '/health', '/new?than=5']) {
+    const statuses = ['/?status=completed', '/?status=failed', '/?status=pending']
+    const others = ['/?below=9000', '/?above=9000', '/?task_id=old-1', '/quarantine', '/quarantine?below=400-400']
+    for (const path of ['/', ...statuses, ...others, '/health', '/new?than=5']) {
       const { rowsRead } = await askedBy(() => someone.open(path))
       expect(rowsRead, path).toBeGreaterThan(0)
       expect(rowsRead, path).toBeLessThanOrEqual(200)
@@ -91,9 +91,9 @@ describe('the gallery', () => {
   it('finds a task by its id, and says where there is none', async () => {
     await deliver(signedCallback({ task_id: 'a/b c' }))
     const someone = await signedIn()
-    const found = await someone.open('/?task_id=a%2Fb+c&status=')
+    const found = await someone.open('/?task_id=a%2Fb+c')
     expect([found.status, found.headers.get('location')]).toEqual([303, '/tasks/a%2Fb%20c'])
-    const { status, text } = await pageOf(await someone.open('/?task_id=%3Cb%3E&status='))
+    const { status, text } = await pageOf(await someone.open('/?task_id=%3Cb%3E'))
     expect(status).toBe(404)
     expect(text).toContain('No task_id begins with <code>&lt;b&gt;</code>')
   })
@@ -113,6 +113,7 @@ describe('the gallery', () => {
     })) {
       expect(idsOf((await pageOf(await someone.open(`/?status=${status}`))).text)).toEqual(ids)
     }
+    expect((await pageOf(await someone.open('/?status=failed'))).text).toContain('There are no failed tasks.')
     expect((await pageOf(await someone.open('/tasks/waits'))).text).toContain('Pending')
   })
 
@@ -126,48 +127,40 @@ describe('the gallery', () => {
     expect(await (await someone.open(path)).json()).toEqual({ count: 1, most: 99 })
   })
 
-  it('finds tasks by the beginning of their ids, in either case', async () => {
-    for (const task_id of ['ab1-x', 'AB1-y', 'aB1-z', 'ab2', 'b']) await deliver(signedCallback({ task_id }))
+  it('finds tasks by the beginning of their ids', async () => {
+    for (const task_id of ['ab1-x', 'ab1-y', 'AB1-z', 'ab2', 'b']) await deliver(signedCallback({ task_id }))
     const someone = await signedIn()
-    for (const beginning of ['ab1', 'AB1', 'Ab1-']) {
-      const { status, text } = await pageOf(await someone.open(`/?task_id=${beginning}`))
-      expect([status, idsOf(text).toSorted()]).toEqual([200, ['AB1-y', 'aB1-z', 'ab1-x']])
-    }
-    expect((await someone.open('/?task_id=AB2')).headers.get('location')).toBe('/tasks/ab2')
+    const { status, text } = await pageOf(await someone.open('/?task_id=ab1'))
+    expect([status, idsOf(text).toSorted()]).toEqual([200, ['ab1-x', 'ab1-y']])
+    expect(text).toContain('Tasks that begin with <code>ab1</code>:')
+    expect((await someone.open('/?task_id=ab2')).headers.get('location')).toBe('/tasks/ab2')
     expect((await someone.open('/?task_id=%25')).status).toBe(404)
   })
 
-  it('filters by vendor, app and time too, and says in its own words that nothing fits', async () => {
-    await deliver(signedCallback({ task_id: 'hw-1', vendor: 'hw', appid: '7' }))
-    await deliver(signedCallback({ task_id: 'tx-1', appid: '7' }))
-    const someone = await signedIn()
-    const found = async (query: string) => idsOf((await pageOf(await someone.open(`/?${query}`))).text)
-    expect(await found('vendor=hw')).toEqual(['hw-1'])
-    expect(await found('app=7&status=completed')).toEqual(['tx-1', 'hw-1'])
-    expect(await found('since=2026-01-01&until=2999-01-01&vendor=tencent')).toEqual(['tx-1'])
-    expect(await found('until=2026-01-01')).toEqual([])
-    const { text } = await pageOf(await someone.open('/?status=failed&vendor=hw&app=7&since=2026-01-01'))
-    expect(text).toContain('There are no failed tasks of Huawei Cloud, app 7, received since 2026-01-01 (UTC).')
-    expect(text).toContain('value="2026-01-01"')
+  it('says how many of those that begin so it shows', async () => {
+    await deliverMany(21)
+    const { text } = await pageOf(await (await signedIn()).open('/?task_id=task-'))
+    expect([idsOf(text).length, text]).toEqual([20, expect.stringContaining('</code> (the first 20):')])
   })
 
-  it('goes on behind many tasks that do not fit, both ways', async () => {
+  it('goes on behind many tasks that do not match, both ways', async () => {
     const someone = await signedIn()
     await someone.open('/')
     await env.DB.prepare(
       `WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 200)
       INSERT INTO snapshots (place, task_id, status, content, via, record)
-      SELECT i, 'task-' || i, 'completed', 'c', 'callback', json_object('vendor', iif(i < 10, 'hw', 'tencent')) FROM n`,
+      SELECT i, 'task-' || i, iif(i < 10, 'completed', 'pending'), 'c', 'callback', '{"vendor":"hw"}' FROM n`,
     ).run()
     const seen: string[] = []
     let last = ''
-    for (let path: string | undefined = '/?vendor=hw'; path; path = linkOf(last, 'next')) {
+    for (let path: string | undefined = '/?status=completed'; path; path = linkOf(last, 'next')) {
       last = (await pageOf(await someone.open(path))).text
       seen.push(...idsOf(last))
+      if (seen.length === 0) expect(last).toContain('among the latest 80 tasks. Older tasks may match.')
     }
     expect(seen).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1].map((n) => `task-${n}`))
     const ways: unknown[] = []
-    for (let path = linkOf(last, 'prev')!; path !== '/?vendor=hw';) {
+    for (let path = linkOf(last, 'prev')!; path !== '/?status=completed';) {
       const answer = await someone.open(path)
       const text = await answer.text()
       ways.push(answer.status === 303 ? 'the top' : [idsOf(text).length, linkOf(text, 'next') !== undefined])

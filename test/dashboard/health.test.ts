@@ -1,7 +1,6 @@
-import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
-import { deliver, rows } from '../worker.ts'
+import { deliver } from '../worker.ts'
 import { pageOf, signedIn, visitor } from './visitor.ts'
 
 describe('the health page', () => {
@@ -72,33 +71,5 @@ describe('the health page', () => {
     expect(health.status).toBe(200)
     expect(health.text).toContain('D1 does not answer')
     expect((await someone.open('/')).status).toBe(503)
-  })
-
-  it.each([
-    {},
-    { ZEGO_CALLBACK_SECRET: '["first","second"]' },
-    { ZEGO_CALLBACK_SECRET: '{"7":["süß",""],"8":"x"}'.replace(',""', '') },
-  ])('sends a test callback the whole way, and leaves nothing of it: %j', async (settings) => {
-    const someone = await signedIn(settings)
-    const { text } = await pageOf(await someone.submit('/health/test'))
-    for (const words of ['was signed', 'matches a configured secret', 'is fresh', 'D1 took it', 'is deleted']) {
-      expect(text).toContain(words)
-    }
-    expect(await rows('SELECT id FROM quarantine')).toEqual([])
-    expect(await rows('SELECT task_id FROM snapshots')).toEqual([])
-    expect((await env.RESULTS.list()).keys).toEqual([])
-  })
-
-  it('shows where a test callback got stuck', async () => {
-    const someone = await signedIn({
-      DB: {
-        prepare: () => {
-          throw new Error('D1_ERROR: down')
-        },
-      },
-    })
-    await someone.open('/health')
-    const { text } = await pageOf(await someone.submit('/health/test'))
-    expect(text).toContain('D1 did not take it in time: the queue INTAKE did')
   })
 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, recordInKv, rows } from '../worker.ts'
 import { finished, ON, playZegocloud } from '../zego/zegocloud.ts'
-import { pageOf, signedIn } from './visitor.ts'
+import { linkOf, pageOf, signedIn } from './visitor.ts'
 
 describe('the quarantine', () => {
   it('says in sentences what is in it, and groups what repeats', async () => {
@@ -16,6 +16,7 @@ describe('the quarantine', () => {
     expect(text).toContain('4 in quarantine')
     expect(text).toMatch(/On a page of its own<\/a>, received <time[^>]*>just now<\/time> · <time [^>]*data-whole/)
     expect(text.match(/Delete all 3 for good/g)).toHaveLength(1)
+    expect(text.match(/Delete it for good/g)).toHaveLength(4)
   })
 
   it('accepts what was too old', async () => {
@@ -27,6 +28,44 @@ describe('the quarantine', () => {
     expect(await recordInKv('old')).toMatchObject({ status: 'completed' })
   })
 
+  it('offers Accept only where a record would be stored', async () => {
+    await deliver(signedCallback({ task_id: 'no list', snapshot_pic_list: 'x' }))
+    await deliver(signedCallback({ task_id: 'refused' }, 'another secret'))
+    const someone = await signedIn()
+    const isOffered = async (path: string, who = someone) =>
+      (await pageOf(await who.open(path))).text.includes('>Accept</button>')
+    const paths = (await rows<{ id: string }>('SELECT id FROM quarantine ORDER BY reason')).map(
+      ({ id }) => `/quarantine/${encodeURIComponent(id)}`,
+    )
+    expect(await Promise.all(['/quarantine', ...paths].map((path) => isOffered(path)))).toEqual([false, false, false])
+    const withIt = await signedIn({ ZEGO_CALLBACK_SECRET: 'another secret' })
+    expect(await Promise.all(paths.map((path) => isOffered(path, withIt)))).toEqual([true, false])
+  })
+
+  it('turns its pages both ways', async () => {
+    const someone = await signedIn()
+    await someone.open('/')
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+      INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
+      SELECT 'stale:' || i, 'stale', '', i, i / 2, '{}' FROM n`,
+    ).run()
+    const idsOf = (text: string) => Array.from(text.matchAll(/name="id" value="stale:(\d+)"/g), ([, n]) => Number(n))
+    const turn = async (path: string, rel: 'prev' | 'next') => {
+      const pages: { path: string; ids: number[] }[] = []
+      for (let to: string | undefined = path; to;) {
+        const { text } = await pageOf(await someone.open(to))
+        pages.push({ path: to, ids: idsOf(text) })
+        to = linkOf(text, rel)
+      }
+      return pages
+    }
+    const down = await turn('/quarantine?reason=stale', 'next')
+    expect(down.flatMap(({ ids }) => ids)).toEqual([...Array(100).keys()].map((n) => 100 - n))
+    const up = await turn(down.at(-1)!.path, 'prev')
+    expect(up.toReversed()).toEqual(down)
+  })
+
   it('compares a conflict, and lets it win', async () => {
     await deliver(signedCallback({ task_id: 'task', field_id: 'first' }))
     await deliver(signedCallback({ task_id: 'task', field_id: 'second' }))
@@ -36,6 +75,7 @@ describe('the quarantine', () => {
     const { text } = await pageOf(await someone.open(path))
     expect(text).toMatch(/This one.*Stored for its task.*<mark>second.*<mark>first.*As it was received.*second/s)
     expect(text).toContain('They differ in: Source file.')
+    expect(text.match(/<th scope="row">Received<.*?<\/tr>/s)![0].match(/data-whole/g)).toHaveLength(2)
     expect(text.match(/<mark>/g)).toHaveLength(2)
     expect((await someone.submit(`${path}/retry`)).headers.get('location')).toBe(`${path}?flash=still`)
     expect((await someone.submit(`${path}/retry`, { replace: 'true' })).headers.get('location')).toBe(
@@ -111,10 +151,10 @@ describe('the quarantine', () => {
     ).run()
     const before = (await pageOf(await someone.open('/quarantine?reason=bad_signature'))).text
     expect(before).toContain('Delete all over 1,000 for good')
-    expect(before).toContain('over 1,000 could not be verified or read, and wait to be looked at again')
+    expect(before).toContain('over 1,000 could not be verified or read, and are retried after the next deploy')
     const answer = await someone.submit('/quarantine/delete-all', { reason: 'bad_signature' })
     const { text } = await pageOf(await someone.open(answer.headers.get('location')!))
-    expect(text).toContain('A thousand of them are deleted.')
+    expect(text).toContain('1,000 deleted. Repeat to delete the rest.')
     expect(text).toContain('Delete all 200 for good')
   })
 
@@ -133,7 +173,7 @@ describe('the quarantine', () => {
     const stored = (await pageOf(await someone.open(await path('forged')))).text
     expect(stored).toMatch(/This one.*Stored with its signature.*<mark>forged<.*<mark>genuine</s)
     const kept = (await pageOf(await someone.open(await path('forged too')))).text
-    expect(kept).toContain('What used its signature first is in quarantine too: <a href="/quarantine/unsupported_event')
+    expect(kept).toContain('first is also in quarantine: <a href="/quarantine/unsupported_event')
   })
 
   it('asks ZEGOCLOUD which of two contents is its own', async () => {

@@ -1,6 +1,6 @@
 import { html } from 'hono/html'
 import { describe, expect, it } from 'vitest'
-import { Sentence } from '../../src/dashboard/reasons.tsx'
+import { Sentence } from '../../src/dashboard/entry.tsx'
 import { shownPicture } from '../../src/dashboard/pictures.tsx'
 import type { ListedEntry } from '../../src/store/quarantine.ts'
 import { ago, duration, minutes, plural, vendorName } from '../../src/dashboard/words.ts'

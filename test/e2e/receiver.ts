@@ -4,8 +4,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createTestHarness } from 'wrangler'
-import { pictureServer } from './lib/pictures.ts'
-import { callbackFor, encode, post, type Callback } from './zegocloud/callback.ts'
+import { pictureServer } from '../../tools/lib/pictures.ts'
+import { callbackFor, encode, post, type Callback } from '../../tools/zegocloud/callback.ts'
 
 export const SECRET = 'secret'
 export const TOKEN = 'dev-token'
@@ -21,15 +21,15 @@ const QUIET = {
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',
 }
 
-const root = join(import.meta.dirname, '..')
+const root = join(import.meta.dirname, '../..')
 
 /** @param secrets replace the usual ones; an empty one is as good as none */
-export async function openExhibition(secrets: Record<string, string> = {}) {
+export async function openReceiver(secrets: Record<string, string> = {}) {
   Object.assign(process.env, QUIET)
   const pictures = pictureServer()
   const picturesAt = await listen(pictures)
-  const told = new Map<string, readonly string[]>()
-  const zegocloud = apiServer(told)
+  const known = new Map<string, readonly string[]>()
+  const zegocloud = apiServer(known)
   const server = createTestHarness({
     root,
     workers: [
@@ -62,8 +62,8 @@ export async function openExhibition(secrets: Record<string, string> = {}) {
     /** A usual callback, with its own ways. */
     deliverSample: (options: Partial<Parameters<typeof callbackFor>[0]> = {}) =>
       deliver(callbackFor({ secret: SECRET, picturesAt, ...options })),
-    /** What ZEGOCLOUD's server API says of the tasks it knows: their pictures, by task_id. */
-    told,
+    /** The tasks that ZEGOCLOUD's server API knows: their pictures, by task_id. */
+    known,
     env,
     /** Takes everything down. */
     async clear() {
@@ -86,10 +86,10 @@ async function listen(server: Server): Promise<string> {
 }
 
 /** Only `DescribeMediaTask`, of finished tasks. */
-function apiServer(told: ReadonlyMap<string, readonly string[]>): Server {
+function apiServer(known: ReadonlyMap<string, readonly string[]>): Server {
   return createServer(({ url = '' }, response) => {
     const taskId = new URL(url, 'http://zegocloud').searchParams.get('TaskId') ?? ''
-    const ThumbnailsUrl = told.get(taskId)
+    const ThumbnailsUrl = known.get(taskId)
     const Tencent = ThumbnailsUrl ? { Status: 'FINISH', ThumbnailsUrl } : { Status: 'NO_TASK' }
     response.end(JSON.stringify({ Code: 0, Message: 'success', Data: { Tencent } }))
   })

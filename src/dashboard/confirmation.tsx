@@ -1,4 +1,4 @@
-/** What ZEGOCLOUD says of a task, when somebody asks. */
+/** Asking ZEGOCLOUD about a task, and its answer in words. */
 import type { SnapshotRecord } from '../event.ts'
 import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
 import { type ApiFailure, callerFor, isFailure } from '../zego/client.ts'
@@ -9,13 +9,8 @@ import { plural } from './words.ts'
 
 export type ZegoAnswer = Confirmation | ApiFailure
 
-/** What a page asks about a record before it shows it. */
-export type Question = (record: SnapshotRecord) => Promise<ZegoAnswer | undefined>
-
-type Asked = Pick<SnapshotRecord, 'appid' | 'vendor'>
-
 /** Whether ZEGOCLOUD can be asked about a task of that app and vendor. */
-export function canBeAsked({ serverSecrets }: Settings, { appid, vendor }: Asked): boolean {
+export function canBeAsked({ serverSecrets }: Settings, { appid, vendor }: { appid: string; vendor: string }): boolean {
   return !isFault(serverSecrets) && serverSecrets.has(appid) && vendorOf(vendor) !== undefined
 }
 
@@ -39,7 +34,10 @@ export function Answer({ answer }: { answer: ZegoAnswer }) {
 
 export function answerWords(answer: ZegoAnswer): string {
   if (isFailure(answer)) return failureWords(answer)
-  if (answer.confirmed === null) return 'ZEGOCLOUD has not finished this task: there is nothing to compare yet.'
+  if (answer.confirmed === null) {
+    if (answer.reason === 'unknown') return 'ZEGOCLOUD does not know this task, or no longer: it cannot tell.'
+    return 'ZEGOCLOUD has not finished this task: there is nothing to compare yet.'
+  }
   if (answer.confirmed) return 'ZEGOCLOUD confirms it.'
   const { length } = answer.zegocloud
   if (length === 0) return 'ZEGOCLOUD does not confirm it: it names no picture of this task.'
