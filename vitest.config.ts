@@ -9,6 +9,8 @@ const bindings = {
   ALERT_URL: null,
   CALLBACK_PATH_TOKEN: null,
   ZEGO_SERVER_SECRET: null,
+  /** How many tasks the model test plays: a few unless somebody asks for more. */
+  MODEL_TASKS: process.env.MODEL_TASKS ?? null,
 }
 
 /**
