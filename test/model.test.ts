@@ -110,8 +110,8 @@ function world(workers: [Worker, Worker]) {
       const batch = { queue: 'zego-snapshots-intake', messages, ackAll() {}, retryAll() {} }
       await workers[isolate].queue(batch as never, settings(isolate))
     },
-    async sweep(isolate: 0 | 1, at = (minute += 1)): Promise<void> {
-      const scheduledTime = new Date(Date.UTC(2026, 0, 1, 0, at))
+    async sweep(isolate: 0 | 1, ofHour = (minute += 1)): Promise<void> {
+      const scheduledTime = new Date(Date.UTC(2026, 0, 1, 0, ofHour))
       await workers[isolate].scheduled(createScheduledController({ scheduledTime }), settings(isolate))
     },
   }

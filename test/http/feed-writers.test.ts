@@ -20,10 +20,14 @@ const NO_D1 = { DB: { prepare: () => ({ bind: () => ({}) }), batch: () => Promis
 
 async function settleHeld(): Promise<void> {
   const messages = held.splice(0).map((body, n) => ({
-    ...{ id: String(n), timestamp: new Date(), body, attempts: 1 },
-    ...{ ack() {}, retry() {} },
+    id: String(n),
+    timestamp: new Date(),
+    body,
+    attempts: 1,
+    ack() {},
+    retry() {},
   }))
-  if (messages.length > 0) await worker.queue({ queue: 'zego-snapshots-intake', messages } as never, env as never)
+  if (messages.length > 0) await worker.queue({ queue: 'zego-snapshots-intake', messages } as never, env)
 }
 
 /** Reads whatever has come, page by page, and remembers each record as it was read. */
