@@ -50,10 +50,17 @@ export function spellings(names: Iterable<string>): ReadonlyMap<string, string> 
 /** The rest of the family writes `file_id`. */
 export const FIELD_SPELLINGS = new Map([...spellings(DOCUMENTED_FIELDS), ['fileid', 'field_id']])
 
-/** Whether it begins like a documented name: perhaps a part of that field, in a form that we do not know. */
-export function resemblesDocumented(name: string): boolean {
-  const start = bare(name)
-  return [...FIELD_SPELLINGS.keys()].some((spelling) => start.startsWith(spelling))
+/**
+ * Whether an index or a key stands behind a documented name: a part of that field, in a form that we do not know. Behind
+ * the list's name anything but a letter may be one: pictures are at stake.
+ */
+export function isPartOfDocumented(name: string): boolean {
+  return FIELD_SPELLINGS.has(bareBefore(/[[.]/, name) ?? '') || /^snapshotpiclist[^a-z]/.test(bare(name))
+}
+
+function bareBefore(sign: RegExp, name: string): string | undefined {
+  const at = name.search(sign)
+  return at < 0 ? undefined : bare(name.slice(0, at))
 }
 
 /**
@@ -181,9 +188,9 @@ function pictureOf(item: unknown): unknown {
   return inOrder(Object.fromEntries(fields))
 }
 
-/** Whether what should be the URL came under a name that only resembles it. */
+/** Whether an index or a key stands behind the name of the URL: it may hold one, in a form that we do not know. */
 function isUrlMisread(fields: ReadonlyMap<string, unknown>): boolean {
-  return fields.keys().some((name) => bare(name).startsWith('url'))
+  return fields.keys().some((name) => bareBefore(/[[.\d]/, name) === 'url')
 }
 
 /** Whether it has the documented fields and no others. Nearly all of thousands of pictures do. */

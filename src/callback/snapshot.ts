@@ -1,7 +1,7 @@
 /** A verified callback and its record, by the rules for a usable snapshot: a store or a reader needs each of them. */
 import type { CompletedRecord, Picture } from '../event.ts'
 import { isWithin, type RawBody, ROW_LIMIT_BYTES, sha256 } from './bytes.ts'
-import { type Content, contentOf, type ContentJson, jsonAround, jsonOf, resemblesDocumented } from './content.ts'
+import { type Content, contentOf, type ContentJson, jsonAround, jsonOf, isPartOfDocumented } from './content.ts'
 import { decode, type Decoded, SHOWN_CHARACTERS } from './decode.ts'
 import { isObject } from './json.ts'
 import { latestClaim, timeOf } from './signature.ts'
@@ -120,8 +120,8 @@ export function readSnapshot(
 /** Why the callback may say more than was understood. */
 function whyMisread({ garbled, extra = {} }: Content): string | undefined {
   if (garbled) return 'The body has bytes that are not valid in UTF-8, in GB18030 or in the charset that it declares.'
-  const name = Object.keys(extra).find(resemblesDocumented)
-  return name && `${describe(name)} is named like a documented field but cannot be read as one.`
+  const name = Object.keys(extra).find(isPartOfDocumented)
+  return name && `${describe(name)} has an index or a key behind a documented name and cannot be read as that field.`
 }
 
 function isPicture(item: unknown): item is Picture {

@@ -85,7 +85,7 @@ describe('a callback', () => {
     )
   })
 
-  it.each(['snapshot_pic_lists', 'TaskId2', 'vendor.name'])(
+  it.each(['snapshot_pic_list_0', 'TaskId[0]', 'vendor.name'])(
     'with a field %s that could not be read into a documented one is kept whole, in every manner',
     async (name) => {
       const sent = signed({ task_id: '截图', appid: '1', [name]: '截图' })

@@ -3,7 +3,7 @@ import { hashIn, picturesIn, raw, read, withList, withPicture } from './bodies.t
 
 const NO_LISTS = [
   ['0', 'false', 'true', '{}', '"x"', '"{}"', '"[{\\"url\\":"', '"%5B%"', '"%5B%7B%7D"', '"0"', '[[]]', '[null]'],
-  ['["u"]', '[{"url":1}]', '[{"url":["u"]}]', '[{"urls":["u"]}]', '[{"url":null,"url_0":"u"}]'],
+  ['["u"]', '[{"url":1}]', '[{"url":["u"]}]', '[{"url[0]":"u"}]', '[{"Url.x":"u"}]', '[{"url":null,"url_0":"u"}]'],
   ['9007199254740993', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, `"${'['.repeat(100_000)}"`],
 ].flat()
 
@@ -100,11 +100,12 @@ describe('a picture without a URL', () => {
   )
 
   it('may be each of them', () => {
-    expect(picturesIn(withList('[{},{"url":null},{"offset":2},{"URL":""}]'))).toEqual([
+    expect(picturesIn(withList('[{},{"url":null},{"offset":2},{"URL":""},{"url_type":1}]'))).toEqual([
       { url: '' },
       { url: '' },
       { url: '', offset: 2 },
       { url: '' },
+      { url: '', url_type: 1 },
     ])
   })
 
