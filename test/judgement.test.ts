@@ -117,6 +117,16 @@ describe('first contact', () => {
   })
 })
 
+describe("a stranger's body", () => {
+  it('is no news at first contact: the empty gallery calls no callback refused, as the badge does not', async () => {
+    await minute()
+    await deliver('{')
+    expect(await minute()).toMatchObject({ parts: [], badge: 'Healthy, 1 in quarantine' })
+    const gallery = await (await (await signedIn()).open('/')).text()
+    expect(gallery).toContain('<h1>No callback yet</h1>')
+  })
+})
+
 describe("a doctor's run", () => {
   it.each(['secret', 'mistyped'])('changes nothing and tells nobody, nor does its clean-up: %s', async (secret) => {
     await minute()

@@ -20,7 +20,7 @@ export type Check = {
 }
 
 const well = (words: string): Check => ({ shape: 'well', words })
-const note = (words: string, more?: string, command?: string): Check => ({ shape: 'note', words, more, command })
+const note = (words: string, more?: string): Check => ({ shape: 'note', words, more })
 
 /** The command that sets a secret. @param value that is no secret yet, if it is to be set by the command alone */
 export function put(setting: string, value?: string): string {
@@ -92,7 +92,6 @@ export function healthChecks(
   { facts, findings }: Health,
   counts: Counts | undefined,
   settings: Settings,
-  origin: string,
   now: number,
 ): Check[] {
   const known = facts && counts && { facts, counts }
@@ -107,7 +106,7 @@ export function healthChecks(
         now,
       )
     }),
-    ...(known ? factChecks(known, findings, origin, now) : []),
+    ...(known ? factChecks(known, findings, now) : []),
     ...choiceChecks(settings),
   ]
 }
@@ -140,18 +139,14 @@ function onTheWay(count: Count | undefined, one: string, target: string): string
   return count === undefined || count.count === 0 ? undefined : `${counted(count, one)} on the way to ${target}`
 }
 
-function factChecks({ facts, counts }: NonNullable<Known>, findings: readonly Finding[], origin: string, now: number) {
+function factChecks({ facts, counts }: NonNullable<Known>, findings: readonly Finding[], now: number) {
   const { lastCallback, quarantined } = facts
   const total = inQuarantine(facts)
   const accepted = acceptedWords(facts, now - RECENT_MS)
   return [
     lastCallback
       ? { ...well(`The last callback came${pathWords(lastCallback.withPathToken)}`), at: lastCallback.at }
-      : note(
-          'No callback has been accepted yet',
-          'Doctor says why callbacks do not arrive:',
-          `npm run doctor -- ${origin}`,
-        ),
+      : note('No callback has been accepted yet', 'Doctor says why, by the command below.'),
     ...(accepted === undefined ? [] : [well(accepted)]),
     ...refusalChecks(facts, findings, now),
     total.count === 0
@@ -194,12 +189,11 @@ function choiceChecks({ pathTokens, toleranceSeconds, serverSecrets }: Settings)
   return checks.filter((check) => check !== false)
 }
 
-/** The last callback that was refused, and how many of its kind are in quarantine. */
-export function lastRefusalOf({ lastRefusals, quarantined }: HealthFacts) {
-  const [last] = Object.entries(lastRefusals).toSorted(([, a], [, b]) => b - a)
-  if (last === undefined) return undefined
-  const [code, at] = last
-  const kept = Object.entries(quarantined).find(([reason]) => reason === code)?.[1].count ?? 0
+/** The refusal that the verdict is about, and how many callbacks of its kind are in quarantine. */
+export function refusalIn({ facts, findings }: Health) {
+  const { code, since: at } = findings.find(({ part }) => part === 'callbacks') ?? {}
+  if (facts === undefined || code === undefined || at === undefined) return undefined
+  const kept = Object.entries(facts.quarantined).find(([reason]) => reason === code)?.[1].count ?? 0
   return { code, at, kept, ...remedyOf(code) }
 }
 

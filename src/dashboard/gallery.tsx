@@ -13,7 +13,7 @@ import {
 } from '../store/gallery.ts'
 import { acceptedWords } from '../store/health.ts'
 import { findRecord, type Status } from '../store/snapshots.ts'
-import { lastRefusalOf } from './checks.ts'
+import { refusalIn } from './checks.ts'
 import { canBeAsked } from './confirmation.tsx'
 import { CallbackUrl, Doctor } from './health.tsx'
 import { Age, Note, Pager } from './parts.tsx'
@@ -66,15 +66,15 @@ export async function showGallery(c: Context<Visit>): Promise<Response> {
   if (beginning !== '') return showFound(c, beginning)
   const filter = parseFilter(query)
   const start = startOf(query)
-  const [page, { facts }] = await Promise.all([pageOf(c.env.DB, filter, start ?? NEWEST), healthOf(c)])
+  const [page, health] = await Promise.all([pageOf(c.env.DB, filter, start ?? NEWEST), healthOf(c)])
   // The top is reached: it is shown whole.
   if (start?.to === 'newer' && page.next === undefined) return c.redirect(pathOf('/', filter), 303)
   if (page.rows.length === 0 && start === undefined && filter.status === undefined) {
-    const empty = <NoCallbackYet refusal={facts && lastRefusalOf(facts)} />
+    const empty = <NoCallbackYet refusal={refusalIn(health)} />
     return c.render(empty, { title: 'No callback yet', section: 'Gallery' })
   }
   const beside = pathsBeside(filter, start, page)
-  const accepted = acceptedWords(facts, c.get('now') - NEWS_MS)
+  const accepted = acceptedWords(health.facts, c.get('now') - NEWS_MS)
   return c.render(<Gallery rows={page.rows} filter={filter} {...beside} accepted={accepted} />, GALLERY)
 }
 
@@ -222,7 +222,7 @@ function whyNoPictures(row: Row): string {
 }
 
 /** Instead of an empty gallery. */
-function NoCallbackYet({ refusal }: { refusal: ReturnType<typeof lastRefusalOf> }) {
+function NoCallbackYet({ refusal }: { refusal: ReturnType<typeof refusalIn> }) {
   if (refusal) return <LastRefusal {...refusal} />
   return (
     <div class="empty">
@@ -235,7 +235,7 @@ function NoCallbackYet({ refusal }: { refusal: ReturnType<typeof lastRefusalOf> 
   )
 }
 
-function LastRefusal({ code, at, kept, more, command }: NonNullable<ReturnType<typeof lastRefusalOf>>) {
+function LastRefusal({ code, at, kept, more, command }: NonNullable<ReturnType<typeof refusalIn>>) {
   return (
     <div class="empty">
       <h1>Callbacks are refused</h1>

@@ -9,7 +9,7 @@ import { healthOf, originOf, useVisit, type Visit } from './visit.ts'
 
 export async function showHealth(c: Context<Visit>): Promise<Response> {
   const [health, counts] = await Promise.all([healthOf(c), countAll(c.env.DB).catch(notCounted)])
-  const checks = healthChecks(health, counts, c.get('settings'), originOf(c.req.url), c.get('now'))
+  const checks = healthChecks(health, counts, c.get('settings'), c.get('now'))
   const page = <HealthPage title={badgeOf(health).title} checks={checks} />
   return c.render(page, { title: 'Health', section: 'Health' })
 }
