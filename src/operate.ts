@@ -1,12 +1,12 @@
 /** What operators do with tasks and entries, from `/v1` and from the dashboard alike. All throw when D1 fails. */
 import { log, messageOf } from './log.ts'
-import { forget, forgetQuietly } from './publish/forget.ts'
+import { forget } from './publish/forget.ts'
 import { publish } from './publish/publish.ts'
 import { retry, type Retried } from './retry.ts'
-import { type Env, rulesOf, type Settings, versionOf } from './settings.ts'
+import { type Env, limitsOf, rulesOf, type Settings, versionOf } from './settings.ts'
 import { scheduleRange, scheduleRepublish } from './store/outbox.ts'
 import { findEntry, type Reason, removeEntry, removeOfReason } from './store/quarantine.ts'
-import { removeRecord } from './store/removals.ts'
+import { allowEarlier, removeRecord } from './store/removals.ts'
 import { findRecord } from './store/snapshots.ts'
 import { noteAccepted } from './store/state.ts'
 import { canAskOf } from './zego/config.ts'
@@ -33,18 +33,23 @@ export async function republish(
   return 'accepted'
 }
 
-/** The same for all that was received in a range of time, in milliseconds: the sweep publishes it, at its own pace. */
-export async function republishRange(since: number, until: number, { env, report }: Operation) {
-  const scheduled = await scheduleRange(env.DB, since, until, Date.now())
-  report('snapshots.republished', { since, until, tasks: scheduled.republished })
-  return scheduled
+/**
+ * The same for all of a range of time, in milliseconds: the sweep publishes it, at the pace of the plan. `seconds` is how
+ * long that takes.
+ */
+export async function republishRange(since: number, until: number, { env, settings, report }: Operation) {
+  const now = Date.now()
+  const { republished, last, next } = await scheduleRange(env.DB, since, until, limitsOf(settings).republishPaceMs, now)
+  const seconds = Math.ceil((last - now) / 1000)
+  report('snapshots.republished', { since, until, tasks: republished, seconds })
+  return { republished, seconds, next }
 }
 
-/** Deletes a result from D1, and then from KV: where KV fails, D1 remembers what it owes. */
+/** Deletes a result from D1, and at once from KV, which D1 owes as well: the sweep deletes there in any case. */
 export async function removeSnapshot(task_id: string, { env, report }: Operation): Promise<void> {
   const now = Date.now()
   const appid = await removeRecord(env.DB, task_id, now)
-  await forget(task_id, env, now)
+  await forget(task_id, env)
   report('snapshot.deleted', { task_id, appid })
 }
 
@@ -56,12 +61,13 @@ export async function retryEntry(
 ): Promise<Retried | undefined> {
   const entry = await findEntry(env.DB, id)
   if (entry === undefined) return undefined
+  if (entry.task_id) await allowEarlier(env.DB, entry.task_id)
   const now = Date.now()
   const retried = await retry(entry, wins, rulesOf(settings, canAskOf(settings)), env.DB, now)
   const { received, otherTask } = retried
   const appid = received.status === 'stored' ? received.publication.record.appid : undefined
   report('quarantine.retried', { id, task_id: entry.task_id, appid, replace: wins, status: received.status })
-  if (otherTask !== undefined) waitUntil(forgetQuietly(otherTask, env, now))
+  if (otherTask !== undefined) waitUntil(forget(otherTask, env))
   const isStored = received.status === 'stored'
   if (isStored) waitUntil(publish([received.publication], env, settings, now))
   const accepted = { callbacks: 1, results: isStored ? 1 : 0 }

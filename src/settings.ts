@@ -47,9 +47,9 @@ export type Settings = {
 /** How much one invocation does, so that it keeps within what Cloudflare's plan allows. */
 const LIMITS = {
   /** 50 subrequests and 50 D1 queries an invocation, 1,000 deletes in KV a day. */
-  free: { publications: 10, buffered: 5, removals: 20, rechecks: 5 },
+  free: { publications: 10, republishPaceMs: 250, buffered: 5, removals: 20, rechecks: 5 },
   /** 10,000 and 1,000, of which each publication takes two and one. */
-  paid: { publications: 300, buffered: 100, removals: 100, rechecks: 50 },
+  paid: { publications: 300, republishPaceMs: 20, buffered: 100, removals: 100, rechecks: 50 },
 } as const
 
 /** A plan that cannot be read is the free one: it works everywhere. */

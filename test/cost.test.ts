@@ -76,7 +76,7 @@ type Line = [what: string, costs: Bill, given: () => Promise<Work> | Work]
 const callbacks: Line[] = [
   [
     'a callback, stored and published',
-    { requests: 1, d1Calls: 2, statements: 4, rowsRead: 9, rowsWritten: 5, kvWrites: 1, messages: 1, logLines: 1 },
+    { requests: 1, d1Calls: 2, statements: 4, rowsRead: 11, rowsWritten: 5, kvWrites: 1, messages: 1, logLines: 1 },
     () => () => deliver(callback('task'), counted),
   ],
   [
@@ -130,12 +130,12 @@ const callbacks: Line[] = [
   ],
   [
     "a callback when KV's day is used up",
-    { requests: 1, d1Calls: 2, statements: 4, rowsRead: 9, rowsWritten: 6, messages: 1, logLines: 2 },
+    { requests: 1, d1Calls: 2, statements: 4, rowsRead: 11, rowsWritten: 6, messages: 1, logLines: 2 },
     () => () => deliver(callback('task'), { ...counted, ...KV_USED_UP }),
   ],
   [
     'a callback while D1 is down, and INTAKE after it',
-    { requests: 2, d1Calls: 2, statements: 4, rowsRead: 9, rowsWritten: 5, kvWrites: 1, messages: 2, logLines: 3 },
+    { requests: 2, d1Calls: 2, statements: 4, rowsRead: 11, rowsWritten: 5, kvWrites: 1, messages: 2, logLines: 3 },
     () => async () => {
       await deliver(callback('task'), { ...counted, ...NO_D1 })
       await takeIntake()
@@ -186,13 +186,13 @@ const upkeep: Line[] = [
     'ten results that neither KV nor the queue took, by the sweep',
     {
       requests: 2,
-      d1Calls: 8,
-      statements: 16,
-      rowsRead: 135,
+      d1Calls: 7,
+      statements: 7,
+      rowsRead: 160,
       rowsWritten: 30,
       kvWrites: 10,
       messages: 11,
-      logLines: 2,
+      logLines: 1,
     },
     async () => {
       await tenDeliveries({ ...NO_KV, ...NO_QUEUE })
@@ -205,12 +205,12 @@ const upkeep: Line[] = [
   ],
   [
     'POST republish',
-    { requests: 1, d1Calls: 2, statements: 2, rowsRead: 4, rowsWritten: 3, kvWrites: 1, messages: 1, logLines: 1 },
+    { requests: 1, d1Calls: 2, statements: 2, rowsRead: 6, rowsWritten: 3, kvWrites: 1, messages: 1, logLines: 1 },
     async () => (await deliver(callback('task')), () => post('/v1/snapshots/task/republish', counted)),
   ],
   [
     'DELETE one',
-    { requests: 1, d1Calls: 2, statements: 5, rowsRead: 5, rowsWritten: 5, kvDeletes: 1, logLines: 1 },
+    { requests: 1, d1Calls: 1, statements: 2, rowsRead: 4, rowsWritten: 3, kvDeletes: 1, logLines: 1 },
     async () => {
       await deliver(callback('task'))
       await newest()

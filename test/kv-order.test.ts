@@ -1,7 +1,8 @@
 /** KV and D1 end equal, whatever was in flight when a record was replaced or deleted. */
+import { createExecutionContext, createMessageBatch, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, it, vi } from 'vitest'
-import { type Fields, signedCallback } from './callbacks.ts'
+import { CALLBACK_URL, type Fields, signedCallback } from './callbacks.ts'
 import { del, post, said } from './http/api.ts'
 import { cron, deliver, read, recordInKv, rows } from './worker.ts'
 import { finished, ON, playZegocloud, register, sweep, tencent, wait } from './zego/zegocloud.ts'
@@ -19,8 +20,40 @@ function holdPuts(isHeld: (key: string, value: string) => boolean) {
     if (typeof value === 'string' && isHeld(key, value)) await new Promise<void>((resolve) => waiting.push(resolve))
     return put(key, value as string, options as never)
   })
-  const isHolding = () => vi.waitFor(() => expect(waiting).not.toEqual([]))
+  const isHolding = () => vi.waitFor(() => expect(waiting).not.toEqual([]), 10_000)
   return { isHolding, letGo: () => waiting.splice(0).forEach((go) => go()) }
+}
+
+/** The next event that is sent waits until it is let go: what has its value in KV is not marked before. */
+function holdEvent() {
+  const send = env.EVENTS.send.bind(env.EVENTS)
+  const held = Promise.withResolvers<void>()
+  const hold = vi.spyOn(env.EVENTS, 'send').mockImplementationOnce(async (event) => {
+    await held.promise
+    return send(event)
+  })
+  return { isHolding: () => vi.waitFor(() => expect(hold).toHaveBeenCalled(), 10_000), letGo: () => held.resolve() }
+}
+
+/** A Worker with module state of its own, as another isolate has. */
+async function anotherIsolate() {
+  vi.resetModules()
+  const { default: worker } = await import('../src/worker.ts')
+  return async (body: object) => {
+    const ctx = createExecutionContext()
+    const init = { method: 'POST', body: JSON.stringify(body) }
+    const response = await worker.fetch(new Request(CALLBACK_URL, init), env, ctx)
+    await waitOnExecutionContext(ctx)
+    return response
+  }
+}
+
+/** INTAKE brings a message. */
+async function consumeOne(body: unknown): Promise<void> {
+  const message = { id: 'one', timestamp: new Date(), attempts: 1, body }
+  const batch = createMessageBatch('zego-snapshots-intake', [message])
+  const { default: worker } = await import('../src/worker.ts')
+  await worker.queue(batch, env)
 }
 
 /** What KV and D1 disagree about, once all that is owed has been worked off. */
@@ -108,6 +141,59 @@ it('a result is deleted, and another content of its task is stored before KV has
   expect(await recordInKv('again')).toMatchObject({ snapshot_pic_list: GENUINE })
 })
 
+it('a deleted task gets a new result, which is put into KV just before the sweep deletes the old one there', async () => {
+  vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] })
+  await deliver(callback('anew', FORGED))
+  expect((await del('/v1/snapshots/anew')).status).toBe(204)
+  vi.setSystemTime(Date.now() + 2 * 60_000)
+  const event = holdEvent()
+  const second = deliver(callback('anew', GENUINE))
+  await event.isHolding()
+  await vi.waitFor(async () => expect(await recordInKv('anew')).not.toBeNull())
+  await cron(1)
+  event.letGo()
+  await second
+  expect(await differences()).toEqual([])
+  expect(await recordInKv('anew')).toMatchObject({ snapshot_pic_list: GENUINE })
+})
+
+it('two isolates publish two records of a task, and the earlier one lands over the later one in KV', async () => {
+  playZegocloud(() => finished('http://pictures.test/1.jpg'))
+  await register('two')
+  await wait(2)
+  const deliverElsewhere = await anotherIsolate()
+  const puts = holdPuts((_key, value) => value.includes('"via":"query"'))
+  const earlier = sweep()
+  await puts.isHolding()
+  const event = holdEvent()
+  const later = deliverElsewhere(callback('two', GENUINE))
+  await event.isHolding()
+  await vi.waitFor(async () => expect(await recordInKv('two')).toMatchObject({ via: 'callback' }))
+  puts.letGo()
+  await earlier
+  event.letGo()
+  await later
+  expect(await differences()).toEqual([])
+  expect(await recordInKv('two')).toMatchObject({ via: 'callback' })
+})
+
+it('an isolate ends after its earlier record has landed over the later one in KV', async () => {
+  playZegocloud(() => finished('http://pictures.test/1.jpg'))
+  await register('ended')
+  await wait(2)
+  const puts = holdPuts((_key, value) => value.includes('"via":"query"'))
+  const hold = holdEvent() // it is never let go: the isolate of the earlier record marks nothing
+  void sweep()
+  await puts.isHolding()
+  await hold.isHolding()
+  await deliver(callback('ended', GENUINE))
+  puts.letGo()
+  await vi.waitFor(async () => expect(await recordInKv('ended')).toMatchObject({ via: 'query' }))
+  expect(await differences()).toEqual([])
+  expect(await recordInKv('ended')).toMatchObject({ via: 'callback' })
+  hold.letGo()
+})
+
 it('D1 fails after a DELETE has begun: nothing is half gone', async () => {
   await deliver(callback('halves', GENUINE))
   vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: down'))
@@ -138,6 +224,35 @@ it('a result that came back and is deleted again is remembered from then on', as
   const [removal] = await rows<{ removed_at: number; kv_due: number }>('SELECT removed_at, kv_due FROM removals')
   expect(removal!.removed_at).toBeGreaterThan(0)
   expect(removal!.kv_due).toBeGreaterThan(removal!.removed_at)
+})
+
+it('what waits in INTAKE when its task is deleted does not come back', async () => {
+  for (const task of ['stored before', 'not known']) {
+    if (task === 'stored before') await deliver(callback(task, FORGED))
+    const body = callback(task, GENUINE)
+    const batch = vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: overloaded'))
+    const sent = vi.spyOn(env.INTAKE, 'send').mockResolvedValueOnce({} as QueueSendResponse)
+    expect((await deliver(body)).status).toBe(202)
+    const [[message]] = sent.mock.calls as [[unknown]]
+    batch.mockRestore()
+    sent.mockRestore()
+    await scheduler.wait(5)
+    expect((await del(`/v1/snapshots/${task}`)).status).toBe(204)
+    await consumeOne(message)
+    expect((await read(task)).status).toBe(404)
+    await scheduler.wait(5)
+    expect(await (await deliver(callback(task, [...GENUINE, ...FORGED]))).json()).toMatchObject({ status: 'stored' })
+  }
+  expect(await differences()).toEqual([])
+})
+
+it('what was deleted comes back where an operator takes it out of the quarantine', async () => {
+  await deliver(callback('kept', FORGED))
+  const { id } = await (await deliver(callback('kept', GENUINE))).json<{ id: string }>()
+  await scheduler.wait(5)
+  expect((await del('/v1/snapshots/kept')).status).toBe(204)
+  expect(await said(post(`/v1/quarantine/${encodeURIComponent(id)}/retry`))).toMatchObject([200, { status: 'stored' }])
+  expect(await differences()).toEqual([])
 })
 
 it('what was deleted does not come back: the same content is a duplicate, under whatever signature', async () => {

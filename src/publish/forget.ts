@@ -1,52 +1,40 @@
-/**
- * A task's value leaves KV: the one place where it does.
- *
- * D1 comes first: it remembers that the value has to go. Then KV, and then D1 again, since others write the same key:
- * where a row has come meanwhile, KV is due again with the row's record.
- */
+/** A task's value leaves KV: at once where it can, and for certain by the sweep, since D1 owes it. */
 import { isWithin } from '../callback/bytes.ts'
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 import type { Env } from '../settings.ts'
-import { PUBLISH_GRACE_MS } from '../store/outbox.ts'
-import { noteRemovedFromKv, oweRemoval, takeDueRemovals } from '../store/removals.ts'
-import { isDayUsedUp, nextMidnight } from './kv-limits.ts'
+import { type Removal, type RemovalResult, settleRemovals, takeDueRemovals } from '../store/removals.ts'
+import { isDayUsedUp, nextMidnight } from './publish.ts'
 
 const KV_DEADLINE_MS = 2_000
 const KEY_LIMIT_BYTES = 512
 
-type Stores = Pick<Env, 'DB' | 'RESULTS'>
-
-/** Tells whether KV has let go of it; if not, it is tried again by the sweep. Throws when D1 does not answer. */
-export async function forget(taskId: string, { DB, RESULTS }: Stores, now: number): Promise<boolean> {
+/** Why KV did not let go of it; `undefined` if it did. Never throws: the sweep deletes it in any case. */
+export async function forget(taskId: string, { RESULTS }: Pick<Env, 'RESULTS'>): Promise<string | undefined> {
   try {
     // KV holds no longer key, and refuses to delete one.
     if (isWithin(KEY_LIMIT_BYTES, taskId)) await withDeadline(RESULTS.delete(taskId), KV_DEADLINE_MS, 'KV')
+    return undefined
   } catch (error) {
     const why = messageOf(error)
     log('warn', 'forget.failed', { task_id: taskId, why })
-    await oweRemoval(DB, taskId, now, isDayUsedUp(why) ? nextMidnight(now) : now + PUBLISH_GRACE_MS)
-    return false
-  }
-  await noteRemovedFromKv(DB, taskId, now)
-  return true
-}
-
-/** As `forget`, for after an answer: never throws, since what D1 remembers is due again. */
-export async function forgetQuietly(taskId: string, stores: Stores, now: number): Promise<void> {
-  try {
-    await forget(taskId, stores, now)
-  } catch (error) {
-    log('warn', 'forget.unnoted', { task_id: taskId, why: messageOf(error) })
+    return why
   }
 }
 
-/** Works off what KV still has to let go of, and tells whether there may be more. */
-export async function sweepRemovals(stores: Stores, now: number, limit: number): Promise<boolean> {
-  const [first, ...others] = await takeDueRemovals(stores.DB, now, limit)
-  if (first === undefined) return false
-  // Where KV refuses one, it would mostly refuse each: but one key that is stuck holds up no other one.
-  const outcomes = [await forget(first, stores, now)]
-  for (const taskId of others) outcomes.push(await forget(taskId, stores, now))
-  return outcomes.length === limit && outcomes.every((isGone) => isGone)
+/** Settles a slice of what D1 owes to KV, and tells whether there may be more that can be settled now. */
+export async function sweepRemovals(env: Pick<Env, 'DB' | 'RESULTS'>, now: number, limit: number): Promise<boolean> {
+  const removals = await takeDueRemovals(env.DB, now, limit)
+  if (removals.length === 0) return false
+  const results = await Promise.all(removals.map((removal) => settleOne(removal, env, now)))
+  await settleRemovals(env.DB, results, now)
+  return results.length === limit && results.every(({ due }) => due === null)
+}
+
+/** What failed is due again when its lease ends. */
+async function settleOne(removal: Removal, env: Pick<Env, 'RESULTS'>, now: number): Promise<RemovalResult> {
+  const { task_id, content, due: taken, isStored } = removal
+  const failure = isStored ? undefined : await forget(task_id, env)
+  if (failure === undefined) return { task_id, content, taken, due: null }
+  return { task_id, content, taken, due: isDayUsedUp(failure) ? nextMidnight(now) : taken }
 }

@@ -1,12 +1,10 @@
 /** Finished records to KV and to the queue, in parallel and independently of each other; then D1 is told. */
+import { bytesOf, isWithin, sha256 } from '../callback/bytes.ts'
 import { withDeadline } from '../deadline.ts'
+import type { SnapshotEvent } from '../event.ts'
 import { log, messageOf } from '../log.ts'
 import { type Env, limitsOf, readSettings, retentionDaysOf, type Settings } from '../settings.ts'
-import { markPublished, type PublishResult } from '../store/marks.ts'
-import { dueAgain, type Lane, type Publication, takeDue } from '../store/outbox.ts'
-import { eventOf } from './cloudevent.ts'
-import { forgetQuietly } from './forget.ts'
-import { isDayUsedUp, isRefusedForGood, nextMidnight } from './kv-limits.ts'
+import { dueAgain, type Lane, markPublished, type Publication, type PublishResult, takeDue } from '../store/outbox.ts'
 
 export type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
 
@@ -15,7 +13,10 @@ const TARGET_DEADLINE_MS = 10_000
 /** An invocation has six connections: the last of more would wait for one until its deadline. */
 const MOST_AT_ONCE = 50
 const MS_A_DAY = 86_400_000
-const KV_SHORTEST_TTL_MS = 60_000
+/** KV takes no value that ends sooner than in 60 s; the rest is for the way there and for another clock. */
+const KV_SHORTEST_TTL_MS = 120_000
+/** A queue takes 128 KB a message, with some overhead of its own. */
+const EVENT_LIMIT_BYTES = 127_000
 
 /**
  * Publishes what each target lacks, and tells whether any target took any of it. Never throws: what fails is due again later.
@@ -31,18 +32,16 @@ export async function publish(
   const days = retentionDaysOf(settings)
   const results: PublishResult[] = []
   for (let done = 0; done < publications.length; done += MOST_AT_ONCE) {
-    const some = publications.slice(done, done + MOST_AT_ONCE)
-    results.push(...(await Promise.all(some.map((publication) => publishOne(publication, targets, days, now)))))
+    const group = publications.slice(done, done + MOST_AT_ONCE)
+    results.push(...(await Promise.all(group.map((publication) => publishOne(publication, targets, days, now)))))
   }
   try {
-    const gone = await markPublished(targets.DB, results)
-    // Deleted while they were published: their value may have reached KV after it was deleted there.
-    await Promise.all(gone.map((taskId) => forgetQuietly(taskId, targets, now)))
+    await markPublished(targets.DB, results, now)
   } catch (error) {
     log('warn', 'publish.unmarked', { tasks: results.length, why: messageOf(error) })
     return false
   }
-  return results.some(({ kvDue, eventDue }) => kvDue === null || eventDue === null)
+  return results.some(({ kv, event }) => kv?.due === null || event?.due === null)
 }
 
 async function publishOne(
@@ -51,18 +50,20 @@ async function publishOne(
   retentionDays: number,
   now: number,
 ): Promise<PublishResult> {
-  const { task_id, writeId, since } = publication
-  const until = Date.parse(publication.record.received_at) + retentionDays * MS_A_DAY
-  const kvUntil = retentionDays > 0 ? until : undefined
-  const [kv, event] = await Promise.all([
-    publication.kv ? failureOf(task_id, 'kv', putRecord(RESULTS, publication, kvUntil, now)) : undefined,
-    publication.event ? failureOf(task_id, 'event', sendEvent(EVENTS, publication)) : undefined,
+  const { task_id, writeId, since, kvDue, eventDue } = publication
+  const ends = Date.parse(publication.record.received_at) + retentionDays * MS_A_DAY
+  const until = retentionDays > 0 ? ends : undefined
+  const [kvFailure = '', eventFailure = ''] = await Promise.all([
+    kvDue === null ? undefined : failureOf(task_id, 'kv', putRecord(RESULTS, publication, until)),
+    eventDue === null ? undefined : failureOf(task_id, 'event', sendEvent(EVENTS, publication)),
   ])
   const again = dueAgain(since, now)
-  const result: PublishResult = { task_id, writeId, ...(kvUntil !== undefined && { kvUntil }) }
-  if (kv !== undefined) Object.assign(result, kvResult(kv, again, now))
-  if (event !== undefined) result.eventDue = event === '' ? null : again
-  return result
+  return {
+    task_id,
+    writeId,
+    ...(kvDue !== null && { kv: { taken: kvDue, until, ...kvResult(kvFailure, again, now) } }),
+    ...(eventDue !== null && { event: { taken: eventDue, due: eventFailure === '' ? null : again } }),
+  }
 }
 
 /** Why it failed; empty if it did not. */
@@ -77,18 +78,15 @@ async function failureOf(task_id: string, target: string, work: Promise<unknown>
   }
 }
 
-function kvResult(failure: string, again: number, now: number): Pick<PublishResult, 'kvDue' | 'kvRefused'> {
-  if (failure === '') return { kvDue: null }
-  if (isDayUsedUp(failure)) return { kvDue: nextMidnight(now) }
-  return isRefusedForGood(failure) ? { kvDue: null, kvRefused: failure } : { kvDue: again }
+function kvResult(failure: string, again: number, now: number): { due: number | null; refused?: string } {
+  if (failure === '') return { due: null }
+  if (isDayUsedUp(failure)) return { due: nextMidnight(now) }
+  return isRefusedForGood(failure) ? { due: null, refused: failure } : { due: again }
 }
 
-async function sendEvent(queue: Env['EVENTS'], publication: Publication): Promise<void> {
-  await queue.send(await eventOf(publication), { contentType: 'json' })
-}
-
-async function putRecord(results: KVNamespace, { record, text }: Publication, until: number | undefined, now: number) {
-  if (until !== undefined && until < now + KV_SHORTEST_TTL_MS) return // it would be gone at once
+/** By the clock as it is, since a slow group may have gone before. */
+async function putRecord(results: KVNamespace, { record, text }: Publication, until: number | undefined) {
+  if (until !== undefined && until < Date.now() + KV_SHORTEST_TTL_MS) return // it would be gone at once
   const pictures = record.status === 'completed' ? record.snapshot_pic_list.length : 0
   await results.put(record.task_id, text, {
     metadata: { status: record.status, vendor: record.vendor, pictures },
@@ -96,28 +94,70 @@ async function putRecord(results: KVNamespace, { record, text }: Publication, un
   })
 }
 
-/** However many events wait, what only KV lacks goes on. */
-const KEPT_FOR_KV = 2
+async function sendEvent(queue: Env['EVENTS'], publication: Publication): Promise<void> {
+  await queue.send(await eventOf(publication), { contentType: 'json' })
+}
+
+/**
+ * The CloudEvents 1.0 event that consumers get. The id is made of the task_id and the content, so it is the same for every
+ * delivery of the same content.
+ */
+async function eventOf({ record, text, content }: Publication): Promise<SnapshotEvent> {
+  const { task_id, appid, received_at } = record
+  const envelope = {
+    specversion: '1.0',
+    id: await sha256(JSON.stringify([task_id, content])),
+    source: `/zego/${encodeURIComponent(appid.toWellFormed())}`,
+    subject: task_id,
+    time: received_at,
+    datacontenttype: 'application/json',
+  } as const
+  if (record.status === 'failed') return { ...envelope, type: 'com.zegocloud.snapshot.failed', data: record }
+
+  const type = 'com.zegocloud.snapshot.completed'
+  const room = EVENT_LIMIT_BYTES - bytesOf(JSON.stringify({ ...envelope, type, data: null })).length
+  if (isWithin(room, text)) return { ...envelope, type, data: record }
+  const { snapshot_pic_list, extra: _extra, ...rest } = record
+  const dataref = `/v1/snapshots/${encodeURIComponent(task_id)}`
+  return { ...envelope, type, dataref, data: { ...rest, pictures: snapshot_pic_list.length } }
+}
+
+/** KV's own words. The free plan has 1,000 writes and 1,000 deletes a day. */
+export function isDayUsedUp(why: string): boolean {
+  return /limit exceeded for the day/i.test(why)
+}
+
+/** When the free plan's daily limits begin again, in UTC. */
+export function nextMidnight(now: number): number {
+  return (Math.floor(now / MS_A_DAY) + 1) * MS_A_DAY
+}
+
+/**
+ * Whether KV will never take this key or this value. Any other refusal is an outage: for 37 minutes in October 2023 KV
+ * answered 401 to everyone.
+ */
+function isRefusedForGood(why: string): boolean {
+  if (/KV PUT failed: (?:413|414)\b/.test(why)) return true
+  return /KV PUT failed: 400\b/.test(why) && /\b(key|value|metadata|expiration)/i.test(why)
+}
 
 /**
  * Publishes a slice of what is due, because its own request could not, and tells in which lanes there may be more that can
- * be published now. A lane that fails holds up no other one.
+ * be published now. At most half a slice is what only KV lacks: a target that is down holds up no other one.
  */
 export async function sweep(env: Env, lanes: readonly Lane[], now: number): Promise<Lane[]> {
   const settings = readSettings(env)
-  const most = limitsOf(settings).publications
-  const publishDue = async (lane: Lane, limit: number) => {
+  const slice = limitsOf(settings).publications
+  const more: Lane[] = []
+  let room = slice
+  for (const lane of ['kv', 'event'] as const) {
+    if (!lanes.includes(lane)) continue
+    const limit = lane === 'kv' ? slice / 2 : room
     const publications = await takeDue(env.DB, lane, now, limit)
+    room -= publications.length
     const isWorking = await publish(publications, env, settings, now)
     if (publications.length > 0) log('info', 'sweep.published', { lane, tasks: publications.length })
-    return { tasks: publications.length, goesOn: isWorking && publications.length === limit }
+    if (isWorking && publications.length === limit) more.push(lane)
   }
-  const events = lanes.includes('event') ? await publishDue('event', most - KEPT_FOR_KV) : { tasks: 0, goesOn: false }
-  const more: Lane[] = events.goesOn ? ['event'] : []
-  if (!lanes.includes('kv')) return more
-  // A KV that refuses everything would refuse each of them, and rows would be written for it: the first one tells.
-  const first = await publishDue('kv', 1)
-  if (!first.goesOn) return more
-  const others = await publishDue('kv', Math.max(1, most - events.tasks - 1))
-  return others.goesOn ? [...more, 'kv'] : more
+  return more
 }

@@ -6,7 +6,7 @@
  */
 import type { CompletedRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
-import type { FinishedRecord, Publication } from './outbox.ts'
+import { type FinishedRecord, LEASE_MS, type Publication } from './outbox.ts'
 import { publicationOf, upsert } from './write.ts'
 
 export type Winner = {
@@ -49,7 +49,7 @@ const KEEP_LOSERS = `
 /** Its own callback may come yet, with other content: the removal remembers none. */
 const OWE_OTHER_TASK_TO_KV = `
   INSERT INTO removals (task_id, content, removed_at, kv_due)
-  SELECT task_id, '', ?4, ?4 FROM snapshots WHERE task_id <> ?3 AND place IN (${STORED_BY_SIGNATURE})
+  SELECT task_id, '', ?4, ?4 + ${LEASE_MS} FROM snapshots WHERE task_id <> ?3 AND place IN (${STORED_BY_SIGNATURE})
   ON CONFLICT (task_id, content) DO UPDATE SET removed_at = excluded.removed_at, kv_due = excluded.kv_due`
 
 const REMOVE_OTHER_TASK = `

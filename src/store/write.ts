@@ -1,5 +1,5 @@
 /** The one statement that writes a finished record, and the rules of who may store one, and over what. */
-import { type FinishedRecord, type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
+import { type FinishedRecord, LEASE_MS, type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
 
 /** One write of a finished record. Times in milliseconds. */
 export type Write = {
@@ -24,13 +24,14 @@ const IS_KNOWN = 'EXISTS (SELECT 1 FROM snapshots WHERE task_id = ?1)'
  */
 const RULES = {
   /**
-   * A callback, if its signature is good for this content (?10 is the signature), and the content was not deleted. A
-   * signature that came before and has no row any more was deleted or has left by RETENTION_DAYS. It completes a task
+   * A callback, if its signature is good for this content (?10 is the signature), and neither the content was deleted nor
+   * the task after it was received. A signature that came before and has no row any more was deleted or has left by RETENTION_DAYS. It completes a task
    * of its own app, and a record of the query API with the same URLs, since that one has no offsets.
    */
   callback: {
     onlyIf: `EXISTS (SELECT 1 FROM ledger WHERE signature = ?10 AND content = ?3 AND (seen_at = ?7 OR ${IS_KNOWN}))
-      AND NOT EXISTS (SELECT 1 FROM removals WHERE content = ?3 AND task_id = ?1)`,
+      AND NOT EXISTS (
+        SELECT 1 FROM removals WHERE task_id = ?1 AND content <> '' AND (content = ?3 OR removed_at >= ?7))`,
     over: `coalesce(snapshots.record ->> '$.appid' = excluded.record ->> '$.appid', true) AND (
       snapshots.status <> 'completed'
       OR snapshots.via = 'query' AND ${URLS('snapshots.record')} = ${URLS('excluded.record')})`,
@@ -56,7 +57,7 @@ const UPSERT = ({ onlyIf, over }: { onlyIf: string; over: string }) => `
   ON CONFLICT (task_id) DO UPDATE SET status = excluded.status, content = excluded.content,
     delivery = excluded.delivery, via = excluded.via, record = excluded.record, place = excluded.place,
     unpublished_since = excluded.unpublished_since, kv_due = excluded.kv_due, event_due = excluded.event_due,
-    kv_refused = NULL
+    kv_refused = NULL, kv_again = iif(snapshots.kv_due IS NULL, NULL, ?8 + ${LEASE_MS})
   WHERE ${over}`
 
 const STATEMENTS = {
@@ -80,5 +81,6 @@ export function upsert(
 
 /** What is to be published of a write that was stored. */
 export function publicationOf({ writeId, content, record, text, now }: Write): Publication {
-  return { task_id: record.task_id, content, writeId, record, text, since: now, kv: true, event: true }
+  const due = now + PUBLISH_GRACE_MS
+  return { task_id: record.task_id, content, writeId, record, text, since: now, kvDue: due, eventDue: due }
 }

@@ -8,7 +8,7 @@ import { unlessRefused } from '../callback/refusal.ts'
 import { readVerified } from '../callback/snapshot.ts'
 import type { CompletedRecord, SnapshotRecord } from '../event.ts'
 import { log } from '../log.ts'
-import { forgetQuietly } from '../publish/forget.ts'
+import { forget } from '../publish/forget.ts'
 import type { Env } from '../settings.ts'
 import { type Dispute, disputedEntries } from '../store/disputes.ts'
 import type { Publication } from '../store/outbox.ts'
@@ -103,6 +103,6 @@ async function letWin(winner: Winner, env: Env, now: number): Promise<Publicatio
   const replacement = await replace(env.DB, winner, now)
   const { task_id, otherTask } = replacement
   log('warn', 'dispute.won', { task_id, entry: winner.entryId, other_task: otherTask })
-  if (otherTask !== undefined) await forgetQuietly(otherTask, env, now)
+  if (otherTask !== undefined) await forget(otherTask, env)
   return replacement.status === 'stored' ? replacement.publication : undefined
 }

@@ -162,7 +162,7 @@ describe('a reused signature', () => {
     expect((await post(`${at(id)}/retry?replace=true`)).status).toBe(200)
     expect([(await read('forged')).status, (await recordInKv('forged')) === null]).toEqual([404, false])
     broken.mockRestore()
-    vi.useFakeTimers({ now: Date.now() + 60_000, toFake: ['Date'] })
+    vi.useFakeTimers({ now: Date.now() + 120_000, toFake: ['Date'] })
     await cron()
     expect(await recordInKv('forged')).toBeNull()
   })

@@ -2,8 +2,7 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { snapshotEvent } from '../../src/event.ts'
 import { sweepRemovals } from '../../src/publish/forget.ts'
-import { nextMidnight } from '../../src/publish/kv-limits.ts'
-import { publish, sweep } from '../../src/publish/publish.ts'
+import { nextMidnight, publish, sweep } from '../../src/publish/publish.ts'
 import { takeDue } from '../../src/store/outbox.ts'
 import { readSettings } from '../../src/settings.ts'
 import { settle } from '../../src/store/settle.ts'
@@ -24,12 +23,34 @@ const outbox = () =>
   rows('SELECT kv_due - unpublished_since AS kv, event_due - unpublished_since AS event FROM snapshots')
 const nothingOwed = [{ kv: null, event: null }]
 
+/** Collects what D1 says of each statement that is asked for by this method. */
+function collectResults(method: 'all' | 'run', results: D1Result[]): void {
+  const prepare = env.DB.prepare.bind(env.DB)
+  vi.spyOn(env.DB, 'prepare').mockImplementation((sql) => {
+    const statement = prepare(sql)
+    const bind = statement.bind.bind(statement)
+    statement.bind = (...values) => {
+      const bound = bind(...values)
+      const ask = bound[method].bind(bound)
+      bound[method] = async () => {
+        const result = await ask()
+        results.push(result)
+        return result as never
+      }
+      return bound
+    }
+    return statement
+  })
+}
+
 describe('publishing', () => {
   it('marks what it published, in one row written', async () => {
-    const batch = vi.spyOn(env.DB, 'batch')
-    await deliver(signedCallback({ task_id: 'marked' }))
-    const marks = (await batch.mock.results.at(-1)!.value) as D1Result[]
-    expect(marks.map(({ meta }) => meta.rows_written)).toEqual([1])
+    const results: D1Result[] = []
+    await settle(env.DB, verified('marked'))
+    const publications = await takeDue(env.DB, 'event', START + MINUTE, 1)
+    collectResults('run', results)
+    await publish(publications, env, SETTINGS, START + MINUTE)
+    expect(results.map(({ meta }) => meta.rows_written)).toEqual([1])
     expect(await outbox()).toEqual(nothingOwed)
   })
 
@@ -45,19 +66,6 @@ describe('publishing', () => {
     for (let n = 0; n < 40; n += 1) await settle(env.DB, verified(`many ${n}`, `content ${n}`, `task ${n}`))
     expect(await publish(await takeDue(env.DB, 'event', START + MINUTE, 40), env, SETTINGS, START + MINUTE)).toBe(true)
     expect(await outbox()).toEqual(Array.from({ length: 40 }, () => nothingOwed[0]))
-  })
-
-  it('is marked by a later request where the one that waited for others has ended', async () => {
-    for (const n of [1, 2, 3]) await settle(env.DB, verified(`left ${n}`, `content ${n}`, `task ${n}`))
-    const [first, second, third] = (await takeDue(env.DB, 'event', START + MINUTE, 3)).map((one) => [one])
-    const wait = vi.spyOn(scheduler, 'wait').mockImplementationOnce(() => new Promise(() => {}))
-    void publish(first!, env, SETTINGS, START)
-    await vi.waitFor(() => expect(wait).toHaveBeenCalledOnce())
-    await publish(second!, env, SETTINGS, START)
-    expect(await rows('SELECT count(*) AS owed FROM snapshots WHERE publish_at IS NOT NULL')).toEqual([{ owed: 3 }])
-    later(MINUTE)
-    await publish(third!, env, SETTINGS, START)
-    expect(await outbox()).toEqual(Array.from({ length: 3 }, () => nothingOwed[0]))
   })
 
   it('is made up for by the sweep when the isolate ended after its answer', async () => {
@@ -156,28 +164,48 @@ describe('publishing', () => {
   })
 
   it('publishes again what was published but could not be marked', async () => {
-    const batch = env.DB.batch.bind(env.DB)
-    const settleOnly = vi.spyOn(env.DB, 'batch')
-    settleOnly.mockImplementation((statements) =>
-      statements.length === 1 ? Promise.reject(new Error('down')) : batch(statements),
-    )
-    await deliver(signedCallback({ task_id: 'unmarked' }))
-    settleOnly.mockRestore()
-    later(MINUTE)
+    await settle(env.DB, verified('unmarked', 'content', 'unmarked'))
+    const publications = await takeDue(env.DB, 'event', START + MINUTE, 1)
+    const prepare = vi.spyOn(env.DB, 'prepare').mockImplementationOnce(() => {
+      throw new Error('down')
+    })
+    await publish(publications, env, SETTINGS, START + MINUTE)
+    prepare.mockRestore()
+    later(3 * MINUTE)
     await cron()
     const [first, second] = await events('unmarked', 2)
     expect(second).toEqual(first) // the same id: consumers drop it
     expect(await outbox()).toEqual(nothingOwed)
   })
 
-  it('owes KV again what was replaced while it was published, and leaves its event owed', async () => {
+  it('clears the due time under which it was taken, and no other that was set since', async () => {
     vi.spyOn(env.EVENTS, 'send').mockImplementationOnce(async () => {
-      await env.DB.prepare(`UPDATE snapshots SET content = 'newer', delivery = 'newer'`).run()
-      later(5_000)
+      await env.DB.prepare('UPDATE snapshots SET kv_due = ?1, event_due = ?1').bind(START).run()
       return {} as QueueSendResponse
     })
     await deliver(signedCallback())
-    expect(await outbox()).toEqual([{ kv: 0, event: MINUTE - 5_000 }])
+    expect(await outbox()).toEqual([{ kv: 0, event: 0 }])
+  })
+
+  it('clears nothing of a row that was written again since, though it is due at the same time', async () => {
+    vi.spyOn(env.EVENTS, 'send').mockImplementationOnce(async () => {
+      await env.DB.prepare(`UPDATE snapshots SET content = 'newer', delivery = 'newer'`).run()
+      return {} as QueueSendResponse
+    })
+    await deliver(signedCallback())
+    expect(await outbox()).toEqual([{ kv: MINUTE, event: MINUTE }])
+  })
+
+  it('writes KV once more where an earlier record was on its way there', async () => {
+    await deliver(signedCallback())
+    await env.DB.prepare('UPDATE snapshots SET kv_due = ?1, kv_again = ?2')
+      .bind(START, START + 2 * MINUTE)
+      .run()
+    await cron()
+    expect(await outbox()).toEqual([{ kv: 2 * MINUTE, event: null }])
+    later(2 * MINUTE)
+    await cron()
+    expect(await outbox()).toEqual(nothingOwed)
   })
 })
 
@@ -204,8 +232,8 @@ describe('the sweep', () => {
   })
 
   it.each([
-    ['free', 8, 8],
-    ['paid', 298, 50],
+    ['free', 10, 10],
+    ['paid', 300, 50],
   ])(
     'publishes a slice that fits the plan, of which the connections take some at once: %s',
     async (PLAN, slice, most) => {
@@ -228,26 +256,11 @@ describe('the sweep', () => {
   it('reads a slice of a backlog of 100,000, not the whole', async () => {
     await backlog(100_000, START, START)
     const results: D1Result[] = []
-    const prepare = env.DB.prepare.bind(env.DB)
-    vi.spyOn(env.DB, 'prepare').mockImplementation((sql) => {
-      const statement = prepare(sql)
-      const bind = statement.bind.bind(statement)
-      statement.bind = (...values) => {
-        const bound = bind(...values)
-        const all = bound.all.bind(bound)
-        bound.all = async () => {
-          const result = await all()
-          results.push(result)
-          return result as never
-        }
-        return bound
-      }
-      return statement
-    })
+    collectResults('all', results)
     vi.spyOn(env.INTAKE, 'send').mockResolvedValue({} as QueueSendResponse)
     await cron()
     expect(results.filter(({ meta }) => meta.rows_read >= 100)).toEqual([])
-    expect(await owed()).toEqual({ owed: 99_992 })
+    expect(await owed()).toEqual({ owed: 99_990 })
   })
 
   it('sends events first, however many records KV does not take', async () => {
@@ -284,20 +297,19 @@ describe('the sweep', () => {
     expect((await Promise.all(taken)).map(({ length }) => length)).toEqual([11, 4, 0])
   })
 
-  it('tries KV with one record before the others: while it rests, one a minute is refused', async () => {
+  it('tries half a slice a minute while KV rests', async () => {
     await backlog(8, START, null)
     const put = vi.spyOn(env.RESULTS, 'put')
     put.mockRejectedValue(new Error('KV put() limit exceeded for the day.'))
     await cron()
-    await cron()
-    expect(put).toHaveBeenCalledTimes(2)
+    expect(put).toHaveBeenCalledTimes(5)
     expect(await outbox()).toEqual([
-      ...Array.from({ length: 2 }, () => ({ kv: START + 12 * 60 * MINUTE, event: null })),
-      ...Array.from({ length: 6 }, () => ({ kv: START, event: null })),
+      ...Array.from({ length: 5 }, () => ({ kv: START + 12 * 60 * MINUTE, event: null })),
+      ...Array.from({ length: 3 }, () => ({ kv: START, event: null })),
     ])
     put.mockRestore()
     await cron()
-    expect(await owed()).toEqual({ owed: 2 })
+    expect(await owed()).toEqual({ owed: 5 })
     later(12 * 60 * MINUTE)
     await cron()
     expect(await owed()).toEqual({ owed: 0 })
@@ -387,7 +399,7 @@ describe('a value in KV', () => {
     } as const
     const publication = { task_id: 'failed', content: 'c', writeId: 'w', record, text: '{}', since: START }
     const put = vi.spyOn(env.RESULTS, 'put')
-    await publish([{ ...publication, kv: true, event: false }], env, SETTINGS, START)
+    await publish([{ ...publication, kvDue: START, eventDue: null }], env, SETTINGS, START)
     expect(put.mock.calls[0]?.[2]).toEqual({ metadata: { status: 'failed', vendor: 'hw', pictures: 0 } })
   })
 
@@ -403,6 +415,23 @@ describe('a value in KV', () => {
     expect(put.mock.calls[0]?.[2]).toMatchObject({ expiration: START / 1000 + 2 * 86_400 })
     await deliver(signedCallback({ task_id: 'kept' }), { RETENTION_DAYS: 'never' })
     expect(put.mock.calls[1]?.[2]).not.toHaveProperty('expiration')
+  })
+
+  it('is given no end that KV refuses, however long the records before it took', async () => {
+    const expiring = Array.from({ length: 60 }, (_, n) => verified(`slow ${n}`, `content ${n}`, `task ${n}`))
+    for (const callback of expiring) await settle(env.DB, callback)
+    const put = vi.spyOn(env.RESULTS, 'put').mockResolvedValue()
+    const publications = await takeDue(env.DB, 'event', START + MINUTE, 60)
+    const [{ record }] = publications as [(typeof publications)[0]]
+    const ends = Date.parse(record.received_at) + 24 * 60 * MINUTE
+    vi.setSystemTime(ends - 150_000)
+    vi.spyOn(env.EVENTS, 'send').mockImplementation(async () => {
+      vi.setSystemTime(ends - 50_000) // the first group has taken 100 s
+      return {} as QueueSendResponse
+    })
+    await publish(publications, env, readSettings({ ...env, RETENTION_DAYS: 1 }), Date.now())
+    expect(put).toHaveBeenCalledTimes(50)
+    expect(await outbox()).toEqual(Array.from({ length: 60 }, () => nothingOwed[0]))
   })
 
   it('is not written in the last minute of its retention time, and not owed either', async () => {

@@ -76,7 +76,7 @@ describe('results', () => {
     expect(await stored()).toEqual([])
     expect(await rows('SELECT task_id FROM removals WHERE kv_due IS NOT NULL')).toEqual([{ task_id: 'old' }])
     broken.mockRestore()
-    vi.setSystemTime(START + 20 * DAY + 60_000)
+    vi.setSystemTime(START + 20 * DAY + 120_000)
     await cron(1, keepTen)
     expect(await recordInKv('old')).toBeNull()
     expect(await rows('SELECT task_id FROM removals')).toEqual([])
