@@ -1,7 +1,8 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
-import { cron, deliver, events, recordInKv, rows } from '../worker.ts'
+import { sweep } from '../../src/publish/publish.ts'
+import { cron, deliver, events, recordInKv, request, rows } from '../worker.ts'
 import { post, said } from './api.ts'
 
 const START = Date.UTC(2026, 5, 1)
@@ -19,7 +20,9 @@ async function stored(count: number) {
   const insert = `
     WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 - 1)
     INSERT INTO snapshots (place, task_id, status, content, via, record)
-    SELECT (?2 + i * 1000) * 1000, 't' || i, 'completed', 'c' || i, 'callback', '{}' FROM n`
+    SELECT (?2 + i * 1000) * 1000, 't' || i, 'completed', 'c' || i, 'callback',
+      json_object('task_id', 't' || i, 'status', 'completed', 'appid', '1', 'vendor', 'hw', 'snapshot_pic_list',
+        json('[]'), 'via', 'callback', 'received_at', '2026-06-01T00:00:00.000Z') FROM n`
   await env.DB.prepare(insert).bind(count, START).run()
 }
 
@@ -32,7 +35,8 @@ describe('POST /v1/republish', () => {
       await events(`range${n}`)
       await env.RESULTS.delete(`range${n}`)
     }
-    expect(await republish(at(2), at(3))).toEqual([202, { republished: 1, next_since: null }])
+    const cost = { seconds: 0, kv_writes: 1 }
+    expect(await republish(at(2), at(3))).toEqual([202, { republished: 1, next_since: null, ...cost }])
     expect(await waiting()).toEqual([{ task_id: 'range2' }])
     await cron()
     const [first, second] = await events('range2', 2)
@@ -46,10 +50,48 @@ describe('POST /v1/republish', () => {
 
   it('takes a thousand a call, and says where the next call goes on', async () => {
     await stored(1_005)
-    const [status, body] = await republish(at(0), at(5_000))
-    expect([status, body]).toEqual([202, { republished: 1_000, next_since: at(1_000) }])
-    expect(await republish(at(1_000), at(5_000))).toEqual([202, { republished: 5, next_since: null }])
+    const first = { republished: 1_000, next_since: at(1_000) }
+    expect(await republish(at(0), at(5_000))).toMatchObject([202, first])
+    expect(await republish(at(1_000), at(5_000))).toMatchObject([202, { republished: 5, next_since: null }])
     expect(await waiting()).toHaveLength(1_005)
+  })
+
+  it('says how long it takes, after what waits already, and how many writes of KV', async () => {
+    await stored(1_005)
+    const asked = Date.now()
+    expect(await republish(at(0), at(5_000))).toMatchObject([202, { seconds: 250, kv_writes: 1_000 }])
+    expect(await republish(at(1_000), at(5_000))).toMatchObject([202, { seconds: 251, kv_writes: 5 }])
+    const [last] = await rows<{ due: number }>('SELECT max(event_due) AS due FROM snapshots')
+    expect(last!.due - asked).toBe(1_004 * 250)
+  })
+
+  it('is not "publishing is behind", however long it takes', async () => {
+    await stored(1_000)
+    await republish(at(0), at(5_000))
+    vi.setSystemTime(Date.now() + 2 * 3_600_000)
+    const health = await request('https://receiver.test/healthz')
+    expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
+  })
+
+  it('holds up no result that waits by itself: that one is due between', async () => {
+    await stored(1_000)
+    await republish(at(0), at(5_000))
+    const send = vi.spyOn(env.EVENTS, 'send').mockRejectedValueOnce(new Error('down'))
+    await deliver(signedCallback({ task_id: 'new' }))
+    vi.setSystemTime(Date.now() + 60_000)
+    for (let slice = 0; slice < 25; slice += 1) await sweep(env, ['event'], Date.now())
+    expect(send.mock.calls.map(([event]) => event.subject).lastIndexOf('new')).toBeGreaterThan(0)
+    expect((await waiting()).length).toBeGreaterThan(700)
+  })
+
+  it('is behind since its first failure where the queue takes none of it', async () => {
+    await stored(1)
+    await republish(at(0), at(5_000))
+    vi.spyOn(env.EVENTS, 'send').mockRejectedValue(new Error('down'))
+    await cron()
+    vi.setSystemTime(Date.now() + 16 * 60_000)
+    const health = await request('https://receiver.test/healthz')
+    expect([health.status, await health.json()]).toEqual([503, { status: 'unhealthy', parts: ['publishing'] }])
   })
 
   it('leaves what has waited for long as late as it is', async () => {
@@ -63,7 +105,7 @@ describe('POST /v1/republish', () => {
   it('passes over what has not finished', async () => {
     await stored(2)
     await env.DB.prepare(`UPDATE snapshots SET status = 'pending' WHERE task_id = 't1'`).run()
-    expect(await republish(at(0), at(5))).toEqual([202, { republished: 1, next_since: null }])
+    expect(await republish(at(0), at(5))).toMatchObject([202, { republished: 1, next_since: null }])
   })
 
   it('takes a + that became a space', async () => {

@@ -109,7 +109,7 @@ export const ROUTES: Record<string, Route> = {
     operationId: 'republishSnapshots',
     summary: 'Republishes every finished task that was received in a range of time.',
     description:
-      'since is inclusive, until exclusive. At most 1,000 a call, published at the pace of the outbox: continue with next_since until it is null.',
+      "since is inclusive, until exclusive. At most 1,000 a call: continue with next_since until it is null. seconds is how long publishing takes at the pace of PLAN; kv_writes is how many of the free plan's 1,000 KV writes a day it takes: what is beyond them follows after 00:00 UTC.",
     query: rangeQuery,
     answers: { 202: ['How many are in the outbox now.', 'Republished'] },
   },

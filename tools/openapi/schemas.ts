@@ -74,7 +74,7 @@ export const schemas = {
     z.object({ status: z.literal('accepted'), task_id: z.optional(task_id) }),
     z.object({ status: z.literal('quarantined'), id: z.string(), reason: z.enum(REASONS) }),
   ]),
-  Republished: z.object({ republished: count, next_since: z.nullable(isoTime) }),
+  Republished: z.object({ republished: count, next_since: z.nullable(isoTime), seconds: count, kv_writes: count }),
   Deleted: z.object({ deleted: count, more: z.boolean() }),
   Confirmation: z.object({
     confirmed: z.nullable(z.boolean()),
