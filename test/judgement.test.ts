@@ -79,7 +79,8 @@ describe('first contact', () => {
     expect(await minute(WRONG)).toMatchObject({ parts: ['callbacks'], badge: REFUSED, news: [] })
     const news: string[] = []
     const isAnyLeft = async () => (await rows('SELECT 1 FROM quarantine')).length > 0
-    while (await isAnyLeft()) news.push(...(await minute(RIGHT)).news)
+    for (let n = 0; n < 5 && (await isAnyLeft()); n += 1) news.push(...(await minute(RIGHT)).news)
+    expect(await isAnyLeft()).toBe(false)
     const last = await minute(RIGHT)
     expect(last).toMatchObject({ parts: [], badge: 'Healthy' })
     expect(last.page).toContain('3 results of 9 kept callbacks were accepted')
