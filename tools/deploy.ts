@@ -1,19 +1,21 @@
 /** `npm run deploy`: `wrangler deploy` for one installation, which can be repeated after anything that went wrong. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { InvalidArgumentError } from '@commander-js/extra-typings'
+import { experimental_readRawConfig } from 'wrangler'
 import { command } from './lib/command.ts'
-import { type Api, connect, DeployError, runWrangler, urlAmong } from './deploy/cloudflare.ts'
-import { type Config, installation, readConfig, root } from './deploy/config.ts'
-import { findStores, withStores } from './deploy/stores.ts'
+import { type Config, DeployError, installation, remedyFor, urlAmong, withStores } from './lib/installation.ts'
 
 const SUMMARY = `Deploys the Worker, and creates the D1 database, the KV namespaces and the queues that are missing.
 
-It checks the token's permissions first. It finds what an earlier deployment has made, so it can be repeated after any failure. The token comes from CLOUDFLARE_API_TOKEN or \`npx wrangler login\`; docs/deploying.md lists its permissions.`
+It finds what an earlier deployment has made, so it can be repeated after any failure. Wrangler takes the token from CLOUDFLARE_API_TOKEN or from \`npx wrangler login\`; docs/deploying.md lists its permissions.`
 
 /** The longest name of a queue has 63 characters, of which "-events" are seven. */
-function workerName(given: string) {
-  if (/^[a-z0-9](?:[a-z0-9-]{0,54}[a-z0-9])?$/.test(given)) return given
+function workerName(typed: string) {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,54}[a-z0-9])?$/.test(typed)) return typed
   throw new InvalidArgumentError('It must be 1 to 56 lower-case letters, digits and hyphens, no hyphen first or last.')
 }
 
@@ -26,12 +28,22 @@ const options = command('deploy', SUMMARY)
   .parse()
   .opts()
 
-const directory = join(root, '.wrangler')
-const results = join(directory, 'deployed.ndjson')
+process.chdir(join(import.meta.dirname, '..'))
+const results = join('.wrangler', 'deployed.ndjson')
 
-const SECRETS = {
-  ZEGO_CALLBACK_SECRET: "the app's CallbackSecret, not its ServerSecret",
-  API_TOKEN: 'a long random text: it opens the API and the dashboard',
+async function run(args: string[], isShown = false) {
+  const wrangler = createRequire(import.meta.url).resolve('wrangler')
+  const child = spawn(process.execPath, ['--no-warnings', wrangler, ...args], {
+    stdio: ['inherit', 'pipe', 'pipe'],
+    env: { ...process.env, WRANGLER_HIDE_BANNER: 'true', WRANGLER_OUTPUT_FILE_PATH: results },
+  })
+  let output = ''
+  for (const [stream, to] of [[child.stdout, process.stdout] as const, [child.stderr, process.stderr] as const]) {
+    stream.on('data', (chunk: Buffer) => (output += String(chunk)))
+    if (isShown) stream.pipe(to)
+  }
+  const [status] = (await once(child, 'close')) as [number | null]
+  return { isDone: status === 0, output }
 }
 
 function refuseEnvironments(name: string) {
@@ -41,58 +53,50 @@ function refuseEnvironments(name: string) {
 for an installation that shares nothing: npm run deploy -- --name ${name}-${environment}`)
 }
 
-/** A file of its own, because Wrangler cannot write ids into a TOML file with comments. */
-function writeConfig(config: Config) {
-  const file = join(directory, `${config.name}.json`)
-  const main = resolve(root, config.main ?? '')
-  mkdirSync(directory, { recursive: true })
-  writeFileSync(file, JSON.stringify({ ...config, main, env: undefined }, null, 2))
-  return file
-}
-
-/** @returns the Worker's URL, where it has one */
-async function upload(file: string, account: string) {
+/** @returns what Wrangler calls the targets */
+async function upload(config: Config): Promise<string[]> {
+  // Beside wrangler.toml, because every path in it is relative to it.
+  const file = `.deploy-${config.name}.json`
   rmSync(results, { force: true })
-  const env = { CLOUDFLARE_ACCOUNT_ID: account, WRANGLER_OUTPUT_FILE_PATH: results }
-  if (!(await runWrangler(['deploy', '--config', file], env)))
-    throw new DeployError(`Wrangler failed: it says why above. What was made stays. Fix the cause, and run this command
-again.`)
-  return urlAmong(readFileSync(results, 'utf8').split('\n').flatMap(targetsIn))
+  writeFileSync(file, JSON.stringify({ ...config, env: undefined }, null, 2))
+  try {
+    const { isDone, output } = await run(['deploy', '--config', file], true)
+    if (!isDone)
+      throw new DeployError(`Wrangler failed: it says why above. What was made stays. Fix the cause, and run this command
+again.${remedyFor(output, 'Workers Scripts')}`)
+  } finally {
+    rmSync(file)
+  }
+  const lines = readFileSync(results, 'utf8').split('\n').filter(Boolean)
+  return lines.flatMap((line) => (JSON.parse(line) as { targets?: string[] }).targets ?? [])
 }
 
-const targetsIn = (line: string) => (line ? ((JSON.parse(line) as { targets?: string[] }).targets ?? []) : [])
-
-/** The names of those that are set. Where Cloudflare does not tell, each is taken for missing. */
-async function secretsOf(api: Api, name: string) {
-  const path = `/workers/scripts/${name}/secrets`
-  const { result } = await api.send<{ name: string }[]>('GET', path).catch(() => ({ result: [] }))
-  return new Set(result.map((secret) => secret.name))
+const SECRETS = {
+  ZEGO_CALLBACK_SECRET: "the app's CallbackSecret, not its ServerSecret",
+  API_TOKEN: 'a long random text: it opens the API and the dashboard',
 }
 
-function tellWhatIsMissing(name: string, secrets: ReadonlySet<string>) {
-  for (const [secret, meaning] of Object.entries(SECRETS).filter(([required]) => !secrets.has(required)))
+/** Where Cloudflare does not tell which secrets are set, each is taken for missing. */
+async function tellWhatIsMissing(name: string, targets: string[]) {
+  const { isDone, output } = await run(['secret', 'list', '--format', 'json', '--name', name])
+  const isSet = (secret: string) => isDone && output.includes(`"${secret}"`)
+  for (const [secret, meaning] of Object.entries(SECRETS).filter(([required]) => !isSet(required)))
     console.log(`\nNot set yet: ${secret}, ${meaning}:\n  npx wrangler secret put ${secret} --name ${name}`)
-}
-
-/** The token itself is known to the Worker alone. */
-function tellUrl(url: string, secrets: ReadonlySet<string>) {
+  const url = urlAmong(targets)
+  if (url === undefined) return
   console.log(`\nThe URL to give to ZEGOCLOUD: ${url}/zego/callback/<path token>`)
-  if (!secrets.has('CALLBACK_PATH_TOKEN'))
+  if (!isSet('CALLBACK_PATH_TOKEN'))
     console.log(`Create a path token with \`openssl rand -hex 24\`, and set it as CALLBACK_PATH_TOKEN once callbacks arrive with
 it: ZEGOCLOUD does not sign the body. Until then every path below /zego/callback is accepted.`)
 }
 
 async function deploy() {
-  const base = readConfig()
+  const base = experimental_readRawConfig({ config: 'wrangler.toml' }).rawConfig as Config
   const config = installation(base, options.name ?? base.name)
   refuseEnvironments(config.name)
-  const { api, account } = await connect(config.account_id)
-  const stores = await findStores(api, config.name)
-  console.log(`${config.name}, in the account ${account}:`)
-  const url = await upload(writeConfig(await withStores(api, config, stores)), account)
-  const secrets = await secretsOf(api, config.name)
-  tellWhatIsMissing(config.name, secrets)
-  if (url) tellUrl(url, secrets)
+  mkdirSync('.wrangler', { recursive: true })
+  const targets = await upload(await withStores(config, run))
+  await tellWhatIsMissing(config.name, targets)
 }
 
 if (existsSync('.env')) process.loadEnvFile('.env') // Wrangler reads it, too

@@ -1,189 +1,99 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, expect, test } from 'vitest'
-import { urlAmong } from '../../tools/deploy/cloudflare.ts'
-import { installation } from '../../tools/deploy/config.ts'
-import { projectCopy } from '../e2e/project-copy.ts'
-import { ACCOUNT, cloudflareApi, newState, type State } from './cloudflare-api.ts'
+import { expect, test } from 'vitest'
+import { installation, type RunWrangler, remedyFor, urlAmong, withStores } from '../../tools/lib/installation.ts'
 
-const copy = projectCopy()
-const toml = () => readFileSync(join(copy.directory, 'wrangler.toml'), 'utf8')
-const before = toml()
-/** Where Wrangler keeps its login. */
-const home = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
-afterAll(() => {
-  copy.remove()
-  rmSync(home, { recursive: true })
-})
+const root = join(import.meta.dirname, '../..')
 
-const TOKEN = { CLOUDFLARE_API_TOKEN: 'token' }
+/** What Wrangler's commands do on an account, as they answer there. `refused`: the beginning of one that is refused. */
+function account(refused = 'none') {
+  const stores = { kv: new Map<string, string>(), d1: new Map<string, string>(), queues: new Set<string>() }
+  const made: string[] = []
+  const make = (kind: string, name: string) => {
+    made.push(name)
+    if (kind === 'queues') stores.queues.add(name)
+    else stores[kind as 'kv' | 'd1'].set(name, `id of ${name}`)
+    return { isDone: true, output: '' }
+  }
+  const list = (kind: 'kv' | 'd1', [name, id]: [string, string]) =>
+    JSON.stringify(Array.from(stores[kind], ([key, value]) => ({ [name]: key, [id]: value })))
+  const run: RunWrangler = async (args) => {
+    const typed = args.join(' ')
+    if (typed.startsWith(refused)) return { isDone: false, output: 'Authentication error [code: 10000]' }
+    if (typed === 'kv namespace list') return { isDone: true, output: list('kv', ['title', 'id']) }
+    if (typed === 'd1 list --json') return { isDone: true, output: list('d1', ['name', 'uuid']) }
+    const name = args.at(-1)!
+    if (stores.queues.has(name)) return { isDone: false, output: 'Queue name is already taken [code: 11009]' }
+    return make(args[0]!, name)
+  }
+  return { run, made, stores }
+}
 
-/** The program as a user runs it, on an account in this state. */
-async function deploy(state: State, flags: string[] = [], env: Record<string, string> = TOKEN) {
-  const cloudflare = await cloudflareApi(state)
-  const node = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning', 'tools/deploy.ts']
-  const child = spawn(process.execPath, [...node, ...flags], {
-    cwd: copy.directory,
-    env: {
-      PATH: process.env['PATH'],
-      HOME: home,
-      XDG_CONFIG_HOME: home,
-      NO_COLOR: '1',
-      WRANGLER_SEND_METRICS: 'false',
-      WRANGLER_HIDE_BANNER: 'true',
-      WRANGLER_LOG_PATH: join(copy.directory, 'logs'),
-      CLOUDFLARE_API_BASE_URL: cloudflare.url,
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
+const CONFIG = {
+  name: 'first',
+  kv_namespaces: [{ binding: 'RESULTS' }, { binding: 'ASIDE' }],
+  d1_databases: [{ binding: 'DB', database_name: 'first' }],
+  queues: {
+    producers: [{ binding: 'EVENTS', queue: 'first-events' }],
+    consumers: [{ queue: 'first-intake' }],
+  },
+}
+
+test('a first deployment makes every store, and gives Wrangler its ids', async () => {
+  const { run, made } = account()
+  const config = await withStores(CONFIG, run)
+  expect(made).toEqual(['first-results', 'first-aside', 'first', 'first-events', 'first-intake'])
+  expect(config).toMatchObject({
+    kv_namespaces: [
+      { binding: 'RESULTS', id: 'id of first-results' },
+      { binding: 'ASIDE', id: 'id of first-aside' },
+    ],
+    d1_databases: [{ binding: 'DB', database_id: 'id of first' }],
   })
-  const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-  cloudflare.close()
-  expect(state.unknown).toEqual([])
-  expect(toml()).toBe(before)
-  return { out, err, status: status as number }
-}
-
-async function deployFirst() {
-  const state = newState()
-  return { state, ...(await deploy(state)) }
-}
-let firstRun: ReturnType<typeof deployFirst> | undefined
-/** An account on which the first deployment went well. It is run once, and each test has a copy of the account. */
-async function deployed() {
-  const { state, ...ran } = await (firstRun ??= deployFirst())
-  return { state: structuredClone(state), ...ran }
-}
-
-const stores = ({ namespaces, databases, queues }: State) =>
-  [namespaces, databases, queues].flatMap((all) => [...all.keys()])
-const OURS = ['-results', '-aside', '', '-events', '-intake']
-const named = (name: string) => OURS.map((end) => `${name}${end}`)
-
-/** What a Worker's bindings lead to: ids, and names of queues. */
-const targets = ({ workers }: State, name: string) =>
-  workers.get(name)?.bindings.flatMap(({ namespace_id, id, queue_name }) => namespace_id ?? id ?? queue_name ?? [])
-/** What they have to lead to. */
-const own = ({ namespaces, databases }: State, name: string) => [
-  namespaces.get(`${name}-results`),
-  namespaces.get(`${name}-aside`),
-  `${name}-events`,
-  `${name}-intake`,
-  databases.get(name),
-]
-
-test('a first deployment makes every store, deploys, and says what is still to be done', async () => {
-  const { state, out, err, status } = await deployed()
-  expect({ err, status }).toEqual({ err: '', status: 0 })
-  expect(stores(state)).toEqual(named('zego-snapshots'))
-  expect(targets(state, 'zego-snapshots')).toEqual(own(state, 'zego-snapshots'))
-  expect(state.queues.get('zego-snapshots-intake')?.consumers).toMatchObject([{ script: 'zego-snapshots' }])
-  expect(out).toContain('npx wrangler secret put ZEGO_CALLBACK_SECRET --name zego-snapshots\n')
-  expect(out).toContain('npx wrangler secret put API_TOKEN --name zego-snapshots\n')
-  expect(out).toContain('https://zego-snapshots.acme.workers.dev/zego/callback/<path token>\n')
-  expect(out).toContain('openssl rand -hex 24')
 })
 
-test('a first deployment whose upload was refused is repeated, with the stores that it made', async () => {
-  const state = { ...newState(), isEmailVerified: false }
-  const refused = await deploy(state)
-  expect(refused.err).toContain('[code: 10034]')
-  expect(refused.err).toContain('What was made stays')
-  expect(refused.status).toBe(1)
-  const made = own(state, 'zego-snapshots')
-  state.isEmailVerified = true
-  const { out, err, status } = await deploy(state)
-  expect({ err, status }).toEqual({ err: '', status: 0 })
-  expect(out).not.toMatch(/ made /)
-  expect(targets(state, 'zego-snapshots')).toEqual(made)
+test('the next one finds what was made, whatever failed, and makes only what is missing', async () => {
+  const { run, made, stores } = account()
+  const config = await withStores(CONFIG, run)
+  stores.kv.delete('first-aside')
+  made.length = 0
+  expect(await withStores(CONFIG, run)).toEqual(config)
+  expect(made).toEqual(['first-aside'])
 })
 
-test('after `wrangler delete` the Worker gets the stores back that it had', async () => {
-  const { state } = await deployed()
-  const had = targets(state, 'zego-snapshots')
-  state.workers.delete('zego-snapshots')
-  const { err, status } = await deploy(state)
-  expect({ err, status }).toEqual({ err: '', status: 0 })
-  expect(targets(state, 'zego-snapshots')).toEqual(had)
-})
-
-test('the next deployment of a Worker makes again what was removed, keeps renamed namespaces, and knows which secrets are set', async () => {
-  const { state } = await deployed()
-  const results = state.namespaces.get('zego-snapshots-results')!
-  state.namespaces = new Map([['renamed', results]])
-  state.queues.delete('zego-snapshots-events')
-  state.workers.get('zego-snapshots')!.secrets.push('ZEGO_CALLBACK_SECRET', 'CALLBACK_PATH_TOKEN')
-  const { out, err, status } = await deploy(state)
-  expect({ err, status }).toEqual({ err: '', status: 0 })
-  expect(stores(state)).toEqual(expect.arrayContaining(['renamed', 'zego-snapshots-aside', 'zego-snapshots-events']))
-  expect(targets(state, 'zego-snapshots')).toEqual([results, ...own(state, 'zego-snapshots').slice(1)])
-  expect(out).not.toContain('secret put ZEGO_CALLBACK_SECRET')
-  expect(out).toContain('secret put API_TOKEN')
-  expect(out).not.toContain('openssl rand')
-})
-
-test('another installation by --name shares nothing with the first, which stays as it was', async () => {
-  const { state } = await deployed()
-  const production = targets(state, 'zego-snapshots')!
-  const { out, err, status } = await deploy(state, ['--name', 'zego-snapshots-staging'])
-  expect({ err, status }).toEqual({ err: '', status: 0 })
-  expect(targets(state, 'zego-snapshots')).toEqual(production)
-  const staging = targets(state, 'zego-snapshots-staging')!
-  expect(staging).toEqual(own(state, 'zego-snapshots-staging'))
-  expect(staging.filter((target) => production.includes(target))).toEqual([])
-  expect(state.queues.get('zego-snapshots-intake')?.consumers).toHaveLength(1)
-  expect(state.queues.get('zego-snapshots-staging-intake')?.consumers).toMatchObject([
-    { script: 'zego-snapshots-staging' },
-  ])
-  expect(out).toContain('npx wrangler secret put ZEGO_CALLBACK_SECRET --name zego-snapshots-staging\n')
-  expect(out).toContain('https://zego-snapshots-staging.acme.workers.dev/zego/callback/<path token>\n')
+test('an id in wrangler.toml is kept, and nothing is made for it', async () => {
+  const { run, made } = account()
+  const given = {
+    ...CONFIG,
+    kv_namespaces: [{ binding: 'RESULTS', id: '1' }],
+    d1_databases: [{ binding: 'DB', database_id: '2' }],
+  }
+  expect(await withStores(given, run)).toMatchObject({
+    kv_namespaces: [{ id: '1' }],
+    d1_databases: [{ database_id: '2' }],
+  })
+  expect(made).toEqual(['first-events', 'first-intake'])
 })
 
 test.each([
-  ['lacks', ['D1', 'Queues']],
-  ['lacks', ['Workers KV Storage']],
-  ['reads', ['Workers Scripts', 'Workers KV Storage', 'D1', 'Queues']],
-] as const)(
-  'the token %s %j (lacks: has not; reads: has only Read): each is named, and nothing is made',
-  async (what, permissions) => {
-    const state = newState()
-    permissions.forEach((permission) => state[what].add(permission))
-    const { out, err, status } = await deploy(state)
-    const missing = Array.from(err.matchAll(/^ {2}(.+): Edit/gm), ([, permission]) => permission)
-    expect(missing.toSorted(), err).toEqual([...permissions].toSorted())
-    expect({ out, status, made: [...stores(state), ...state.workers] }).toEqual({ out: '', status: 1, made: [] })
-  },
-)
-
-test('several accounts: it says what to set, and nothing is made', async () => {
-  const state = newState()
-  state.accounts.push({ id: 'f'.repeat(32), name: 'Other' })
-  const { err, status } = await deploy(state)
-  expect(err).toContain('Set CLOUDFLARE_ACCOUNT_ID')
-  expect(err).toContain(`  ${ACCOUNT}  Acme\n  ${'f'.repeat(32)}  Other\n`)
-  expect({ status, made: stores(state) }).toEqual({ status: 1, made: [] })
-})
-
-test('without a token it uses the login of Wrangler', async () => {
-  const state = newState()
-  state.lacks.add('D1')
-  const nobody = await deploy(state, [], {})
-  expect(nobody.err).toContain('Log in with `npx wrangler login`, or set CLOUDFLARE_API_TOKEN')
-  const directory = join(home, '.wrangler/config')
-  mkdirSync(directory, { recursive: true })
-  const login = 'oauth_token = "login"\nexpiration_time = "2999-01-01T00:00:00.000Z"\nscopes = ["account:read"]\n'
-  writeFileSync(join(directory, 'default.toml'), login)
-  const somebody = await deploy(state, [], {})
-  expect(somebody.err).toContain('D1: Edit')
-  expect(somebody.err).toContain('`npx wrangler login` asks for all of them')
+  ['kv namespace list', 'Workers KV Storage'],
+  ['kv namespace create', 'Workers KV Storage'],
+  ['d1 list', 'D1'],
+  ['d1 create', 'D1'],
+  ['queues create', 'Queues'],
+])('a refusal of `%s` names the permission %s, and what was made stays', async (refused, permission) => {
+  const { run } = account(refused)
+  await expect(withStores(CONFIG, run)).rejects.toThrow(`The token lacks the permission ${permission}: Edit.`)
+  expect(remedyFor('Authentication error [code: 10000]', 'Workers Scripts')).toContain('Workers Scripts: Edit')
+  expect(remedyFor('You need to verify your email address [code: 10034]', 'Workers Scripts')).toBe('')
 })
 
 test('refuses an environment of Wrangler, and says what to do instead', async () => {
-  const { err, status } = await deploy(newState(), [], { ...TOKEN, CLOUDFLARE_ENV: 'staging' })
+  const node = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning', 'tools/deploy.ts']
+  const child = spawn(process.execPath, node, { cwd: root, env: { ...process.env, CLOUDFLARE_ENV: 'staging' } })
+  const [err, [status]] = await Promise.all([text(child.stderr), once(child, 'exit')])
   expect(err).toContain('npm run deploy -- --name zego-snapshots-staging')
   expect(status).toBe(1)
 })
