@@ -1,6 +1,6 @@
 /** `npm run doctor -- URL`: says from outside why callbacks do not arrive or do not verify, and how to fix it. */
 import { readLocalSecrets } from './lib/dev-vars.ts'
-import { prepare, type Context } from './doctor/context.ts'
+import { prepare } from './doctor/context.ts'
 import { examine } from './doctor/examine.ts'
 import { askHidden, GivenError, readCommandLine } from './doctor/given.ts'
 import { format } from './doctor/result.ts'
@@ -14,15 +14,10 @@ const { env, stdin, stdout, stderr } = process
 /** Nobody can be asked where input or questions go elsewhere. */
 const ask = stdin.isTTY && stderr.isTTY ? (question: string) => askHidden(question, stdin, stderr) : undefined
 
-function greet({ target, given, appid, callback, publish }: Context) {
-  console.log(`\n  ${target.shown}, app ${appid}\n  ${given.origins.join(', ')}\n`)
-  if (!publish) return
-  console.log(`  --publish: CONSUMERS OF THE QUEUE WILL SEE one event, of the task ${callback.task_id}.\n`)
-}
-
 async function run(): Promise<number> {
   const context = await prepare(readCommandLine(process.argv.slice(2)), { env, readLocal: readLocalSecrets, ask })
-  greet(context)
+  const { target, given, appid } = context
+  console.log(`\n  ${target.shown}, app ${appid}\n  ${given.origins.join(', ')}\n`)
   // The first Ctrl-C still cleans up; the second one ends it at once.
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())

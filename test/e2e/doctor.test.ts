@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestHarness, type TestHarness } from 'wrangler'
 import { projectCopy } from './project-copy.ts'
 
@@ -70,7 +70,7 @@ async function rows(query: string) {
 
 test('all is green where all is right; nothing is left but the ledger, and no consumer saw anything', async () => {
   const { out, status, verdicts } = await doctor(await receiver(ALL), ALL)
-  expect(verdicts, out).toEqual(Array.from({ length: 9 }, () => 'ok'))
+  expect(verdicts, out).toEqual(Array.from({ length: 6 }, () => 'ok'))
   expect(status).toBe(0)
   expect(await rows('SELECT id FROM quarantine')).toEqual([])
   expect(await rows('SELECT task_id FROM snapshots')).toEqual([])
@@ -127,20 +127,7 @@ test('secrets by app: an app that is not there is named, and what was kept of it
 test('a wrong API token is named; the callback is checked all the same', async () => {
   const { out, status } = await doctor(await receiver(ALL), { ...ALL, API_TOKEN: 'another' })
   expect(out).toContain('401 unauthorized: the Worker has another API_TOKEN.')
-  expect(out).toContain('ok Body swapped')
-  expect(out).toMatch(/these stay in the quarantine, for 30 days: unsupported_event:[0-9a-f]{64}, one as signature_/)
+  expect(out).toContain('ok Signed callback')
+  expect(out).toMatch(/these stay in the quarantine, for 30 days: unsupported_event:[0-9a-f]{64}\./)
   expect(status).toBe(1)
-})
-
-test('--publish says that consumers will see its event; the consumer gets it, and the record is deleted', async () => {
-  const { out, status, verdicts } = await doctor(await receiver(ALL), ALL, '--publish')
-  expect(verdicts.at(-2), out).toBe('ok')
-  const [, task_id] = /CONSUMERS OF THE QUEUE WILL SEE one event, of the task (\S+)\./.exec(out) ?? []
-  expect(status).toBe(0)
-  await vi.waitFor(
-    () =>
-      expect(server.getLogs().map(({ message }) => message)).toContain(`snapshot ${task_id}: 0 pictures from tencent`),
-    { timeout: 20_000, interval: 100 },
-  )
-  expect(await rows(`SELECT task_id FROM snapshots`)).toEqual([])
 })

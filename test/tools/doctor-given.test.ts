@@ -87,7 +87,7 @@ test.each([
 test('helps', async () => {
   const { status, out } = await doctor(['--help'])
   expect(status).toBe(0)
-  for (const name of [...OURS, '--publish', '--appid']) expect(out).toContain(name)
+  for (const name of [...OURS, '--appid']) expect(out).toContain(name)
 })
 
 test('takes what it is not given from .dev.vars, for this machine only, and says so', async () => {
@@ -106,12 +106,8 @@ test('takes what it is not given from .dev.vars, for this machine only, and says
 })
 
 test('finds the URL among the options', () => {
-  expect(readCommandLine(['--appid', '77', 'https://x.test', '--publish'])).toMatchObject({
-    url: 'https://x.test',
-    appid: '77',
-    publish: true,
-  })
-  expect(readCommandLine(['https://x.test', '--appid=77'])).toMatchObject({ appid: '77', publish: false })
+  expect(readCommandLine(['--appid', '77', 'https://x.test'])).toEqual({ url: 'https://x.test', appid: '77' })
+  expect(readCommandLine(['https://x.test', '--appid=77'])).toEqual({ url: 'https://x.test', appid: '77' })
 })
 
 test.each([

@@ -41,7 +41,6 @@ type Way = {
   env?: Record<string, string>
   path?: string
   appid?: string
-  publish?: boolean
   ask?: Ask
   timeoutMs?: number
 }
@@ -85,7 +84,7 @@ const worker =
     if (path.startsWith('/v1/')) return method === 'DELETE' ? { status: 204 } : json(200, { items: [] })
     if (method !== 'POST') return problem(405, 'method_not_allowed')
     if (body.startsWith('{"appid":"') && !isSigned(body, secret)) return problem(401, 'bad_signature')
-    return body.includes('sign=a+b==') ? problem(409, 'signature_reused') : kept()
+    return kept()
   }
 
 function isSigned(body: string, secret: string) {
@@ -120,25 +119,14 @@ test('finds nothing wrong with a Worker that does as it should, and deletes what
 })
 
 test.each<[string, Answer, string]>([
-  ['a redirect to https', { status: 301, headers: { location: 'https://x.test/zego/callback' } }, 'https://x.test'],
-  ['a redirect elsewhere', { status: 302, headers: { location: '/login' } }, 'another path of the same host'],
+  ['a redirect', { status: 302, headers: { location: 'https://x.test/a?token=1' } }, 'a redirect to https://x.test.'],
+  ['a challenge', page(403, 'x', '', { 'cf-mitigated': 'challenge' }), 'cf-mitigated: challenge'],
+  ['an error in a text', { status: 403, body: 'error code: 1010' }, "Cloudflare's error 1010."],
   [
-    'the login of Access',
-    { status: 302, headers: { location: 'https://team.cloudflareaccess.com/cdn-cgi/access/login/x.test?kid=1' } },
-    'login of Cloudflare Access',
+    'an error on a page',
+    page(403, 'x', '<span>Error</span>\n<span class="code">1020</span>'),
+    "Cloudflare's error 1020.",
   ],
-  ['a refusal of Access', page(403, 'Forbidden', '', { 'cf-access-domain': 'x.test' }), 'Access refuses'],
-  ['a challenge, by its header', page(403, 'x', '', { 'cf-mitigated': 'challenge' }), 'whether a human is there'],
-  ['a challenge, by its words', page(503, 'Just a moment...'), 'whether a human is there'],
-  ['a firewall page', page(403, 'Attention Required! | Cloudflare', 'Sorry, you have been blocked'), "firewall's page"],
-  ['error 1010', { status: 403, body: 'error code: 1010' }, 'Browser Integrity Check'],
-  ['error 1020', page(403, 'Denied', '<span>Error</span>\n<span class="code">1020</span>'), 'firewall rule'],
-  ['error 1027', page(429, 'Limit', '<h1>Error 1027</h1>'), 'requests of the day are used up'],
-  ['error 1042', { status: 404, body: 'error code: 1042' }, 'workers.dev address is turned off'],
-  ['error 1101', page(500, 'Worker threw exception', 'Error 1101'), 'threw an exception'],
-  ['another error of Cloudflare', { status: 530, body: 'error code: 1033' }, "Cloudflare's error 1033"],
-  ['no Worker', page(404, 'x', 'There is nothing here yet'), 'there is no Worker'],
-  ['a password', { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } }, 'asks for a password'],
   ['a plain refusal', { status: 403, body: 'Forbidden' }, 'something before the Worker refuses'],
   ['a page that is not found', page(404, 'Not found'), "web page in the Worker's place"],
   ['a parking page', page(200, 'For sale'), "web page in the Worker's place"],
@@ -161,34 +149,15 @@ test('gives up on what hangs', async () => {
   expect(results[FIRST]?.evidence).toMatch(/gave no answer within \d\.\d s/)
 })
 
-test('says that nothing listens, and that TLS is not spoken', async () => {
-  const { origin } = await serve(worker())
-  const tls = await examined(origin.replace('http:', 'https:'))
-  expect(tls.results[FIRST]?.evidence).toContain('No TLS connection')
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  const closed = await examined(`http://127.0.0.1:${port}`)
-  expect(closed.results[FIRST]?.evidence).toContain(`Nothing listens at 127.0.0.1:${port}.`)
-})
-
 test.each([
-  ['ENOTFOUND', 'There is no host x.test'],
-  ['EAI_AGAIN', 'No name server answers for x.test'],
-  ['ECONNREFUSED', 'Nothing listens at x.test'],
-  ['ECONNRESET', 'closed the connection'],
-  ['UND_ERR_CONNECT_TIMEOUT', 'cannot be reached'],
-  ['CERT_HAS_EXPIRED', 'has expired'],
-  ['ERR_TLS_CERT_ALTNAME_INVALID', 'is not for x.test'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'can be trusted'],
-  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'can be trusted'],
-  ['ESTRANGE', 'it broke (ESTRANGE)'],
-])('has words for %s', (code, words) => {
+  ['ENOTFOUND', /npm run deploy.*NODE_USE_ENV_PROXY=1.*npm start/],
+  ['ECONNREFUSED', /NODE_USE_ENV_PROXY=1/],
+  ['CERT_HAS_EXPIRED', /Edge Certificates/],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /Edge Certificates/],
+])('says what to do about %s', (code, remedy) => {
   const result = explainSilence({ code, message: 'it broke' }, 'x.test', 1)
-  expect(result).toMatchObject({ verdict: 'wrong', remedy: expect.any(String) })
-  expect(result.evidence).toContain(words)
+  expect(result).toMatchObject({ verdict: 'wrong', evidence: `x.test gave no answer: it broke (${code}).` })
+  expect(result.remedy).toMatch(remedy)
 })
 
 test('sees that a POST is stopped where a GET is not', async () => {
@@ -200,7 +169,7 @@ test('sees that a POST is stopped where a GET is not', async () => {
   )
   const { results } = await examined(origin)
   expect(results[FIRST]?.verdict).toBe('well')
-  expect(results[SIGNED]?.evidence).toMatch(/^A GET gets through, a POST does not\. 403: a firewall/)
+  expect(results[SIGNED]?.evidence).toMatch(/^A GET gets through, a POST does not\. 403: a web page/)
 })
 
 test('does not mind a login before everything but callbacks, and says so', async () => {
@@ -208,8 +177,14 @@ test('does not mind a login before everything but callbacks, and says so', async
   const { origin } = await serve(worker(SECRET, ({ path }) => (path.startsWith('/zego/') ? undefined : login)))
   const { results, isWell } = await examined(origin, { env: { API_TOKEN } })
   expect(isWell).toBe(true)
-  expect(results['/healthz']).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('Access') })
-  expect(results['So far']).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('Access') })
+  expect(results['/healthz']).toMatchObject({
+    verdict: 'note',
+    evidence: expect.stringContaining('a redirect to https://team.cloudflareaccess.com'),
+  })
+  expect(results['So far']).toMatchObject({
+    verdict: 'note',
+    evidence: expect.stringContaining('a redirect to https://team.cloudflareaccess.com'),
+  })
   expect(results['Clean-up']).toMatchObject({ verdict: 'skipped', evidence: expect.stringContaining(ID) })
 })
 
@@ -218,7 +193,7 @@ test('minds it when what is guarded by nobody does not answer', async () => {
   const { origin } = await serve(worker(SECRET, ({ path }) => (path.startsWith('/zego/') ? undefined : broken)))
   const { results } = await examined(origin, { env: { API_TOKEN } })
   for (const title of ['/healthz', 'So far']) {
-    expect(results[title]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining('threw an exception') })
+    expect(results[title]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining('error 1101') })
   }
   expect(results[SIGNED]?.verdict).toBe('well')
 })
@@ -245,7 +220,7 @@ test.each<[Answer, string, string | undefined]>([
       setting: 'SIGNATURE_TOLERANCE_SECONDS',
     }),
     'SIGNATURE_TOLERANCE_SECONDS cannot be used: it is not a whole number.',
-    'npx wrangler deploy',
+    'npm run deploy',
   ],
   [problem(503, 'storage_unavailable'), 'D1, the queue and KV all failed', 'npx wrangler tail'],
   [json(202, { status: 'accepted' }), 'D1 did not take it in time', 'npx wrangler tail'],
@@ -264,7 +239,7 @@ test.each<[Answer, string, string | undefined]>([
   const { results } = await examined(origin)
   expect(results[SIGNED]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining(words) })
   expect(results[SIGNED]?.command).toBe(command)
-  expect(results['Repeated']?.evidence).toBe('Not checked.')
+  expect(results['Read back']?.evidence).toBe('Not checked.')
 })
 
 test('warns of an answer that took over 5 s', async () => {
@@ -295,7 +270,6 @@ test.each([
   const { origin } = await serve(worker(SECRET, byTheirClock(ahead, withDate)))
   const { results, isWell } = await examined(origin)
   expect(results[SIGNED]).toMatchObject({ verdict: 'note', evidence: expect.stringMatching(words) })
-  expect(results['Repeated']?.verdict).toBe('well')
   expect(isWell).toBe(true)
 })
 
@@ -418,19 +392,39 @@ test('tells an app that is another one', async () => {
   expect(mixed.results[SIGNED]?.evidence).toContain('not for the app 12. It has it for the app 77.')
 })
 
-test('reads what was refused lately, and does not mistake its own tests for it', async () => {
-  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
-  const state = {
-    last_callback: { received_at: minutesAgo(5), with_path_token: true },
-    last_refusals: { bad_signature: minutesAgo(3), signature_reused: minutesAgo(1), stale: minutesAgo(3000) },
-  }
-  const { origin } = await serve(worker(SECRET, ({ path }) => (path === '/v1/status' ? json(200, state) : undefined)))
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
+
+const withStatus = (status: object) =>
+  worker(SECRET, ({ path }) => (path === '/v1/status' ? json(200, status) : undefined))
+
+test('tells what was refused in the last day, a wrong path too', async () => {
+  const { origin } = await serve(
+    withStatus({
+      last_callback: { received_at: minutesAgo(5), with_path_token: true },
+      last_refusals: { wrong_path: minutesAgo(3), signature_reused: minutesAgo(1), stale: minutesAgo(3000) },
+    }),
+  )
   const { results } = await examined(origin, { env: { API_TOKEN } })
   expect(results['So far']).toMatchObject({
     verdict: 'note',
     evidence:
-      'The API token is right. The last callback came 5 min ago. Refused: bad_signature (a secret that the Worker does not have) 3 min ago.',
+      'The API token is right. The last callback came 5 min ago. Refused: wrong_path (It was sent to the wrong URL) 3 min ago.',
   })
+})
+
+test('does not call all well while callbacks are refused for their signature and none was ever accepted', async () => {
+  const refused = { last_callback: null, last_refusals: { bad_signature: minutesAgo(3) } }
+  const { origin } = await serve(withStatus(refused))
+  const { results, isWell } = await examined(origin, { env: { API_TOKEN } })
+  expect(results[SIGNED]?.verdict).toBe('well')
+  expect(results['So far']).toMatchObject({
+    verdict: 'wrong',
+    remedy: expect.stringContaining('None was ever accepted'),
+  })
+  expect(isWell).toBe(false)
+  const later = { ...refused, last_callback: { received_at: minutesAgo(5), with_path_token: true } }
+  const { origin: accepted } = await serve(withStatus(later))
+  expect((await examined(accepted, { env: { API_TOKEN } })).results['So far']?.verdict).toBe('note')
 })
 
 test('says how many refused callbacks are kept, and that they are accepted once the secret is right', async () => {
@@ -441,7 +435,7 @@ test('says how many refused callbacks are kept, and that they are accepted once 
     conflict: { count: 3, exact: true },
   }
   const state = { last_callback: null, last_refusals: {}, quarantined }
-  const { origin } = await serve(worker(SECRET, ({ path }) => (path === '/v1/status' ? json(200, state) : undefined)))
+  const { origin } = await serve(withStatus(state))
   const { results } = await examined(origin, { env: { API_TOKEN } })
   expect(results['So far']).toMatchObject({
     verdict: 'note',
@@ -451,42 +445,6 @@ test('says how many refused callbacks are kept, and that they are accepted once 
   })
 })
 
-test.each<[string, string, Answerer]>([
-  [
-    'Repeated',
-    'The same callback again counts as a different one.',
-    (() => {
-      let count = 0
-      return onPost(() => kept(`unsupported_event:${++count}`))
-    })(),
-  ],
-  [
-    'Other encodings',
-    'encoded as form, counts as a different one',
-    onPost((body) => (body.startsWith('appid=') ? kept('unsupported_event:2') : undefined)),
-  ],
-  [
-    'Other encodings',
-    'a timestamp in milliseconds was answered 401 invalid_timestamp',
-    onPost((body) => (/"timestamp":"\d{13}"/.test(body) ? problem(401, 'invalid_timestamp') : undefined)),
-  ],
-  [
-    'Body swapped',
-    'bodies are decoded once too often',
-    onPost((body) => (body.includes('sign=a+b==') ? kept() : undefined)),
-  ],
-  [
-    'Body swapped',
-    'the ledger was not asked',
-    onPost((body) => (body.includes('sign=a+b==') ? kept('unsupported_event:2') : undefined)),
-  ],
-])('%s: %s', async (title, words, change) => {
-  const { origin } = await serve(worker(SECRET, change))
-  const { results, isWell } = await examined(origin)
-  expect(results[title]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining(words) })
-  expect(isWell).toBe(false)
-})
-
 test('says what stays where it cannot be deleted', async () => {
   const { origin } = await serve(worker())
   const { results, isWell, task_id } = await examined(origin)
@@ -494,7 +452,7 @@ test('says what stays where it cannot be deleted', async () => {
   for (const title of ['So far', 'Read back']) expect(results[title]?.evidence).toContain('API_TOKEN is not given')
   expect(results['Clean-up']).toEqual({
     verdict: 'skipped',
-    evidence: `Without an API token these stay in the quarantine, for 30 days: ${ID}, one as signature_reused. Task: ${task_id}`,
+    evidence: `Without an API token these stay in the quarantine, for 30 days: ${ID}. Task: ${task_id}`,
   })
 })
 
@@ -531,51 +489,10 @@ test('cleans up what it left when it is told to stop', async () => {
   )
   const { results } = await examined(origin, { env: { API_TOKEN } }, stop.signal)
   expect(results[SIGNED]?.verdict).toBe('well')
-  expect(results['Repeated']?.evidence).toBe('Not checked.')
+  expect(results['Read back']?.evidence).toBe('Not checked.')
   expect(results['Clean-up']).toEqual({
     verdict: 'well',
     evidence: 'What was left in the quarantine is deleted: 1.',
   })
   expect(requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
-})
-
-test('publishes nothing that it could not delete', async () => {
-  const { origin, requests } = await serve(worker())
-  const { results } = await examined(origin, { publish: true })
-  expect(results['Published']).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining('Not sent') })
-  expect(requests.filter(({ body }) => body.includes('"event":"snapshot"'))).toEqual([])
-})
-
-test('says so when what it published cannot be deleted', async () => {
-  const unpublished = { without_event: { count: 0 }, without_kv_only: { count: 0 } }
-  const change: Answerer = ({ method, path, body }) => {
-    if (path === '/v1/status') return json(200, { unpublished })
-    if (body.includes('"event":"snapshot"')) return json(200, { status: 'stored' })
-    if (!path.startsWith('/v1/snapshots/')) return undefined
-    return method === 'GET' ? json(200, { status: 'completed' }) : problem(503, 'storage_unavailable')
-  }
-  const { origin } = await serve(worker(SECRET, change))
-  const { results } = await examined(origin, { env: { API_TOKEN }, publish: true })
-  expect(results['Published']).toMatchObject({
-    verdict: 'wrong',
-    evidence: expect.stringContaining('could not be deleted: 503 storage_unavailable'),
-  })
-})
-
-test.each([
-  [2, 0, 'wrong', '2 records wait for the queue'],
-  [0, 3, 'note', 'The queue has its event; 3 records wait for KV'],
-])('does not take it for published while %i wait for the queue and %i for KV', async (events, kv, verdict, words) => {
-  const unpublished = { without_event: { count: events }, without_kv_only: { count: kv } }
-  const change: Answerer = ({ method, path, body }) => {
-    if (path === '/v1/status') return json(200, { unpublished })
-    if (body.includes('"event":"snapshot"')) return json(200, { status: 'stored' })
-    return path.startsWith('/v1/snapshots/') && method === 'GET' ? json(200, { status: 'completed' }) : undefined
-  }
-  const { origin, requests } = await serve(worker(SECRET, change))
-  const { results, task_id } = await examined(origin, { env: { API_TOKEN }, publish: true })
-  expect(results['Published']).toMatchObject({ verdict, evidence: expect.stringContaining(words) })
-  expect(requests.filter(({ method }) => method === 'DELETE').map(({ path }) => path)).toContain(
-    `/v1/snapshots/${task_id}`,
-  )
 })

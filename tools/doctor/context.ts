@@ -27,7 +27,7 @@ export type Context = Awaited<ReturnType<typeof prepare>>
 
 /** From what was typed and given to what the checks need. `readLocal` is called only for the Worker of `npm start`. */
 export async function prepare(
-  { url, appid: named, publish = false }: CommandLine,
+  { url, appid: named }: CommandLine,
   { env, ask, readLocal }: Omit<Sources, 'local'> & { readLocal: () => Sources['local'] },
   limits = LIMITS,
 ) {
@@ -42,7 +42,6 @@ export async function prepare(
     ...limits,
     target: targetOf(url, given.pathToken),
     given,
-    publish,
     ask,
     appid,
     isAppNamed: named !== undefined || secrets.byApp.size > 0,

@@ -4,7 +4,7 @@ import { obstacleOf } from './obstacle.ts'
 import { checkHealth, checkHistory, checkUrl } from './reach.ts'
 import { note, type Result, skipped, TAIL, wrong } from './result.ts'
 import { checkSigned } from './signed.ts'
-import { checkEncodings, checkPublication, checkReading, checkRepeat, checkSwap, cleanUp } from './stored.ts'
+import { checkReading, cleanUp } from './stored.ts'
 
 type Check = {
   title: string
@@ -20,12 +20,8 @@ const CHECKS: Check[] = [
   { title: '/healthz', check: checkHealth, blocked: 'Callbacks get through, /healthz does not.', isOptional: true },
   { title: 'So far', check: checkHistory, blocked: 'Results cannot be read from here.', isOptional: true },
   { title: 'Signed callback', check: checkSigned, blocked: 'A GET gets through, a POST does not.' },
-  { title: 'Repeated', check: checkRepeat, blocked: 'The same callback again does not get through.' },
-  { title: 'Other encodings', check: checkEncodings, blocked: 'Other encodings do not get through.' },
-  { title: 'Body swapped', check: checkSwap, blocked: 'Another body under the same signature does not get through.' },
   { title: 'Read back', check: checkReading },
 ]
-const PUBLICATION: Check = { title: 'Published', check: checkPublication }
 const CLEAN_UP: Check = { title: 'Clean-up', check: cleanUp }
 
 /** Whether all is well. What was left is cleaned up in any case, also after `stop`. */
@@ -43,7 +39,7 @@ export async function examine(
     hasEnded ||= result.verdict === 'wrong' && !check.isOptional && !context.taken
   }
   try {
-    for (const check of context.publish ? [...CHECKS, PUBLICATION] : CHECKS) {
+    for (const check of CHECKS) {
       hasEnded ||= stop?.aborted === true
       await run(check)
     }

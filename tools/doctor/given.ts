@@ -8,7 +8,7 @@ import { type Env, isFault, readSettings, type SettingFault } from '../../src/se
 /** One line for the user. It never holds a value, because the value may be a secret. */
 export class GivenError extends Error {}
 
-export type CommandLine = { url: string; appid?: string | undefined; publish?: boolean }
+export type CommandLine = { url: string; appid?: string | undefined }
 
 /** Short lines: commander wraps longer ones in a terminal of 80 columns. */
 const SUMMARY = `Says why callbacks do not arrive or do not verify.
@@ -41,7 +41,6 @@ export function readCommandLine(args: string[]): CommandLine {
   const program = command('doctor', SUMMARY)
     .argument('<url>')
     .option('--appid <appid>', 'the app, if ZEGO_CALLBACK_SECRET is a JSON object by appid')
-    .option('--publish', 'send a real snapshot as well; CONSUMERS OF THE QUEUE WILL SEE ITS EVENT', false)
     .configureOutput({ outputError: () => undefined })
     .exitOverride(({ exitCode, code, message }) => {
       if (exitCode === 0) process.exit()

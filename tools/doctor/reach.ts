@@ -1,5 +1,6 @@
 /** Whether requests reach the Worker, how it says it is, and what came so far. */
 import { type Members, membersOf, textIn, wordIn } from '../lib/members.ts'
+import { REFUSALS } from '../../src/callback/refusal.ts'
 import { type Context, quote, read, request } from './context.ts'
 import { targetOf } from './given.ts'
 import { obstacleOf, type Reply } from './obstacle.ts'
@@ -13,7 +14,7 @@ export async function checkUrl(context: Context): Promise<Result> {
   }
   if (isReceiver(reply)) return reached(context, reply)
   const evidence = `Something answers there, and it is not this Worker: ${quote(reply, context)}`
-  return wrong(evidence, '`npx wrangler deploy` prints the right URL.')
+  return wrong(evidence, '`npm run deploy` prints the right URL.')
 }
 
 const isReceiver = (reply: Reply) => reply.status === 405 && wordIn(reply.json) === 'method_not_allowed'
@@ -94,39 +95,38 @@ export async function checkHistory(context: Context): Promise<Result> {
 
 const DAY_MS = 86_400_000
 
-/** What each refusal of the last day means. A reused signature is not here: it is refused as it should be. */
-const REFUSALS: Record<string, string> = {
-  bad_signature: 'a secret that the Worker does not have',
-  unknown_app: 'an app that the Worker does not have',
-  not_found: 'another path, or another path token',
-  stale: 'a wrong clock, or a repeat',
-  invalid_timestamp: 'not a timestamp',
-  undecodable: 'not a callback',
-  body_too_large: 'too many screenshots a task',
-  not_configured: 'no usable setting',
-  storage_unavailable: 'no store',
-}
-
-const WHOSE =
-  "Unless an earlier run of doctor caused these, they may be ZEGOCLOUD's; the checks below look for the cause."
+const WHOSE = "They may be ZEGOCLOUD's; the checks below look for the cause."
 const ACCEPTED_LATER = 'Once the right secret is set, the Worker accepts the authentic ones in quarantine by itself.'
 
 function history({ json }: Reply, now: number): Result {
   const last = textIn(membersOf(json['last_callback']), 'received_at')
   const came = last === undefined ? 'No callback has come yet.' : `The last callback came ${ago(last, now)}.`
-  const refused = refusedIn(membersOf(json['last_refusals']), now)
+  const refusals = freshRefusals(membersOf(json['last_refusals']), now)
   const kept = keptIn(membersOf(json['quarantined']))
   const evidence = [`The API token is right. ${came}`]
-  if (refused.length > 0) evidence.push(`Refused: ${refused.join(', ')}.`)
+  if (refusals.length > 0) {
+    const told = refusals.map(([code, at]) => `${code} (${REFUSALS[code].title}) ${ago(at, now)}`)
+    evidence.push(`Refused: ${told.join(', ')}.`)
+  }
   if (kept.length > 0) evidence.push(`Refused and in quarantine: ${kept.join(', ')}.`)
   if (evidence.length === 1) return well(evidence.join(' '))
-  return note(evidence.join(' '), kept.length > 0 ? `${WHOSE} ${ACCEPTED_LATER}` : WHOSE)
+  const remedy = kept.length > 0 ? `${WHOSE} ${ACCEPTED_LATER}` : WHOSE
+  // What doctor sends counts neither as accepted nor as refused: these are ZEGOCLOUD's, or a stranger's.
+  const isFirstContact = last === undefined && refusals.some(([code]) => code === 'bad_signature')
+  return isFirstContact ? wrong(evidence.join(' '), `${OTHER_SECRET} ${remedy}`) : note(evidence.join(' '), remedy)
 }
 
-const refusedIn = (lastRefusals: Members, now: number): string[] =>
-  Object.entries(lastRefusals)
-    .filter(([code, at]) => REFUSALS[code] !== undefined && now - Date.parse(String(at)) < DAY_MS)
-    .map(([code, at]) => `${code} (${REFUSALS[code]}) ${ago(String(at), now)}`)
+const OTHER_SECRET =
+  "None was ever accepted: also if the callback below is, compare both secrets with the CallbackSecret of ZEGOCLOUD's console."
+
+type Code = keyof typeof REFUSALS
+
+/** Of the last day. A reused signature is refused as it should be. */
+const freshRefusals = (lastRefusals: Members, now: number) =>
+  Object.entries(lastRefusals).filter(
+    (refusal): refusal is [Code, string] =>
+      refusal[0] in REFUSALS && refusal[0] !== 'signature_reused' && now - Date.parse(String(refusal[1])) < DAY_MS,
+  )
 
 /** What could not be verified or read is kept for these reasons. The Worker stops counting early. */
 const keptIn = (quarantined: Members): string[] =>
