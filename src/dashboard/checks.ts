@@ -1,7 +1,7 @@
 /** The lines of the health page: a part of the verdict or a fact each and, where something is to be done, the command. */
 import { isRefusalCode, isSecret, REFUSALS } from '../callback/refusal.ts'
 import { faultsOf, isFault, type SettingFault, type Settings } from '../settings.ts'
-import { acceptedWords, type Count, type Counts, type Finding, type Health, type HealthFacts } from '../store/health.ts'
+import { acceptedWords, type Finding, type Health, type HealthFacts } from '../store/health.ts'
 import { inQuarantine, type Part, PARTS, RECENT_MS, type Shape } from '../store/health.ts'
 import { UNVERIFIED_REASONS } from '../store/quarantine.ts'
 import { USUAL_NAME, workerName } from './visit.ts'
@@ -47,78 +47,57 @@ function secretCheck(setting: object | SettingFault, name: string, more: string)
   return { shape: 'bad', words: `${name}: ${setting.why}`, more, command: put(name) }
 }
 
-/** What is known while D1 answers. */
-type Known = { facts: HealthFacts; counts: Counts } | undefined
-
 type Line = {
   /** What is said where the part is well. */
-  well: (known: Known) => string
+  well: string
   /** What is added where it is not. */
-  more: (known: Known) => string
+  more?: string
   command?: () => string
 }
 
 const whyUnpublished = () => `npx wrangler tail ${workerName()} --search publish.failed`
 
-/** A line for each part of the verdict but the settings, which have several, and the refusals, which have a table. */
-const LINES: Record<Exclude<Part, 'settings' | 'callbacks'>, Line> = {
+/** A line for each part of the verdict but the settings, which have several; /v1/status counts what waits. */
+const LINES: Record<Exclude<Part, 'settings'>, Line> = {
   d1: {
-    well: () => 'D1 answers',
-    more: () => 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:',
+    well: 'D1 answers',
+    more: 'Callbacks wait for D1 until it does. Cloudflare says how D1 is:',
     command: () => 'https://www.cloudflarestatus.com/',
   },
   publishing: {
-    well: (known) => onTheWay(known?.counts.unsent, 'event', 'the queue') ?? 'Every event has reached the queue',
-    more: () => 'Retries continue. The log says why:',
+    well: 'Events reach the queue in time',
+    more: 'Retries continue. The log says why:',
     command: whyUnpublished,
   },
   kv: {
-    well: (known) => {
-      const isComplete = known?.facts.oldestForKv === null
-      const words = onTheWay(known?.counts.onlyNotInKv, 'result', 'KV')
-      return words ?? (isComplete ? 'KV has every result' : 'Results are on the way to KV')
-    },
-    more: (known) =>
-      known && known.counts.refusedByKv.count > 0
-        ? `KV rejected ${counted(known.counts.refusedByKv, 'result')} for good. D1 and the API still have them. Send again retries.`
-        : 'Retries continue; after the free plan’s 1,000 writes a day, from 00:00 UTC. The log says why:',
+    well: 'Results reach KV in time',
+    more: 'Retries continue; after the free plan’s 1,000 writes a day, from 00:00 UTC. D1 and the API have what KV rejects for good: Send again retries it. The log says why:',
     command: whyUnpublished,
   },
-  aside: { well: () => 'No callback is waiting for D1', more: () => 'They reach D1 by themselves within minutes.' },
+  aside: { well: 'No callback is waiting for D1', more: 'They reach D1 by themselves within minutes.' },
+  callbacks: { well: 'No callback is refused' },
 }
 
 /** A line or more for each part of the verdict, with its marks, and then what changes no verdict. */
-export function healthChecks(
-  { facts, findings }: Health,
-  counts: Counts | undefined,
-  settings: Settings,
-  now: number,
-): Check[] {
-  const known = facts && counts && { facts, counts }
-  const parts = PARTS.filter((part) => known || part === 'settings' || part === 'd1')
+export function healthChecks({ facts, findings }: Health, settings: Settings, now: number): Check[] {
+  const parts = PARTS.filter((part) => facts || part === 'settings' || part === 'd1')
   return [
     ...parts.flatMap((part) => {
       if (part === 'settings') return settingChecks(settings)
-      return partCheck(
-        part,
-        findings.find((finding) => finding.part === part),
-        known,
-        now,
-      )
+      const finding = findings.find((one) => one.part === part)
+      return finding ? foundCheck(part, finding, now) : well(LINES[part].well)
     }),
-    ...(known ? factChecks(known, findings, now) : []),
+    ...(facts ? factChecks(facts, findings, now) : []),
     ...choiceChecks(settings),
   ]
 }
 
-function partCheck(part: Exclude<Part, 'settings'>, finding: Finding | undefined, known: Known, now: number): Check {
-  if (finding === undefined) return well(part === 'callbacks' ? 'No callback is refused' : LINES[part].well(known))
-  const { shape, since, code } = finding
-  const words = `${finding.words.charAt(0).toUpperCase()}${finding.words.slice(1)}`
-  if (part === 'callbacks') return { shape, words, at: since, ...remedyOf(code) }
+function foundCheck(part: Exclude<Part, 'settings'>, { shape, words, since, code }: Finding, now: number): Check {
+  const sentence = `${words.charAt(0).toUpperCase()}${words.slice(1)}`
+  if (part === 'callbacks') return { shape, words: sentence, at: since, ...remedyOf(code) }
   const { more, command } = LINES[part]
   const waited = since === undefined ? '' : `, for ${duration(now - since)}`
-  return { shape, words: words + waited, more: more(known), command: command?.() }
+  return { shape, words: sentence + waited, more, command: command?.() }
 }
 
 /** Those that are set, and those that cannot be read. */
@@ -135,11 +114,7 @@ function faultCheck({ setting, why }: SettingFault): Check {
   return { shape: 'bad', words: `${setting}: ${why}`, command }
 }
 
-function onTheWay(count: Count | undefined, one: string, target: string): string | undefined {
-  return count === undefined || count.count === 0 ? undefined : `${counted(count, one)} on the way to ${target}`
-}
-
-function factChecks({ facts, counts }: NonNullable<Known>, findings: readonly Finding[], now: number) {
+function factChecks(facts: HealthFacts, findings: readonly Finding[], now: number): Check[] {
   const { lastCallback, quarantined } = facts
   const total = inQuarantine(facts)
   const accepted = acceptedWords(facts, now - RECENT_MS)
@@ -151,9 +126,11 @@ function factChecks({ facts, counts }: NonNullable<Known>, findings: readonly Fi
     ...refusalChecks(facts, findings, now),
     total.count === 0
       ? well('Nothing is in quarantine')
-      : { ...note(`${counted(total, 'callback')} in quarantine`), page: '/quarantine' },
+      : {
+          ...note(`${total.exact ? '' : 'Over '}${plural(total.count, 'callback')} in quarantine`),
+          page: '/quarantine',
+        },
     ...fullChecks(quarantined),
-    well(`${counted(counts.pending, 'task')} pending`),
   ]
 }
 
@@ -208,8 +185,4 @@ const UNVERIFIED: ReadonlySet<string> = new Set(UNVERIFIED_REASONS)
 
 function pathWords(withPathToken: boolean | null): string {
   return withPathToken === null ? '' : withPathToken ? ', with a path token' : ', without a path token'
-}
-
-function counted({ count, exact }: Count, one: string): string {
-  return `${exact ? '' : 'Over '}${plural(count, one)}`
 }

@@ -1,21 +1,16 @@
 /** The health page: the verdict, and a line for each part of it. Without secrets it is what is still to be done. */
 import type { Context } from 'hono'
-import { log, messageOf } from '../log.ts'
 import { isFault } from '../settings.ts'
-import { badgeOf, countAll } from '../store/health.ts'
+import { badgeOf } from '../store/health.ts'
 import { type Check, healthChecks, put, secretChecks } from './checks.ts'
 import { Age } from './parts.tsx'
 import { healthOf, originOf, useVisit, type Visit } from './visit.ts'
 
 export async function showHealth(c: Context<Visit>): Promise<Response> {
-  const [health, counts] = await Promise.all([healthOf(c), countAll(c.env.DB).catch(notCounted)])
-  const checks = healthChecks(health, counts, c.get('settings'), c.get('now'))
+  const health = await healthOf(c)
+  const checks = healthChecks(health, c.get('settings'), c.get('now'))
   const page = <HealthPage title={badgeOf(health).title} checks={checks} />
   return c.render(page, { title: 'Health', section: 'Health' })
-}
-
-function notCounted(error: unknown): undefined {
-  log('error', 'health.failed', { store: 'd1', why: messageOf(error) })
 }
 
 /** @param title the verdict's, as on the badge */
