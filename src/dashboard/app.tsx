@@ -15,14 +15,14 @@ import { askAboutEntry, retryOne, showEntry } from './entry.tsx'
 import { countNew, showGallery } from './gallery.tsx'
 import { showHealth } from './health.tsx'
 import { frame, showFact } from './layout.tsx'
-import { deleteAllOfReason, deleteSome, showQuarantine } from './quarantine.tsx'
-import { askAboutTask, deleteTask, sendTask, showTask, showUrls } from './task.tsx'
-import { isHttps, visit, type Visit } from './visit.ts'
+import { deleteAllOfReason, deleteOne, showQuarantine } from './quarantine.tsx'
+import { askAboutTask, deleteTask, sendTask, showTask } from './task.tsx'
+import { isHttps, readPageEnv, type PageEnv } from './page.ts'
 
 type Page = {
   method: 'GET' | 'POST'
   path: string
-  show: (c: Context<Visit>) => Response | Promise<Response>
+  show: (c: Context<PageEnv>) => Response | Promise<Response>
   /** Whether it can be seen without a session. */
   isOpen?: true
 }
@@ -35,15 +35,14 @@ export const PAGES: readonly Page[] = [
   { method: 'POST', path: '/sign-in', show: signIn, isOpen: true },
   { method: 'POST', path: '/sign-out', show: signOut },
   { method: 'GET', path: '/tasks/:task_id', show: (c) => showTask(c) },
-  { method: 'GET', path: '/tasks/:task_id/urls', show: showUrls },
   { method: 'POST', path: '/tasks/:task_id/send', show: sendTask },
   { method: 'POST', path: '/tasks/:task_id/confirmation', show: askAboutTask },
   { method: 'POST', path: '/tasks/:task_id/delete', show: deleteTask },
   { method: 'GET', path: '/quarantine', show: showQuarantine },
-  { method: 'POST', path: '/quarantine/delete', show: deleteSome },
   { method: 'POST', path: '/quarantine/delete-all', show: deleteAllOfReason },
   { method: 'GET', path: '/quarantine/:id', show: (c) => showEntry(c) },
   { method: 'POST', path: '/quarantine/:id/retry', show: retryOne },
+  { method: 'POST', path: '/quarantine/:id/delete', show: deleteOne },
   { method: 'POST', path: '/quarantine/:id/confirmation', show: askAboutEntry },
   { method: 'GET', path: '/health', show: showHealth },
 ]
@@ -79,7 +78,7 @@ function contentPolicy(isSecure: boolean): string {
   ].join('; ')
 }
 
-const showErrors = createMiddleware<Visit>(async (c, next) => {
+const showErrors = createMiddleware<PageEnv>(async (c, next) => {
   try {
     return await next()
   } catch (error) {
@@ -87,7 +86,7 @@ const showErrors = createMiddleware<Visit>(async (c, next) => {
   }
 })
 
-async function showError(c: Context<Visit>, error: unknown): Promise<Response> {
+async function showError(c: Context<PageEnv>, error: unknown): Promise<Response> {
   const again = <a href="/">Begin again</a>
   if (error instanceof HTTPException) {
     if (error.status === 413) return showFact(c, 413, 'This form is too large', again)
@@ -104,7 +103,7 @@ async function showError(c: Context<Visit>, error: unknown): Promise<Response> {
 const COMMON = [
   safeHeaders,
   contextStorage(),
-  visit,
+  readPageEnv,
   frame,
   showErrors,
   csrf(),
@@ -113,8 +112,8 @@ const COMMON = [
 ] as const
 
 /** One route for each page: with a route for each step, every callback's path would be compared with all of them. */
-function handlerOf({ show, isOpen }: Page): Handler<Visit> {
-  const steps: readonly MiddlewareHandler<Visit>[] = isOpen ? COMMON : [...COMMON, enter]
+function handlerOf({ show, isOpen }: Page): Handler<PageEnv> {
+  const steps: readonly MiddlewareHandler<PageEnv>[] = isOpen ? COMMON : [...COMMON, enter]
   return async (c) => {
     const runFrom = async (n: number): Promise<void> => {
       const step = steps[n]
@@ -126,7 +125,7 @@ function handlerOf({ show, isOpen }: Page): Handler<Visit> {
   }
 }
 
-export const dashboard = new Hono<Visit>()
+export const dashboard = new Hono<PageEnv>()
 
 // Assets hold no secret.
 dashboard.get('/assets/*', showAsset)

@@ -7,20 +7,20 @@ import { isToken } from '../token.ts'
 import { log } from '../log.ts'
 import { isFault } from '../settings.ts'
 import { SetUp } from './health.tsx'
-import { formOf, isHttps, type Visit } from './visit.ts'
+import { formOf, isHttps, type PageEnv } from './page.ts'
 
 const COOKIE = 'zego-snapshots'
 const SESSION_SECONDS = 12 * 3600
 
 /** While a secret is missing, every page is the one that says how to set it. */
-export const setUp = createMiddleware<Visit>(async (c, next) => {
+export const setUp = createMiddleware<PageEnv>(async (c, next) => {
   const { apiTokens, secrets } = c.get('settings')
   if (isFault(apiTokens) || isFault(secrets)) return c.render(<SetUp />, { title: 'Set up' })
   return next()
 })
 
 /** Lets in whoever has a session. */
-export const enter = createMiddleware<Visit>(async (c, next) => {
+export const enter = createMiddleware<PageEnv>(async (c, next) => {
   if (!(await hasSession(c))) {
     const { pathname, search } = new URL(c.req.url)
     const isPost = c.req.method === 'POST'
@@ -32,7 +32,7 @@ export const enter = createMiddleware<Visit>(async (c, next) => {
 })
 
 /** The cookie names no token: each that is configured is tried, so that a token's removal ends its sessions. */
-async function hasSession(c: Context<Visit>): Promise<boolean> {
+async function hasSession(c: Context<PageEnv>): Promise<boolean> {
   for (const token of tokensOf(c)) {
     const endsAt = await getSignedCookie(c, keyOf(token), COOKIE, isHttps(c.req.url) ? 'host' : undefined)
     if (endsAt && Number(endsAt) > c.get('now')) return true
@@ -40,7 +40,7 @@ async function hasSession(c: Context<Visit>): Promise<boolean> {
   return false
 }
 
-function tokensOf(c: Context<Visit>): readonly string[] {
+function tokensOf(c: Context<PageEnv>): readonly string[] {
   const { apiTokens } = c.get('settings')
   return isFault(apiTokens) ? [] : apiTokens
 }
@@ -56,9 +56,9 @@ const cookieOptions = (url: string) => ({
 })
 
 /** Where a browser goes back to after a session ended. */
-export const showSignIn = (c: Context<Visit>) => c.redirect('/', 303)
+export const showSignIn = (c: Context<PageEnv>) => c.redirect('/', 303)
 
-export async function signIn(c: Context<Visit>): Promise<Response> {
+export async function signIn(c: Context<PageEnv>): Promise<Response> {
   const form = await formOf(c)
   const next = ownPath(form.get('next'))
   const address = c.req.header('cf-connecting-ip') ?? ''
@@ -79,7 +79,7 @@ export async function signIn(c: Context<Visit>): Promise<Response> {
   return c.redirect(next, 303)
 }
 
-export function signOut(c: Context<Visit>): Response {
+export function signOut(c: Context<PageEnv>): Response {
   deleteCookie(c, COOKIE, cookieOptions(c.req.url))
   return c.redirect('/', 303)
 }
@@ -95,7 +95,7 @@ function ownPath(given: string | null): string {
   return given !== null && /^\/(?![/\\])[!-[\]-~]*$/.test(given) ? given : '/'
 }
 
-function refuse(c: Context<Visit>, status: 401 | 429, next: string, wrong: string) {
+function refuse(c: Context<PageEnv>, status: 401 | 429, next: string, wrong: string) {
   c.status(status)
   return c.render(<SignIn next={next} wrong={wrong} />, { title: 'Sign in' })
 }
@@ -114,7 +114,7 @@ function SignIn({ next, wrong }: { next: string; wrong?: string }) {
         <label for="token">API token</label>
         <input id="token" name="token" type="password" autocomplete="current-password" required autofocus />
         <input type="hidden" name="next" value={next} />
-        <button class="first">Sign in</button>
+        <button>Sign in</button>
       </form>
     </div>
   )

@@ -4,25 +4,20 @@ const make = (name, text, properties) =>
   Object.assign(document.createElement(name), { textContent: text ?? '' }, properties)
 
 // A picture that cannot be loaded says so, in the place that it had.
-const give = (image) => {
+const showFailure = (image) => {
   if (!image.dataset.host) return
-  image.closest('dialog, .frame').dataset.failed = ''
   image.replaceWith(make('span', 'Could not be loaded'), make('code', image.dataset.host))
 }
 for (const image of all('.frame img')) {
-  if (image.complete && image.naturalWidth === 0 && image.src) give(image)
-  else if (!image.complete) {
-    image.dataset.loading = ''
-    image.addEventListener('load', () => delete image.dataset.loading)
-    image.addEventListener('error', () => give(image))
-  }
+  if (image.complete && image.naturalWidth === 0 && image.src) showFailure(image)
+  else if (!image.complete) image.addEventListener('error', () => showFailure(image))
 }
 
 // The large view: arrows lead from one to the next, Esc closes, and the focus returns to the frame.
 const frames = all('.sheet a.frame')
 if (frames.length > 0) {
   const view = make('dialog', '', { ariaLabel: 'Large view' })
-  const stage = make('div')
+  const picture = make('div')
   const position = make('span')
   const original = make('a', 'Open original', { target: '_blank', rel: 'noreferrer' })
   const close = make('button', 'Close', { type: 'button' })
@@ -30,7 +25,7 @@ if (frames.length > 0) {
   const after = make('button', 'Next', { type: 'button' })
   const line = make('p')
   line.append(before, position, after, original, close)
-  view.append(stage, line)
+  view.append(picture, line)
   document.body.append(view)
   let at = 0
   const show = (to) => {
@@ -39,7 +34,7 @@ if (frames.length > 0) {
     const image = make('img', '', { alt })
     image.addEventListener('error', () => image.replaceWith(make('span', 'Could not be loaded: ' + host)))
     image.src = large
-    stage.replaceChildren(image)
+    picture.replaceChildren(image)
     position.textContent = index
     original.href = frames[at].href
     before.ariaDisabled = String(at === 0)

@@ -4,8 +4,8 @@ import { faultsOf, isFault, type SettingFault, type Settings } from '../settings
 import { acceptedWords, type Finding, type Health, type HealthFacts } from '../store/health.ts'
 import { inQuarantine, type Part, PARTS, RECENT_MS, type Shape } from '../store/health.ts'
 import { UNVERIFIED_REASONS } from '../store/quarantine.ts'
-import { USUAL_NAME, workerName } from './visit.ts'
-import { duration, plural } from './words.ts'
+import { USUAL_NAME, workerName } from './page.ts'
+import { duration, plural } from './format.ts'
 
 export type Check = {
   /** As the verdict marks it; a `note` changes no verdict. */
@@ -164,14 +164,6 @@ function choiceChecks({ pathTokens, toleranceSeconds, serverSecrets }: Settings)
       note('ZEGOCLOUD is not asked about pending tasks: ZEGO_SERVER_SECRET is not set'),
   ]
   return checks.filter((check) => check !== false)
-}
-
-/** The refusal that the verdict is about, and how many callbacks of its kind are in quarantine. */
-export function refusalIn({ facts, findings }: Health) {
-  const { code, since: at } = findings.find(({ part }) => part === 'callbacks') ?? {}
-  if (facts === undefined || code === undefined || at === undefined) return undefined
-  const kept = Object.entries(facts.quarantined).find(([reason]) => reason === code)?.[1].count ?? 0
-  return { code, at, kept, ...remedyOf(code) }
 }
 
 function remedyOf(code: string | undefined): Pick<Check, 'more' | 'command'> {

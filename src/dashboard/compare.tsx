@@ -1,10 +1,13 @@
-/** Records that compete for one task, or for one signature, beside each other: what differs is marked. */
+/** Records that compete for one task, or for one signature, beside each other, and ZEGOCLOUD's answer about them. */
 import type { Child } from 'hono/jsx'
 import type { Picture, SnapshotRecord } from '../event.ts'
-import { answerWords, type ZegoAnswer } from './confirmation.tsx'
-import { Moment } from './parts.tsx'
+import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
+import { type ApiFailure, callerFor, isFailure } from '../zego/client.ts'
+import { vendorOf, zegoConfig } from '../zego/config.ts'
+import { type Confirmation, confirm } from '../zego/confirm.ts'
+import { Moment, Note, Text } from './layout.tsx'
 import { Thumbnail } from './pictures.tsx'
-import { minutes, plural, statusTitle, vendorName } from './words.ts'
+import { plural, statusTitle, vendorName } from './format.ts'
 
 export type Column = {
   title: string
@@ -15,14 +18,13 @@ export type Column = {
 
 type Row<Cell = unknown> = { name: string; cells: readonly Cell[] }
 
-/** Of more pictures, only those that differ. */
+/** Of the pictures, those that differ are shown. */
 const MOST_COMPARED = 60
 
 export function Comparison({ columns }: { columns: readonly Column[] }) {
   const fields = fieldsOf(columns)
   const pictures = picturesOf(columns)
   const differing = pictures.filter(differs)
-  const shown = (pictures.length > MOST_COMPARED ? differing : pictures).slice(0, MOST_COMPARED)
   return (
     <>
       {columns.length > 1 && <p>{summaryOf(fields.filter(differs), differing.length)}</p>}
@@ -44,10 +46,15 @@ export function Comparison({ columns }: { columns: readonly Column[] }) {
           )}
           <Line name="Received" cells={columns.map(({ record }) => timeOf(record))} />
           {fields.map(({ name, cells }) => (
-            <Line name={name} cells={cells.map((value) => marked(textOf(value), cells, textOf))} />
+            <Line name={name} cells={cells.map((value) => marked(textOf(value), differ(cells)))} />
           ))}
-          {shown.map(({ name, cells }) => (
-            <Line name={name} cells={cells.map((picture) => pictureCell(picture, cells))} />
+          {differing.slice(0, MOST_COMPARED).map(({ name, cells }) => (
+            <Line
+              name={name}
+              cells={cells.map((picture) => (
+                <PictureCell picture={picture} isDifferent={differ(cells)} />
+              ))}
+            />
           ))}
         </tbody>
       </table>
@@ -71,31 +78,22 @@ function Line({ name, cells }: { name: string; cells: readonly Child[] }) {
   )
 }
 
-/** @param of what `words` say of each cell */
-function marked<Cell>(words: Child, cells: readonly Cell[], of: (cell: Cell) => unknown): Child {
-  return differ(cells.map(of)) ? <mark>{words}</mark> : words
+function marked(words: Child, isDifferent: boolean): Child {
+  return isDifferent ? <mark>{words}</mark> : words
 }
 
-/** Of a picture, what differs is marked, and no more: its URL, its offset, or the rest. */
-function pictureCell(picture: Picture | undefined, all: readonly (Picture | undefined)[]): Child {
-  if (picture === undefined) return <mark>none</mark>
-  const { url, offset } = picture
-  const rest = restOf(picture)
+function PictureCell({ picture, isDifferent }: { picture: Picture | undefined; isDifferent: boolean }) {
+  if (picture === undefined) return <>{marked('none', isDifferent)}</>
+  const { url, ...rest } = picture
   return (
     <>
       <span class="frame">
         <Thumbnail url={url} alt="" />
       </span>
-      <code>{marked(url, all, (each) => each?.url)}</code>
-      {offset !== undefined && <small>{marked(minutes(offset), all, (each) => each?.offset)}</small>}
-      {rest !== '{}' && <code>{marked(rest, all, restOf)}</code>}
+      <code>{marked(url, isDifferent)}</code>
+      {Object.keys(rest).length > 0 && <code>{marked(JSON.stringify(rest), isDifferent)}</code>}
     </>
   )
-}
-
-function restOf(picture: Picture | undefined): string {
-  const { url: _url, offset: _offset, ...rest } = picture ?? {}
-  return JSON.stringify(rest)
 }
 
 /** What they say of the task, name by name. */
@@ -132,4 +130,52 @@ function summaryOf(fields: readonly Row[], pictures: number): string {
   const names = fields.map(({ name }) => name).filter((name) => name !== 'Pictures')
   const all = [...names, ...(pictures > 0 ? [plural(pictures, 'picture')] : [])]
   return all.length === 0 ? 'They differ in nothing that is shown here.' : `They differ in: ${all.join(', ')}.`
+}
+
+export type ZegoAnswer = Confirmation | ApiFailure
+
+/** Whether ZEGOCLOUD can be asked about a task of that app and vendor. */
+export function canBeAsked({ serverSecrets }: Settings, { appid, vendor }: { appid: string; vendor: string }): boolean {
+  return !isFault(serverSecrets) && serverSecrets.has(appid) && vendorOf(vendor) !== undefined
+}
+
+/** `undefined` where ZEGOCLOUD cannot be asked. Throws when D1 does not answer. */
+export async function askZego(env: Env, record: SnapshotRecord): Promise<ZegoAnswer | undefined> {
+  const config = zegoConfig(readSettings(env))
+  const caller = isFault(config) ? undefined : callerFor(config, record.appid, env.DB)
+  const vendor = vendorOf(record.vendor)
+  return caller && vendor && confirm(caller, record, vendor)
+}
+
+export function Answer({ answer }: { answer: ZegoAnswer }) {
+  const others = !isFailure(answer) && answer.confirmed === false ? answer.zegocloud : []
+  return (
+    <>
+      <Note>{answerWords(answer)}</Note>
+      {others.length > 0 && <Text text={others.join('\n')} />}
+    </>
+  )
+}
+
+function answerWords(answer: ZegoAnswer): string {
+  if (isFailure(answer)) return failureWords(answer)
+  if (answer.confirmed === null) {
+    if (answer.reason === 'unknown') return 'ZEGOCLOUD does not know this task, or no longer: it cannot tell.'
+    return 'ZEGOCLOUD has not finished this task: there is nothing to compare yet.'
+  }
+  if (answer.confirmed) return 'ZEGOCLOUD confirms it.'
+  const { length } = answer.zegocloud
+  if (length === 0) return 'ZEGOCLOUD does not confirm it: it names no picture of this task.'
+  return `ZEGOCLOUD does not confirm it: it names ${plural(length, 'other picture')}.`
+}
+
+function failureWords(failure: ApiFailure): string {
+  switch (failure.code) {
+    case 'zego_error':
+      return `ZEGOCLOUD answered ${failure.zegoCode}: ${failure.message}. ${failure.advice}`
+    case 'too_frequent':
+      return `ZEGOCLOUD is asked too often for this app. Ask again in ${failure.retryAfterSeconds} s.`
+    case 'zego_unknown':
+      return `ZEGOCLOUD was asked, and ${failure.why}. Ask again.`
+  }
 }

@@ -19,11 +19,11 @@ import {
 } from '../store/quarantine.ts'
 import { findRecord } from '../store/snapshots.ts'
 import { type Column, Comparison } from './compare.tsx'
-import { askZego, canBeAsked } from './confirmation.tsx'
+import { askZego, canBeAsked } from './compare.tsx'
 import { showFact } from './layout.tsx'
-import { Ask, Facts, Moment, Note, Post, Text } from './parts.tsx'
-import { formOf, operationOf, useVisit, type Visit } from './visit.ts'
-import { duration, entryPath, taskPath } from './words.ts'
+import { Ask, Facts, Moment, Note, Post, Text } from './layout.tsx'
+import { formOf, operationOf, usePage, type PageEnv } from './page.ts'
+import { duration, entryPath, taskPath } from './format.ts'
 
 /** What an operator can do about each: accept it, try whether it can be accepted, compare it with what won, or nothing. */
 export const REMEDY: Record<Reason, 'accept' | 'try' | 'compare' | 'none'> = {
@@ -76,7 +76,7 @@ function staleWords(ageSeconds: number | null): string {
 const GONE = 'It may have been accepted, deleted, or dropped after 30 days.'
 
 /** @param isAsking whether ZEGOCLOUD is asked about it, and about what it competes with */
-export async function showEntry(c: Context<Visit>, isAsking = false): Promise<Response> {
+export async function showEntry(c: Context<PageEnv>, isAsking = false): Promise<Response> {
   const entry = await findEntry(c.env.DB, partOf(c.req.url, 2))
   if (entry === undefined) return showFact(c, 404, 'Nothing is in quarantine under this id', GONE)
   const own = await recordOf(entry, c.get('settings'))
@@ -88,9 +88,9 @@ export async function showEntry(c: Context<Visit>, isAsking = false): Promise<Re
   })
 }
 
-export const askAboutEntry = (c: Context<Visit>) => showEntry(c, true)
+export const askAboutEntry = (c: Context<PageEnv>) => showEntry(c, true)
 
-export async function retryOne(c: Context<Visit>): Promise<Response> {
+export async function retryOne(c: Context<PageEnv>): Promise<Response> {
   const id = partOf(c.req.url, 2)
   const retried = await retryEntry(id, (await formOf(c)).get('replace') === 'true', operationOf(c))
   if (retried === undefined) return c.redirect('/quarantine', 303)
@@ -193,7 +193,7 @@ function Usual({ entry: { id, reason }, own }: Pick<Entry, 'entry' | 'own'>) {
   return (
     <>
       {own && <Accept id={id} />}
-      <Delete ids={[id]} />
+      <Delete id={id} />
       {!own && REMEDY[reason] !== 'none' && <small>With today’s settings it cannot be accepted.</small>}
     </>
   )
@@ -209,23 +209,19 @@ function Choices({ id, own, contest: { columns } }: { id: string; own: Entry['ow
   const path = entryPath(id)
   return (
     <>
-      {own && canBeAsked(useVisit().get('settings'), own) && (
+      {own && canBeAsked(usePage().get('settings'), own) && (
         <Post to={`${path}/confirmation`}>Ask ZEGOCLOUD which one is genuine</Post>
       )}
       {own && <Ask to={`${path}/retry`} fields={[['replace', 'true']]} words={isAlone ? STORE : REPLACE} />}
-      <Delete ids={[id]} words={isAlone ? undefined : KEEP} />
+      <Delete id={id} words={isAlone ? undefined : KEEP} />
     </>
   )
 }
 
 export const Accept = ({ id }: { id: string }) => <Post to={`${entryPath(id)}/retry`}>Accept</Post>
 
-type Delete = { ids: readonly string[]; words?: readonly [string, string] | undefined }
+type Delete = { id: string; words?: readonly [string, string] | undefined }
 
-export function Delete({ ids, words }: Delete) {
-  const isOne = ids.length === 1
-  const usual = isOne
-    ? (['Delete', 'Delete it for good'] as const)
-    : (['Delete all', `Delete all ${ids.length} for good`] as const)
-  return <Ask to="/quarantine/delete" fields={ids.map((id) => ['id', id])} words={words ?? usual} />
-}
+export const Delete = ({ id, words = ['Delete', 'Delete it for good'] }: Delete) => (
+  <Ask to={`${entryPath(id)}/delete`} words={words} />
+)

@@ -13,13 +13,12 @@ import {
 } from '../store/gallery.ts'
 import { acceptedWords } from '../store/health.ts'
 import { findRecord, type Status } from '../store/snapshots.ts'
-import { refusalIn } from './checks.ts'
-import { canBeAsked } from './confirmation.tsx'
+import { canBeAsked } from './compare.tsx'
 import { CallbackUrl, Doctor } from './health.tsx'
-import { Age, Note, Pager } from './parts.tsx'
+import { Age, Note, Pager } from './layout.tsx'
 import { Strip } from './pictures.tsx'
-import { healthOf, numberOf, pathOf, useVisit, type Visit } from './visit.ts'
-import { plural, statusTitle, taskPath, vendorName, waitingWords } from './words.ts'
+import { healthOf, numberOf, pathOf, usePage, type PageEnv } from './page.ts'
+import { plural, statusTitle, taskPath, vendorName, waitingWords } from './format.ts'
 
 const STATUSES: readonly Status[] = ['pending', 'completed', 'failed']
 
@@ -60,7 +59,7 @@ const NEWS_MS = 3_600_000
 
 const GALLERY = { title: 'Gallery', section: 'Gallery' } as const
 
-export async function showGallery(c: Context<Visit>): Promise<Response> {
+export async function showGallery(c: Context<PageEnv>): Promise<Response> {
   const query = c.req.query()
   const beginning = query['task_id']?.trim() ?? ''
   if (beginning !== '') return showFound(c, beginning)
@@ -70,15 +69,15 @@ export async function showGallery(c: Context<Visit>): Promise<Response> {
   // The top is reached: it is shown whole.
   if (start?.to === 'newer' && page.next === undefined) return c.redirect(pathOf('/', filter), 303)
   if (page.rows.length === 0 && start === undefined && filter.status === undefined) {
-    const empty = <NoCallbackYet refusal={refusalIn(health)} />
-    return c.render(empty, { title: 'No callback yet', section: 'Gallery' })
+    const isAnyRefused = health.findings.some(({ part }) => part === 'callbacks')
+    return c.render(<NoCallbackYet isAnyRefused={isAnyRefused} />, { title: 'No callback yet', section: 'Gallery' })
   }
   const beside = pathsBeside(filter, start, page)
   const accepted = acceptedWords(health.facts, c.get('now') - NEWS_MS)
   return c.render(<Gallery rows={page.rows} filter={filter} {...beside} accepted={accepted} />, GALLERY)
 }
 
-async function showFound(c: Context<Visit>, beginning: string): Promise<Response> {
+async function showFound(c: Context<PageEnv>, beginning: string): Promise<Response> {
   const { DB } = c.env
   const exact = await findRecord(DB, beginning)
   const { rows, next } = exact ? { rows: [], next: undefined } : await tasksBeginningWith(DB, beginning)
@@ -89,7 +88,7 @@ async function showFound(c: Context<Visit>, beginning: string): Promise<Response
 }
 
 /** For the browser's script. */
-export async function countNew(c: Context<Visit>): Promise<Response> {
+export async function countNew(c: Context<PageEnv>): Promise<Response> {
   const than = numberOf(c.req.query('than')) ?? Number.MAX_SAFE_INTEGER
   return c.json({ count: await countNewer(c.env.DB, than), most: MOST_NEW })
 }
@@ -187,8 +186,8 @@ function Task({ row }: { row: Row }) {
   return (
     <li>
       <div>
-        <a class="id" href={taskPath(task_id)} title={task_id}>
-          <Id id={task_id} />
+        <a class="id" href={taskPath(task_id)}>
+          {task_id}
         </a>
         <span class={`status ${status}`}>{statusTitle(status)}</span>
         <small>{about}</small>
@@ -201,56 +200,24 @@ function Task({ row }: { row: Row }) {
   )
 }
 
-const SHORT_ID_LENGTH = 24
-const END_LENGTH = 10
-
-/** Shortened in its middle where the row is narrow: Tencent's ids differ at their ends. */
-function Id({ id }: { id: string }) {
-  if (id.length <= SHORT_ID_LENGTH) return <>{id}</>
-  return (
-    <>
-      <span>{id.slice(0, -END_LENGTH).toWellFormed()}</span>
-      <span>{id.slice(-END_LENGTH).toWellFormed()}</span>
-    </>
-  )
-}
-
 function whyNoPictures(row: Row): string {
   const { status, error } = row
   if (status === 'failed') return `ZEGOCLOUD: ${error ?? 'no reason was given'}`
-  return waitingWords(canBeAsked(useVisit().get('settings'), row))
+  return waitingWords(canBeAsked(usePage().get('settings'), row))
 }
 
 /** Instead of an empty gallery. */
-function NoCallbackYet({ refusal }: { refusal: ReturnType<typeof refusalIn> }) {
-  if (refusal) return <LastRefusal {...refusal} />
-  return (
-    <div class="empty">
-      <h1>No callback yet</h1>
-      <p>Ask ZEGOCLOUD to send the callbacks of on-demand screenshots to this URL.</p>
-      <CallbackUrl />
-      <p>This sends a signed callback from outside, and says what becomes of it:</p>
-      <Doctor />
-    </div>
-  )
-}
-
-function LastRefusal({ code, at, kept, more, command }: NonNullable<ReturnType<typeof refusalIn>>) {
-  return (
-    <div class="empty">
-      <h1>Callbacks are refused</h1>
-      <p>
-        The last one was refused <Age at={at} />: <code>{code}</code>. {more}
-      </p>
-      {kept > 0 && (
-        <p>
-          <a href={pathOf('/quarantine', { reason: code })}>{plural(kept, 'callback')} in quarantine</a>
-          {' for this reason.'}
-        </p>
-      )}
-      {command !== undefined && <pre tabindex={0}>{command}</pre>}
-      <p>This finds out which secret ZEGOCLOUD signs with, and whether the URL is right:</p>
-      <Doctor />
-    </div>
-  )
-}
+const NoCallbackYet = ({ isAnyRefused }: { isAnyRefused: boolean }) => (
+  <div class="empty">
+    <h1>No callback yet</h1>
+    {isAnyRefused && (
+      <Note>
+        Callbacks are refused: <a href="/health">Health says why, and what fixes it</a>.
+      </Note>
+    )}
+    <p>Ask ZEGOCLOUD to send the callbacks of on-demand screenshots to this URL.</p>
+    <CallbackUrl />
+    <p>This sends a signed callback from outside, and says what becomes of it:</p>
+    <Doctor />
+  </div>
+)

@@ -3,10 +3,10 @@ import type { Context } from 'hono'
 import { isFault } from '../settings.ts'
 import { badgeOf } from '../store/health.ts'
 import { type Check, healthChecks, put, secretChecks } from './checks.ts'
-import { Age } from './parts.tsx'
-import { healthOf, originOf, useVisit, type Visit } from './visit.ts'
+import { Age } from './layout.tsx'
+import { healthOf, originOf, usePage, type PageEnv } from './page.ts'
 
-export async function showHealth(c: Context<Visit>): Promise<Response> {
+export async function showHealth(c: Context<PageEnv>): Promise<Response> {
   const health = await healthOf(c)
   const checks = healthChecks(health, c.get('settings'), c.get('now'))
   const page = <HealthPage title={badgeOf(health).title} checks={checks} />
@@ -28,7 +28,7 @@ function HealthPage({ title, checks }: { title: string; checks: readonly Check[]
 }
 
 /** The command that sends a signed callback from outside, as ZEGOCLOUD would, and says what becomes of it. */
-export const Doctor = () => <pre tabindex={0}>{`npm run doctor -- ${originOf(useVisit().req.url)}`}</pre>
+export const Doctor = () => <pre tabindex={0}>{`npm run doctor -- ${originOf(usePage().req.url)}`}</pre>
 
 /** Nothing else can be seen until it is done. */
 export function SetUp() {
@@ -39,7 +39,7 @@ export function SetUp() {
         Run each command below in the project’s directory, then load this page again. On your own machine, put the same
         names into <code>.dev.vars</code> instead.
       </p>
-      <Checks checks={secretChecks(useVisit().get('settings'))} />
+      <Checks checks={secretChecks(usePage().get('settings'))} />
       <h2>Then give this URL to ZEGOCLOUD</h2>
       <p>For the callbacks of on-demand screenshots.</p>
       <CallbackUrl />
@@ -49,7 +49,7 @@ export function SetUp() {
 
 /** Of a path token that is set a placeholder is shown: the token itself never is. */
 export function CallbackUrl() {
-  const c = useVisit()
+  const c = usePage()
   const { pathTokens } = c.get('settings')
   const url = `${originOf(c.req.url)}/zego/callback`
   if (isFault(pathTokens) || pathTokens.length > 0) {

@@ -1,13 +1,12 @@
-/** The frame of every page: its head, the bar at its top, and what the last action has to say. */
+/** The frame of every page, and what several pages are made of. */
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import { badgeOf } from '../store/health.ts'
 import { assetPath } from './assets.ts'
-import { Fact, Note, Post } from './parts.tsx'
-import { healthOf, useVisit, type Visit } from './visit.ts'
-import { FLASHES } from './words.ts'
+import { healthOf, usePage, type PageEnv } from './page.ts'
+import { ago, utc } from './format.ts'
 
 const SECTIONS = { Gallery: '/', Quarantine: '/quarantine', Health: '/health' }
 
@@ -20,7 +19,7 @@ declare module 'hono' {
   }
 }
 
-export const frame = createMiddleware<Visit>(async (c, next) => {
+export const frame = createMiddleware<PageEnv>(async (c, next) => {
   c.setRenderer((page, head) => c.html(html`<!doctype html>${<Frame {...head}>{page}</Frame>}`))
   await next()
 })
@@ -52,7 +51,7 @@ const Frame = ({ title, section, children }: Head & { children?: Child }) => (
 
 /** For a visitor who is signed in. */
 function Navigation({ section }: { section: Head['section'] | undefined }) {
-  if (!useVisit().get('isSignedIn')) return <></>
+  if (!usePage().get('isSignedIn')) return <></>
   return (
     <>
       <nav aria-label="Pages">
@@ -69,18 +68,29 @@ function Navigation({ section }: { section: Head['section'] | undefined }) {
 }
 
 async function Badge() {
-  const { shape, words } = badgeOf(await healthOf(useVisit()))
+  const { shape, words } = badgeOf(await healthOf(usePage()))
   return <span class={`status ${shape}`}>{words}</span>
 }
 
+/** What a page says after an action. */
+const FLASHES: ReadonlyMap<string, string> = new Map([
+  ['sent', 'It is being sent again, to KV and to the queue.'],
+  ['unsent', 'There is nothing to send: the task is not known, or has not finished.'],
+  ['stored', 'Accepted and stored.'],
+  ['duplicate', 'Accepted: the same content is stored already.'],
+  ['still', 'Still not accepted: it stays in quarantine.'],
+  ['deleted', 'Deleted.'],
+  ['left', '1,000 deleted. Repeat to delete the rest.'],
+])
+
 /** The URL names it, out of a closed list. */
 function Flash() {
-  const words = FLASHES.get(useVisit().req.query('flash') ?? '')
+  const words = FLASHES.get(usePage().req.query('flash') ?? '')
   return words === undefined ? <></> : <Note>{words}</Note>
 }
 
 /** A page that has nothing to show but a fact. */
-export function showFact(c: Context<Visit>, status: 403 | 404 | 413 | 500 | 503, title: string, words: Child) {
+export function showFact(c: Context<PageEnv>, status: 403 | 404 | 413 | 500 | 503, title: string, words: Child) {
   c.status(status)
   return c.render(
     <Fact title={title}>
@@ -89,3 +99,107 @@ export function showFact(c: Context<Visit>, status: 403 | 404 | 413 | 500 | 503,
     { title },
   )
 }
+
+type Inside = { children?: Child }
+
+/** A moment as its age, and whole for whoever points at it: in UTC, and by a script in the reader's own time zone too. */
+export const Age = ({ at }: { at: number }) => (
+  <time datetime={new Date(at).toISOString()} title={utc(at)}>
+    {ago(at, usePage().get('now'))}
+  </time>
+)
+
+/** The same, and in words. */
+export const Moment = ({ at }: { at: number }) => (
+  <>
+    <Age at={at} />
+    {' · '}
+    <time datetime={new Date(at).toISOString()} data-whole>
+      {utc(at)}
+    </time>
+  </>
+)
+
+/** Something that should not be missed. */
+export const Note = ({ children }: Inside) => (
+  <p class="flash" role="status">
+    {children}
+  </p>
+)
+
+export type Facts = { of: readonly (readonly [string, Child] | false)[] }
+
+export const Facts = ({ of }: Facts) => (
+  <dl>
+    {of.map(
+      (fact) =>
+        fact && (
+          <>
+            <dt>{fact[0]}</dt>
+            <dd>{fact[1]}</dd>
+          </>
+        ),
+    )}
+  </dl>
+)
+
+type Post = { to: string; fields?: readonly (readonly [string, string])[]; look?: 'bad' }
+
+/** A button that does something. */
+export const Post = ({ to, fields = [], look, children }: Post & Inside) => (
+  <form method="post" action={to}>
+    {fields.map(([name, value]) => (
+      <input type="hidden" name={name} value={value} />
+    ))}
+    <button class={look}>{children}</button>
+  </form>
+)
+
+/** Asks in place before it does what cannot be taken back. */
+export const Ask = ({ words, ...post }: Post & { words: readonly [string, string] }) => (
+  <details>
+    <summary class="button">{words[0]}</summary>
+    <Post {...post} look="bad">
+      {words[1]}
+    </Post>
+  </details>
+)
+
+const SHOWN_LENGTH = 100_000
+
+/** A text as it is, or its beginning. */
+export function Text({ text }: { text: string }) {
+  const shown = text.slice(0, SHOWN_LENGTH).toWellFormed()
+  return (
+    <>
+      <pre tabindex={0}>{shown}</pre>
+      {shown.length < text.length && <small>{`The first ${SHOWN_LENGTH} characters of ${text.length}.`}</small>}
+    </>
+  )
+}
+
+type Pager = { older: string | undefined; newer: string | undefined; words?: readonly [string, string] }
+
+/** Paths of the pages beside this one. */
+export function Pager({ older, newer, words = ['Newer', 'Older'] }: Pager) {
+  const links = [
+    { href: newer, rel: 'prev', text: words[0] },
+    { href: older, rel: 'next', text: words[1] },
+  ].filter(({ href }) => href !== undefined)
+  if (links.length === 0) return <></>
+  return (
+    <nav class="more" aria-label="More">
+      {links.map(({ text, ...link }) => (
+        <a {...link}>{text}</a>
+      ))}
+    </nav>
+  )
+}
+
+/** A page that has nothing to show but a fact. */
+export const Fact = ({ title, children }: { title: string } & Inside) => (
+  <div class="empty">
+    <h1>{title}</h1>
+    {children}
+  </div>
+)

@@ -1,8 +1,8 @@
-/** Pictures: in their frames, in a row's strip, along the time, and as a sheet. */
+/** Pictures: in their frames, in a row's strip, and as a sheet. */
 import type { Picture } from '../event.ts'
 import { STRIP_FRAMES } from '../store/gallery.ts'
-import { isHttps, useVisit } from './visit.ts'
-import { minutes, plural } from './words.ts'
+import { isHttps, usePage } from './page.ts'
+import { minutes } from './format.ts'
 
 /** How a picture's URL may be used: as a link and an image, or as words alone. */
 export type Shown =
@@ -43,7 +43,7 @@ function nameOf(url: string): string {
   return path.length > LONGEST_NAME ? `${path.slice(0, LONGEST_NAME)}…`.toWellFormed() : path
 }
 
-const useShown = (url: string) => shownPicture(url, useVisit().req.url)
+const useShown = (url: string) => shownPicture(url, usePage().req.url)
 
 export function Thumbnail({ url, alt }: { url: string; alt: string }) {
   const shown = useShown(url)
@@ -110,38 +110,5 @@ function Frame({ picture: { url, offset }, n, count }: { picture: Picture; n: nu
         {offset !== undefined && <span>{minutes(offset)}</span>}
       </small>
     </li>
-  )
-}
-
-/** How finely the line tells pictures apart: more of them than that make no more marks. */
-const MARKS = 400
-const MOST_TICKS = 6
-const SECONDS_APART = [0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600, 7200]
-
-/** Where in the video the pictures were taken. No offsets, no line. */
-export function TimeLine({ pictures }: { pictures: readonly Picture[] }) {
-  const known = pictures.map(({ offset }) => offset ?? NaN).filter((offset) => Number.isFinite(offset) && offset >= 0)
-  if (known.length === 0) return <></>
-  const [least, most] = known.reduce(([low, high], at) => [Math.min(low, at), Math.max(high, at)], [Infinity, 0])
-  const xOf = (at: number) => `${most === 0 ? 0 : Math.round((at / most) * MARKS) / (MARKS / 100)}%`
-  const apart =
-    1000 * (SECONDS_APART.find((seconds) => most / 1000 / seconds <= MOST_TICKS) ?? most / 1000 / MOST_TICKS)
-  const ticks = Array.from({ length: Math.floor(most / (apart || 1)) + 1 }, (_, n) => n * apart)
-  return (
-    <svg
-      class="time"
-      role="img"
-      aria-label={`${plural(known.length, 'picture')}, ${minutes(least)} to ${minutes(most)}`}
-    >
-      <line x1="0" x2="100%" y1="10" y2="10" />
-      {[...new Set(known.map(xOf))].map((x) => (
-        <line class="mark" x1={x} x2={x} y1="2" y2="18" />
-      ))}
-      {ticks.map((at, n) => (
-        <text x={xOf(at)} y="36" text-anchor={n === 0 ? 'start' : at > most * 0.95 ? 'end' : 'middle'}>
-          {minutes(at).replace(/\.0$/, '')}
-        </text>
-      ))}
-    </svg>
   )
 }

@@ -1,24 +1,21 @@
 /** What is in quarantine, in sentences, and what can be done about it. */
 import type { Context } from 'hono'
-import { requestId } from '../http/request.ts'
-import { log } from '../log.ts'
-import { deleteOfReason } from '../operate.ts'
+import { partOf } from '../http/request.ts'
+import { deleteEntry, deleteOfReason } from '../operate.ts'
 import { cursorAbove } from '../store/gallery.ts'
 import { type Count, type HealthFacts, totalOf } from '../store/health.ts'
 import {
-  beginningsOf,
   type ListedEntry,
   listEntries,
   type QuarantineCursor,
   REASONS,
   type Reason,
-  removeEntries,
   UNVERIFIED_REASONS,
 } from '../store/quarantine.ts'
 import { Accept, Delete, REMEDY, Sentence } from './entry.tsx'
-import { Age, Ask, Fact, Moment, Pager } from './parts.tsx'
-import { formOf, healthOf, operationOf, pathOf, type Visit } from './visit.ts'
-import { entryPath } from './words.ts'
+import { Age, Ask, Fact, Pager } from './layout.tsx'
+import { formOf, healthOf, operationOf, pathOf, type PageEnv } from './page.ts'
+import { entryPath } from './format.ts'
 
 /** What the list is narrowed by. */
 type Filter = { reason?: Reason | undefined; task_id?: string | undefined }
@@ -45,10 +42,7 @@ const below = (cursor: QuarantineCursor | undefined) => ({ below: cursor && `${c
 
 const PAGE_ENTRIES = 30
 
-/** As much of a body as a list shows. */
-const BEGINNING_LENGTH = 2000
-
-export async function showQuarantine(c: Context<Visit>): Promise<Response> {
+export async function showQuarantine(c: Context<PageEnv>): Promise<Response> {
   const { DB } = c.env
   const filter = parseFilter(c.req.query())
   const after = parseCursor(c.req.query('below'))
@@ -57,31 +51,18 @@ export async function showQuarantine(c: Context<Visit>): Promise<Response> {
     after && cursorAbove(DB, filter, after, PAGE_ENTRIES),
     healthOf(c),
   ])
-  const quarantine = {
-    groups: grouped(items),
-    beginnings: await beginningsOf(
-      DB,
-      items.map(({ id }) => id),
-      BEGINNING_LENGTH,
-    ),
-    counts: facts?.quarantined,
-    filter,
-    newer: after && quarantinePath(filter, below(above)),
-    older: next && quarantinePath(filter, below(next)),
-  }
+  const newer = after && quarantinePath(filter, below(above))
+  const older = next && quarantinePath(filter, below(next))
+  const quarantine = { entries: items, counts: facts?.quarantined, filter, newer, older }
   return c.render(<Quarantine {...quarantine} />, { title: 'Quarantine', section: 'Quarantine' })
 }
 
-const MOST_DELETED = 100
-
-export async function deleteSome(c: Context<Visit>): Promise<Response> {
-  const ids = (await formOf(c)).getAll('id').slice(0, MOST_DELETED)
-  await removeEntries(c.env.DB, ids)
-  log('info', 'quarantine.deleted', { ids, request_id: requestId(c) })
+export async function deleteOne(c: Context<PageEnv>): Promise<Response> {
+  await deleteEntry(partOf(c.req.url, 2), operationOf(c))
   return c.redirect('/quarantine?flash=deleted', 303)
 }
 
-export async function deleteAllOfReason(c: Context<Visit>): Promise<Response> {
+export async function deleteAllOfReason(c: Context<PageEnv>): Promise<Response> {
   const given = (await formOf(c)).get('reason')
   const reason = REASONS.find((each) => each === given)
   if (reason === undefined) return c.redirect('/quarantine', 303)
@@ -90,20 +71,10 @@ export async function deleteAllOfReason(c: Context<Visit>): Promise<Response> {
   return c.redirect(path, 303)
 }
 
-/** The same again: another event of one kind, another body for one task. */
-type Group = readonly ListedEntry[]
-
-function grouped(entries: readonly ListedEntry[]): Group[] {
-  const keyOf = ({ reason, event, task_id, id }: ListedEntry) =>
-    JSON.stringify([reason, reason === 'unsupported_event' ? event : (task_id ?? id)])
-  return [...Map.groupBy(entries, keyOf).values()]
-}
-
 type Counts = HealthFacts['quarantined']
 
 type Quarantine = {
-  groups: readonly Group[]
-  beginnings: ReadonlyMap<string, string>
+  entries: readonly ListedEntry[]
   /** How many there are of each reason; `undefined` while D1 does not tell. */
   counts: Counts | undefined
   filter: Filter
@@ -112,8 +83,8 @@ type Quarantine = {
   older: string | undefined
 }
 
-function Quarantine({ groups, beginnings, counts, filter, newer, older }: Quarantine) {
-  if (groups.length === 0 && newer === undefined && filter.reason === undefined && filter.task_id === undefined)
+function Quarantine({ entries, counts, filter, newer, older }: Quarantine) {
+  if (entries.length === 0 && newer === undefined && filter.reason === undefined && filter.task_id === undefined)
     return <Nothing />
   return (
     <>
@@ -124,10 +95,10 @@ function Quarantine({ groups, beginnings, counts, filter, newer, older }: Quaran
         <Search filter={filter} />
         {filter.reason && counts && <DeleteAll reason={filter.reason} count={counts[filter.reason]} />}
       </div>
-      {groups.length === 0 && <p class="quiet">{`Nothing in quarantine has ${describeFilter(filter)}.`}</p>}
+      {entries.length === 0 && <p class="quiet">{`Nothing in quarantine has ${describeFilter(filter)}.`}</p>}
       <ul class="entries">
-        {groups.map((group) => (
-          <Row group={group} beginnings={beginnings} />
+        {entries.map((entry) => (
+          <Row entry={entry} />
         ))}
       </ul>
       <Pager newer={newer} older={older} />
@@ -186,71 +157,28 @@ function Search({ filter: { reason, task_id } }: { filter: Filter }) {
   )
 }
 
-function Row({ group, beginnings }: Pick<Quarantine, 'beginnings'> & { group: Group }) {
-  const last = group[0]!
-  const isAlone = group.length === 1
+function Row({ entry }: { entry: ListedEntry }) {
+  const { id, reason, task_id, received_at } = entry
   return (
     <li>
       <div>
-        <Sentence entry={last} />
+        <Sentence entry={entry} />
         <small>
-          <code>{last.reason}</code>
-          {last.task_id !== null && (isAlone || last.reason !== 'unsupported_event') && (
-            <>
-              {' · task '}
-              <code>{last.task_id}</code>
-            </>
-          )}
-          {!isAlone && ` · ${group.length} of them here`}
+          <code>{reason}</code>
+          {task_id !== null && [' · task ', <code>{task_id}</code>]}
         </small>
-        <details>
-          <summary>
-            <small>{isAlone ? 'Show the body' : 'Show them'}</small>
-          </summary>
-          {group.map((entry) => (
-            <Whole entry={entry} beginning={beginnings.get(entry.id) ?? ''} isAlone={isAlone} />
-          ))}
-        </details>
       </div>
       <small>
-        {!isAlone && 'last one '}
-        <Age at={last.received_at} />
+        <Age at={received_at} />
       </small>
       <div class="acts">
-        {isAlone && <Remedy entry={last} />}
-        <Delete ids={group.map(({ id }) => id)} />
+        {/* Here it works for sure; the entry's own page tries it first. */}
+        {REMEDY[reason] === 'accept' && task_id !== null && <Accept id={id} />}
+        <a class="button" href={entryPath(id)}>
+          {REMEDY[reason] === 'compare' ? 'Compare' : 'Open'}
+        </a>
+        <Delete id={id} />
       </div>
     </li>
-  )
-}
-
-function Whole({ entry, beginning, isAlone }: { entry: ListedEntry; beginning: string; isAlone: boolean }) {
-  const { id, received_at } = entry
-  return (
-    <>
-      <pre tabindex={0}>{beginning.toWellFormed()}</pre>
-      <small>
-        <a href={entryPath(id)}>{beginning.length < BEGINNING_LENGTH ? 'On a page of its own' : 'The whole body'}</a>
-        {', received '}
-        <Moment at={received_at} />
-      </small>
-      {!isAlone && (
-        <div class="acts">
-          <Remedy entry={entry} />
-          <Delete ids={[id]} />
-        </div>
-      )}
-    </>
-  )
-}
-
-/** Accept stands in the list where it works for sure; the entry's own page tries it first. */
-function Remedy({ entry: { id, reason, task_id } }: { entry: ListedEntry }) {
-  if (REMEDY[reason] === 'none') return <></>
-  if (REMEDY[reason] === 'accept' && task_id !== null) return <Accept id={id} />
-  return (
-    <a class="button" href={entryPath(id)}>
-      {REMEDY[reason] === 'compare' ? 'Compare' : 'Open'}
-    </a>
   )
 }

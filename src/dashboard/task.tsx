@@ -1,20 +1,19 @@
-/** One task: its facts, its pictures along the time, the record as programs get it. */
+/** One task: its facts, its pictures, the record as programs get it. */
 import type { Context } from 'hono'
 import type { CompletedRecord, SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/request.ts'
 import { removeSnapshot, republish } from '../operate.ts'
 import { findTask, MOST_COUNTED, type StoredTask } from '../store/gallery.ts'
-import { findRecord } from '../store/snapshots.ts'
-import { Answer, askZego, canBeAsked, type ZegoAnswer } from './confirmation.tsx'
+import { Answer, askZego, canBeAsked, type ZegoAnswer } from './compare.tsx'
 import { showFact } from './layout.tsx'
-import { Ask, Facts, Moment, Note, Pager, Post, Text } from './parts.tsx'
-import { Sheet, TimeLine } from './pictures.tsx'
+import { Ask, Facts, Moment, Note, Pager, Post, Text } from './layout.tsx'
+import { Sheet } from './pictures.tsx'
 import { quarantinePath } from './quarantine.tsx'
-import { numberOf, operationOf, useVisit, type Visit } from './visit.ts'
-import { duration, plural, statusTitle, taskPath, vendorName, waitingWords } from './words.ts'
+import { numberOf, operationOf, usePage, type PageEnv } from './page.ts'
+import { duration, plural, statusTitle, taskPath, vendorName, waitingWords } from './format.ts'
 
 /** @param isAsking whether ZEGOCLOUD is asked about it */
-export async function showTask(c: Context<Visit>, isAsking = false): Promise<Response> {
+export async function showTask(c: Context<PageEnv>, isAsking = false): Promise<Response> {
   const stored = await findTask(c.env.DB, partOf(c.req.url, 2))
   if (stored === undefined) return noSuchTask(c)
   const record = JSON.parse(stored.record) as SnapshotRecord
@@ -23,27 +22,19 @@ export async function showTask(c: Context<Visit>, isAsking = false): Promise<Res
   return c.render(<Task record={record} stored={stored} from={from} answer={answer} />, { title: record.task_id })
 }
 
-export const askAboutTask = (c: Context<Visit>) => showTask(c, true)
+export const askAboutTask = (c: Context<PageEnv>) => showTask(c, true)
 
-export async function showUrls(c: Context<Visit>): Promise<Response> {
-  const stored = await findRecord(c.env.DB, partOf(c.req.url, 2))
-  if (stored === undefined) return noSuchTask(c)
-  const record = JSON.parse(stored.record) as SnapshotRecord
-  const pictures = record.status === 'completed' ? record.snapshot_pic_list : []
-  return c.text(pictures.map(({ url }) => `${url}\n`).join(''))
-}
-
-function noSuchTask(c: Context<Visit>) {
+function noSuchTask(c: Context<PageEnv>) {
   return showFact(c, 404, 'No such task is known', 'It may have been deleted, or its callback may still come.')
 }
 
-export async function sendTask(c: Context<Visit>): Promise<Response> {
+export async function sendTask(c: Context<PageEnv>): Promise<Response> {
   const task_id = partOf(c.req.url, 2)
   const status = await republish(task_id, operationOf(c))
   return c.redirect(`${taskPath(task_id)}?flash=${status === 'accepted' ? 'sent' : 'unsent'}`, 303)
 }
 
-export async function deleteTask(c: Context<Visit>): Promise<Response> {
+export async function deleteTask(c: Context<PageEnv>): Promise<Response> {
   await removeSnapshot(partOf(c.req.url, 2), operationOf(c))
   return c.redirect('/?flash=deleted', 303)
 }
@@ -73,7 +64,7 @@ function Task({ record, stored, from, answer }: Task) {
       <span class={`status ${status}`}>{statusTitle(status)}</span>
       <Facts of={factsOf(record, stored)} />
       {stored.in_quarantine > 0 && <InQuarantine task_id={task_id} count={stored.in_quarantine} />}
-      {record.status === 'pending' && <p>{waitingWords(canBeAsked(useVisit().get('settings'), record))}</p>}
+      {record.status === 'pending' && <p>{waitingWords(canBeAsked(usePage().get('settings'), record))}</p>}
       {record.status === 'failed' && <p>ZEGOCLOUD: {record.error.message}</p>}
       <Actions record={record} />
       {answer && <Answer answer={answer} />}
@@ -98,7 +89,7 @@ function Actions({ record }: { record: SnapshotRecord }) {
   return (
     <div class="acts">
       {isFinished && <Post to={`${path}/send`}>Send again</Post>}
-      {isFinished && canBeAsked(useVisit().get('settings'), record) && (
+      {isFinished && canBeAsked(usePage().get('settings'), record) && (
         <Post to={`${path}/confirmation`}>Ask ZEGOCLOUD to confirm</Post>
       )}
       <Ask to={`${path}/delete`} words={['Delete', 'Delete it from D1 and KV for good']} />
@@ -120,7 +111,7 @@ function factsOf(record: SnapshotRecord, stored: StoredTask): Facts['of'] {
 }
 
 function dueWords({ ask_due }: StoredTask): string {
-  return ask_due === null ? '' : ` · next asked about in ${duration(ask_due - useVisit().get('now'))}`
+  return ask_due === null ? '' : ` · next asked about in ${duration(ask_due - usePage().get('now'))}`
 }
 
 function publicationWords({ kv_due, event_due, kv_refused }: StoredTask): string {
@@ -149,11 +140,7 @@ function Pictures({ record, from }: { record: CompletedRecord; from: number }) {
   const isMore = from + MOST_FRAMES < pictures.length
   return (
     <>
-      <div class="tools">
-        <h2>{plural(pictures.length, 'picture')}</h2>
-        <a href={`${taskPath(record.task_id)}/urls`}>All URLs as text</a>
-      </div>
-      <TimeLine pictures={pictures} />
+      <h2>{plural(pictures.length, 'picture')}</h2>
       <Sheet pictures={pictures.slice(from, from + MOST_FRAMES)} from={from} count={pictures.length} />
       <Pager
         newer={from > 0 ? path(from - MOST_FRAMES) : undefined}

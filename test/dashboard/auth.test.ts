@@ -162,7 +162,7 @@ describe('a session', () => {
   })
 
   it('says that a form is too large where it is, and not that another site sent it', async () => {
-    const answer = await (await signedIn()).submit('/quarantine/delete', { id: 'x'.repeat(70_000) })
+    const answer = await (await signedIn()).submit('/quarantine/delete-all', { reason: 'x'.repeat(70_000) })
     expect([answer.status, await answer.text()]).toEqual([413, expect.stringContaining('This form is too large')])
   })
 })

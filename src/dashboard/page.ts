@@ -8,7 +8,7 @@ import type { Operation } from '../operate.ts'
 import { type Env, readSettings, type Settings } from '../settings.ts'
 import { type Health, judge } from '../store/health.ts'
 
-export type Visit = {
+export type PageEnv = {
   Bindings: Env
   Variables: {
     settings: Settings
@@ -19,28 +19,28 @@ export type Visit = {
   }
 }
 
-export const visit = createMiddleware<Visit>(async (c, next) => {
+export const readPageEnv = createMiddleware<PageEnv>(async (c, next) => {
   c.set('settings', readSettings(c.env))
   c.set('now', Date.now())
   await next()
 })
 
 /** For components: hono/jsx-renderer has the same, and brings streams and a DOM, 8 KiB of a Worker. */
-export const useVisit = () => getContext<Visit>()
+export const usePage = () => getContext<PageEnv>()
 
 export const originOf = (url: string) => new URL(url).origin
 export const isHttps = (url: string) => new URL(url).protocol === 'https:'
 
 /** As what this Worker was deployed: `npm run deploy -- --name` gives another installation an address at workers.dev. */
 export function workerName(): string {
-  const { hostname } = new URL(useVisit().req.url)
+  const { hostname } = new URL(usePage().req.url)
   return /^([^.]+)\.[^.]+\.workers\.dev$/.exec(hostname)?.[1] ?? USUAL_NAME
 }
 
 export const USUAL_NAME = 'zego-snapshots'
 
 /** Asked once a request, when something shows it. It never fails. */
-export function healthOf(c: Context<Visit>): Promise<Health> {
+export function healthOf(c: Context<PageEnv>): Promise<Health> {
   const health = c.get('health') ?? judge(c.env.DB, c.get('settings'), c.get('now'))
   c.set('health', health)
   return health
@@ -51,7 +51,7 @@ export async function formOf(c: Context): Promise<URLSearchParams> {
 }
 
 /** What an operator's action needs. */
-export function operationOf(c: Context<Visit>): Operation {
+export function operationOf(c: Context<PageEnv>): Operation {
   const began = Date.now()
   const report = (event: string, facts: Record<string, unknown>) =>
     log('info', event, { ...facts, duration_ms: Date.now() - began, request_id: requestId(c) })

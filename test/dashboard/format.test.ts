@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Sentence } from '../../src/dashboard/entry.tsx'
 import { shownPicture } from '../../src/dashboard/pictures.tsx'
 import type { ListedEntry } from '../../src/store/quarantine.ts'
-import { ago, duration, minutes, plural, vendorName } from '../../src/dashboard/words.ts'
+import { ago, duration, minutes, plural, vendorName } from '../../src/dashboard/format.ts'
 
 describe('words', () => {
   it.each([

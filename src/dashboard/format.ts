@@ -73,14 +73,3 @@ export function taskPath(taskId: string): string {
 export function entryPath(id: string): string {
   return `/quarantine/${encodeURIComponent(id.toWellFormed())}`
 }
-
-/** What a page says after an action. */
-export const FLASHES: ReadonlyMap<string, string> = new Map([
-  ['sent', 'It is being sent again, to KV and to the queue.'],
-  ['unsent', 'There is nothing to send: the task is not known, or has not finished.'],
-  ['stored', 'Accepted and stored.'],
-  ['duplicate', 'Accepted: the same content is stored already.'],
-  ['still', 'Still not accepted: it stays in quarantine.'],
-  ['deleted', 'Deleted.'],
-  ['left', '1,000 deleted. Repeat to delete the rest.'],
-])
