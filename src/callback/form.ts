@@ -97,6 +97,8 @@ export function fieldsOfForm(entries: readonly Entry[]): Field[] {
   const list = parts.every(({ path }) => path === '[]') ? parts.map(({ text }) => text) : elementsOf(parts)
   if (list !== undefined) return [...others, [LIST, { list }]]
   const byKey = Map.groupBy(parts, ({ key }) => key)
+  const isRepeated = parts.length > byKey.size && parts.every(({ path }) => path === '')
+  if (isRepeated) return [...others, [LIST, listOrText(parts)]]
   return [...others, ...Array.from(byKey, ([key, repeats]): Field => [key, listOrText(repeats)])]
 }
 

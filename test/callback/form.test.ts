@@ -78,6 +78,12 @@ describe('the list of a form', () => {
     expect(await picturesIn(formOf([`${name}.0`, A], [`${name}.1.url`, 'b'], [`${name}.1.offset`, '2']))).toEqual(BOTH)
   })
 
+  it('has the pictures of each spelling, where a key is repeated for them', async () => {
+    const form = formOf([LIST, A], ['SnapshotPicList', B], [LIST, '{"url":"c"}'])
+    expect(await picturesIn(form)).toEqual([...BOTH, { url: 'c' }])
+    expect(await picturesIn(formOf([LIST, `[${A}]`], ['SnapshotPicList', `[${B}]`]))).toEqual([BOTH[0]])
+  })
+
   it.each(['', '[]', '[0]', '.0'])('may be of one picture, under snapshot_pic_list%s', async (path) => {
     expect(await picturesIn(withPaths(`${path}=A`))).toEqual([BOTH[0]])
   })
