@@ -1,96 +1,158 @@
 /**
- * What goes on without any request: each minute by cron, and the messages that INTAKE carries.
+ * What goes on without any request. Cron asks what is due, and invocations work: each kind that is due goes to INTAKE as a
+ * message, and has an invocation's limits of its own.
  *
  * A job does one slice, so that it fits an invocation of the free plan. If there is more, a message asks for the next
- * slice, with an invocation's limits of its own.
+ * slice. Whoever works claims first: what an invocation took and died with is due again later, and holds up nothing else.
  */
 import { alert } from './alert.ts'
 import { withDeadline } from './deadline.ts'
-import { bufferHint, type CallbackMessage, INTAKE_DEADLINE_MS, isBuffered, POISON, WAITING } from './intake/buffer.ts'
-import { consumeCallbacks, keepUnreadable } from './intake/consume.ts'
-import { drain } from './intake/drain.ts'
+import {
+  type BufferedCallback,
+  type CallbackMessage,
+  INTAKE_DEADLINE_MS,
+  isBuffered,
+  POISON,
+  WAITING,
+} from './intake/buffer.ts'
+import { beginDrain, drain, type DrainRun, keepUnreadable, settleMessages } from './intake/drain.ts'
 import { log, messageOf } from './log.ts'
 import { sweepRemovals } from './publish/forget.ts'
 import { sweep } from './publish/publish.ts'
 import { purges } from './purge.ts'
 import { recheck } from './recheck.ts'
-import { type Env, limitsOf, readSettings } from './settings.ts'
+import { type Env, isFault, limitsOf, readSettings, retentionDaysOf, type Settings, versionOf } from './settings.ts'
+import { type Due, findDue } from './store/due.ts'
 import type { Lane } from './store/outbox.ts'
-import { checkSchema } from './store/schema.ts'
-import { isAnyPollDue, pollSlice, type PollRun, WHOLE_RUN } from './zego/poll.ts'
+import { completeSchema } from './store/schema.ts'
+import { zegoConfig } from './zego/config.ts'
+import { pollSlice, type PollRun, WHOLE_RUN } from './zego/poll.ts'
 
-/** The next slice of a job, and until when one follows another, in milliseconds: then the next minute takes over. */
+/** The next slice of a job, and until when one follows another, in milliseconds: then cron asks again. */
 export type Job = { until: number } & (
   | { kind: 'sweep'; lanes: readonly Lane[] }
-  | { kind: 'drain'; after: string }
+  | ({ kind: 'drain' } & DrainRun)
   | ({ kind: 'poll' } & PollRun)
-  | { kind: 'removals' }
-  | { kind: 'recheck' }
+  | { kind: 'purge'; minute: number }
+  | { kind: 'removals' | 'again' | 'schema' }
 )
 
 /** What the queue INTAKE carries. */
 export type IntakeMessage = CallbackMessage | Job
 
-/** The free plan has 1,000 lists of KV a day, and a drain takes two. */
-const MINUTES_BETWEEN_DRAINS = 10
+const KINDS: ReadonlySet<unknown> = new Set<Job['kind']>([
+  'sweep',
+  'drain',
+  'poll',
+  'purge',
+  'removals',
+  'again',
+  'schema',
+])
+
+const MS_A_MINUTE = 60_000
+/** The free plan has 1,000 lists of KV a day: these are 504. */
+const MINUTES_BETWEEN_DRAINS = 3
 const MINUTES_BETWEEN_POISON = 60
+/** A chain of slices ends before cron begins another. */
+const SPARE_MS = 10_000
 
-/** A chain of slices ends before the next minute begins another. */
-const CHAIN_MS = 50_000
-
-/** @param scheduledAt in milliseconds */
+/**
+ * The alert comes first, so that no backlog silences it.
+ * @param scheduledAt in milliseconds
+ */
 export async function everyMinute(env: Env, scheduledAt: number): Promise<void> {
   const settings = readSettings(env)
-  const until = Date.now() + CHAIN_MS
-  const minute = Math.floor(scheduledAt / 60_000)
-  const isSwept = await attempt('sweep', () => runJob({ kind: 'sweep', until, lanes: ['event', 'kv'] }, env))
-  if (!isSwept) bufferHint.used = true // D1 may be down: when it is back, ASIDE may hold something
-  if (isSwept && (minute % MINUTES_BETWEEN_DRAINS === 0 || bufferHint.used)) {
-    bufferHint.used = false
-    if (!(await attempt('drain', () => runJob({ kind: 'drain', until, after: '' }, env)))) bufferHint.used = true
-  }
-  if (minute % MINUTES_BETWEEN_POISON === 0) {
-    await attempt('poison', () => drain(env, settings, POISON, '', Date.now()))
-  }
-  await attempt('poll', async () => {
-    if (await isAnyPollDue(env, settings, Date.now())) await enqueue({ kind: 'poll', until, ...WHOLE_RUN }, env)
-  })
-  await attempt('recheck', () => runJob({ kind: 'recheck', until }, env))
-  for (const [name, purge] of Object.entries(purges(env.DB, settings, minute, Date.now()))) await attempt(name, purge)
-  await attempt('removals', () => runJob({ kind: 'removals', until }, env))
-  await attempt('schema', () => checkSchema(env.DB))
+  const minute = Math.floor(scheduledAt / MS_A_MINUTE)
   await attempt('alert', () => alert(env, settings, Date.now()))
+  await attempt('due', async () => {
+    const jobs = await dueJobs(env, settings, minute, Date.now())
+    // Where INTAKE takes none, one kind works in the minute itself: each minute another one.
+    const first = minute % Math.max(jobs.length, 1)
+    for (const job of [...jobs.slice(first), ...jobs.slice(0, first)]) {
+      if (!(await enqueue(job, env))) return attempt(job.kind, () => runJob(job, env))
+    }
+  })
 }
 
-const KINDS: ReadonlySet<unknown> = new Set<Job['kind']>(['sweep', 'drain', 'poll', 'removals', 'recheck'])
+async function dueJobs(env: Env, settings: Settings, minute: number, now: number): Promise<Job[]> {
+  const config = zegoConfig(settings)
+  const appids = isFault(config) ? [] : [...config.secrets.keys()]
+  const options = { appids, version: versionOf(env), retentionDays: retentionDaysOf(settings), minute }
+  const due = await findDue(env.DB, options, now)
+  const until = now + MS_A_MINUTE - SPARE_MS
+  const jobs: Job[] = await drainsOf(env, due, minute, now)
+  if (due.schema) jobs.push({ kind: 'schema', until })
+  if (due.event || due.kv) jobs.push({ kind: 'sweep', until, lanes: ['event', 'kv'] })
+  if (due.poll) jobs.push({ kind: 'poll', until, ...WHOLE_RUN })
+  if (due.removals) jobs.push({ kind: 'removals', until })
+  if (due.again) jobs.push({ kind: 'again', until })
+  if (due.purge) jobs.push({ kind: 'purge', until, minute })
+  return jobs
+}
 
-/** All that INTAKE carries. */
+/** ASIDE is listed here, and not by the job: most of the time there is nothing in it. */
+async function drainsOf({ ASIDE }: Env, { aside }: Due, minute: number, now: number): Promise<Job[]> {
+  const kinds = [
+    { prefix: WAITING, minutes: MINUTES_BETWEEN_DRAINS, noted: aside.waiting },
+    { prefix: POISON, minutes: MINUTES_BETWEEN_POISON, noted: aside.poison },
+  ] as const
+  const jobs: Job[] = []
+  for (const { prefix, minutes, noted } of kinds.filter((kind) => minute % kind.minutes === 0)) {
+    await attempt('list', async () => {
+      const run = await beginDrain(prefix, ASIDE)
+      const until = now + minutes * MS_A_MINUTE - SPARE_MS
+      if (run.keys.length > 0 || noted > 0) jobs.push({ kind: 'drain', until, ...run })
+    })
+  }
+  return jobs
+}
+
+/**
+ * All that INTAKE carries. Callbacks go first; without any, one job works, so that it has the invocation for itself. The
+ * other messages come again at once.
+ */
 export async function consume(messages: readonly Message[], env: Env): Promise<void> {
-  await consumeCallbacks(messages, env, Date.now())
+  const now = Date.now()
+  const callbacks = messages.filter((message): message is Message<BufferedCallback> => isBuffered(message.body))
+  if (callbacks.length > 0) await settleMessages(callbacks, env, readSettings(env), now)
+  let isTaken = callbacks.length > 0
   for (const message of messages) {
-    if (isBuffered(message.body)) continue
-    if (isJob(message.body)) await continueJob(message.body, message, env)
-    else await keepUnreadable(message, env)
+    const { body } = message
+    if (isBuffered(body)) continue
+    if (!isJob(body)) await acknowledgeOrKeep(message, env, now)
+    else if (now >= body.until) message.ack()
+    else if (isTaken) message.retry()
+    else {
+      isTaken = true
+      await attempt(body.kind, () => runJob(body, env))
+      message.ack() // what failed, the next minute begins again
+    }
   }
 }
 
 function isJob(body: unknown): body is Job {
-  return typeof body === 'object' && body !== null && 'kind' in body && KINDS.has(body.kind)
+  return isMessage(body) && KINDS.has(body.kind)
 }
 
-async function continueJob(job: Job, message: Message, env: Env): Promise<void> {
-  await attempt(job.kind, () => runJob(job, env))
-  message.ack() // what failed, the next minute begins again
+function isMessage(body: unknown): body is { kind: string } {
+  return typeof body === 'object' && body !== null && 'kind' in body && typeof body.kind === 'string'
+}
+
+/** A job that only another version knows, that version's cron asks for again. */
+async function acknowledgeOrKeep(message: Message, env: Env, now: number): Promise<void> {
+  const { body } = message
+  if (!isMessage(body) || body.kind === 'callback') return keepUnreadable(message, env, now)
+  log('warn', 'job.unknown', { kind: body.kind.slice(0, 64) })
+  message.ack()
 }
 
 /** Each job stands for itself: one that fails holds none of the others back. */
-async function attempt(name: string, work: () => Promise<unknown>): Promise<boolean> {
+async function attempt(name: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await work()
-    return true
   } catch (error) {
     log('error', 'job.failed', { job: name, why: messageOf(error) })
-    return false
   }
 }
 
@@ -109,25 +171,35 @@ async function nextSlice(job: Job, env: Env, now: number): Promise<Job | undefin
       return lanes.length > 0 ? { ...job, lanes } : undefined
     }
     case 'drain': {
-      const more = await drain(env, settings, WAITING, job.after, now)
-      return more && { ...job, ...more }
+      const run = await drain(job, env, settings, now)
+      return run && { ...job, ...run }
     }
     case 'poll': {
       const run = await pollSlice(env, settings, job, now)
       return run && { ...job, ...run }
     }
+    case 'purge': {
+      const parts = Object.entries(purges(env.DB, settings, job.minute, now))
+      for (const [name, purge] of parts) await attempt(name, purge)
+      return { kind: 'removals', until: job.until } // of what it has purged
+    }
     case 'removals':
       return (await sweepRemovals(env, now, limitsOf(settings).removals)) ? job : undefined
-    case 'recheck':
+    case 'again':
       return (await recheck(env, settings, now)) ? job : undefined
+    case 'schema':
+      await completeSchema(env.DB)
+      return undefined
   }
 }
 
-/** Never throws: without INTAKE, the next minute goes on. */
-async function enqueue(job: Job, env: Env): Promise<void> {
+/** Whether INTAKE took it. Never throws. */
+async function enqueue(job: Job, env: Env): Promise<boolean> {
   try {
     await withDeadline(env.INTAKE.send(job, { contentType: 'json' }), INTAKE_DEADLINE_MS, 'INTAKE')
+    return true
   } catch (error) {
     log('warn', 'job.unqueued', { job: job.kind, why: messageOf(error) })
+    return false
   }
 }

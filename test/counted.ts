@@ -103,18 +103,18 @@ function countRows({ rows_read, rows_written }: D1Meta, sql: string): void {
 /** To be given as settings to whatever calls the Worker. */
 export const counted = watched({ ...env, INTAKE }, count)
 
-/** Delivers what INTAKE holds, as one batch. */
-export async function takeIntake(): Promise<void> {
-  const messages = held.splice(0).map((body, n) => ({
-    id: String(n),
-    timestamp: new Date(),
-    attempts: 1,
-    body,
-    ack() {},
-    retry() {
-      throw new Error('INTAKE is asked for a retry')
-    },
-  }))
-  const batch = { queue: 'zego-snapshots-intake', messages, metadata: {}, ackAll() {}, retryAll() {} }
-  await worker.queue(batch as never, { ...env, ...counted })
+/** Delivers what INTAKE holds, as one batch, and what is to come again as the next one. */
+export async function takeIntake(settings = {}): Promise<void> {
+  while (held.length > 0) {
+    const messages = held.splice(0).map((body, n) => ({
+      id: String(n),
+      timestamp: new Date(),
+      attempts: 1,
+      body,
+      ack() {},
+      retry: () => held.push(body),
+    }))
+    const batch = { queue: 'zego-snapshots-intake', messages, metadata: {}, ackAll() {}, retryAll() {} }
+    await worker.queue(batch as never, { ...env, ...counted, ...settings })
+  }
 }

@@ -94,7 +94,7 @@ describe('a callback that was refused', () => {
       `CREATE TRIGGER refuse BEFORE INSERT ON snapshots WHEN NEW.task_id = 'bad'
       BEGIN SELECT RAISE(ABORT, 'refused'); END`,
     ).run()
-    for (let minute = 1; minute < 4; minute += 1) await cron(minute, { ...RIGHT, INTAKE: { send: async () => {} } })
+    for (let minute = 1; minute < 4; minute += 1) await cron(minute, RIGHT)
     expect(await rows(`SELECT task_id, looked_by FROM quarantine`)).toEqual([{ task_id: 'bad', looked_by: 'second' }])
     expect(await rows('SELECT 1 FROM snapshots')).toHaveLength(12)
   })

@@ -201,8 +201,8 @@ async function recover(given: ReturnType<typeof world>): Promise<void> {
   for (const isolate of [0, 1] as const) given.deploy(isolate, 'secret')
   for (let hour = 0; hour < 14; hour += 1) {
     vi.setSystemTime(Date.now() + 3_600_000)
-    for (let batches = 0; batches < 20 && given.held.length > 0; batches += 1) await given.consume(hour % 2 ? 1 : 0)
-    await given.sweep(hour % 2 ? 0 : 1, hour % 2 ? 60 : 10)
+    await given.sweep(hour % 2 ? 0 : 1, hour % 2 ? 60 : 3)
+    for (let batches = 0; batches < 100 && given.held.length > 0; batches += 1) await given.consume(hour % 2 ? 1 : 0)
   }
 }
 

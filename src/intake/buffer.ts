@@ -7,9 +7,9 @@ import { isWithin, rawFromJson, type RawJson, rawToJson } from '../callback/byte
 import { Refused } from '../callback/refusal.ts'
 import { readVerified, type VerifiedCallback } from '../callback/snapshot.ts'
 import { withDeadline } from '../deadline.ts'
-import type { CompletedRecord } from '../event.ts'
 import { log, messageOf } from '../log.ts'
-import type { Env } from '../settings.ts'
+import { publish } from '../publish/publish.ts'
+import type { Env, Settings } from '../settings.ts'
 import { isOutage } from '../store/database.ts'
 import type { Publication } from '../store/outbox.ts'
 import { settle } from '../store/settle.ts'
@@ -18,8 +18,6 @@ import { settle } from '../store/settle.ts'
 export type BufferedCallback = RawJson & {
   /** In milliseconds. */
   received_at: number
-  /** How often D1 refused it while it waited in ASIDE. */
-  refusals?: number
 }
 
 export type CallbackMessage = { kind: 'callback' } & BufferedCallback
@@ -35,26 +33,16 @@ const MESSAGE_LIMIT_BYTES = 127_000
 
 /** Keys sort by time of receipt, and KV lists in the order of keys. */
 export const WAITING = 'waiting:'
-/** What D1 refuses while it takes others: tried again now and then, counted and shown. The key keeps its first name. */
+/** What D1 refuses while it takes others: tried again each hour, counted and shown. The key keeps its first name. */
 export const POISON = 'parked:'
-/** Then the refusal is about the callback itself. */
-export const MOST_REFUSALS = 3
 
-/** Whether this isolate has used ASIDE: a hint, since KV is not listed each minute. */
-export const bufferHint = { used: false }
-
-/** ZEGOCLOUD sends a callback six times at most: more under one signature while D1 is down are somebody else's. */
-const MOST_A_SIGNATURE = 16
-const MOST_SIGNATURES = 10_000
-/** How many callbacks of each signature this isolate has put aside. */
-const putAsideBySignature = new Map<string, number>()
+export type Prefix = typeof WAITING | typeof POISON
 
 /** Where the callback is durable now; `undefined` if nothing took it. */
 export async function putAside(
-  { raw, receivedAt, signature }: Pick<VerifiedCallback, 'raw' | 'receivedAt' | 'signature'>,
+  { raw, receivedAt }: Pick<VerifiedCallback, 'raw' | 'receivedAt'>,
   stores: BufferStores,
 ): Promise<'intake' | 'aside' | undefined> {
-  if (!hasRoomFor(signature)) return undefined
   const callback: BufferedCallback = { ...rawToJson(raw), received_at: receivedAt }
   const message: CallbackMessage = { kind: 'callback', ...callback }
   if (isWithin(MESSAGE_LIMIT_BYTES, JSON.stringify(message))) {
@@ -67,7 +55,6 @@ export async function putAside(
   }
   try {
     await putInAside(WAITING, callback, stores.ASIDE)
-    bufferHint.used = true
     return 'aside'
   } catch (error) {
     log('error', 'buffer.failed', { store: 'aside', why: messageOf(error) })
@@ -75,16 +62,8 @@ export async function putAside(
   }
 }
 
-function hasRoomFor(signature: string): boolean {
-  const count = (putAsideBySignature.get(signature) ?? 0) + 1
-  if (count > MOST_A_SIGNATURE) return false
-  putAsideBySignature.set(signature, count)
-  if (putAsideBySignature.size > MOST_SIGNATURES) putAsideBySignature.delete(putAsideBySignature.keys().next().value!)
-  return true
-}
-
 /** Under a key of its own. Throws when KV does not take it in time. */
-export async function putInAside(prefix: typeof WAITING | typeof POISON, value: object, aside: KVNamespace) {
+export async function putInAside(prefix: Prefix, value: object, aside: KVNamespace) {
   const received = new Date('received_at' in value ? Number(value.received_at) : Number.NaN)
   const at = Number.isNaN(received.getTime()) ? new Date() : received
   const key = `${prefix}${at.toISOString()}:${crypto.randomUUID()}`
@@ -99,29 +78,76 @@ export function isBuffered(value: unknown): value is BufferedCallback {
   return isTime && (typeof body === 'string' || typeof body_base64 === 'string')
 }
 
-/** `refused`: D1 is up, and does not take this one. */
-export type Settled = { status: 'settled'; publication?: Publication } | { status: 'refused' | 'outage'; why: string }
+/** A buffered callback, and what each outcome means for the place where it waits. None of these functions throws. */
+export type Waiting = {
+  callback: BufferedCallback
+  settled: () => Promise<void>
+  /** D1 refuses it while it takes others, or it cannot be read any more. */
+  refused: () => Promise<void>
+  /** D1 is down. */
+  postponed: () => Promise<void>
+}
+
+/** One callback may itself be what D1 fails at; two in a row tell that D1 is down, and the others would wait as long. */
+const OUTAGES_IN_A_ROW = 2
+
+/**
+ * Settles what waits, in order, and publishes what is stored; tells whether D1 is down. Words of D1's that are not known
+ * and repeat for different callbacks, while none is taken, are an outage.
+ */
+export async function settleWaiting(
+  all: AsyncIterable<Waiting> | Iterable<Waiting>,
+  env: Env,
+  settings: Settings,
+  now: number,
+): Promise<boolean> {
+  const publications: Publication[] = []
+  const refused: { one: Waiting; why: string }[] = []
+  let outages = 0
+  let isAnySettled = false
+  for await (const one of all) {
+    const isDown = outages >= OUTAGES_IN_A_ROW
+    const outcome: Outcome = isDown ? { status: 'outage', why: 'as before' } : await settleOne(one.callback, env.DB)
+    if (outcome.status !== 'settled') log('warn', 'buffer.unsettled', outcome)
+    outages = outcome.status === 'outage' ? outages + 1 : 0
+    if (outcome.status === 'outage') await one.postponed()
+    if (outcome.status === 'unreadable') await one.refused()
+    if (outcome.status === 'refused') refused.push({ one, why: outcome.why })
+    if (outcome.status !== 'settled') continue
+    isAnySettled = true
+    if (outcome.publication) publications.push(outcome.publication)
+    await one.settled()
+  }
+  for (const { one, why } of refused) {
+    const repeats = refused.some((other) => other.one !== one && other.why === why)
+    await (repeats && !isAnySettled ? one.postponed() : one.refused())
+  }
+  await publish(publications, env, settings, now)
+  return outages >= OUTAGES_IN_A_ROW
+}
+
+type Outcome =
+  | { status: 'settled'; publication?: Publication }
+  /** `refused`: D1 is up, and does not take this one. */
+  | { status: 'unreadable' | 'refused' | 'outage'; why: string }
 
 /** One buffered callback goes through the same `settle` as every other, the ledger first. Never throws. */
-export async function settleOne(
-  buffered: BufferedCallback,
-  canAsk: (record: CompletedRecord) => boolean,
-  db: D1Database,
-): Promise<Settled> {
+async function settleOne(buffered: BufferedCallback, db: D1Database): Promise<Outcome> {
   try {
     const callback = await readVerified(rawFromJson(buffered), buffered.received_at)
-    const settlement = await settle(db, callback, { acknowledged: true, trusted: true, canAsk })
+    const settlement = await settle(db, callback, { acknowledged: true, trusted: true })
     const { task_id, appid, receivedAt } = callback
     // It was answered 202: an acknowledged callback that is kept nowhere must not be forgotten.
-    if (settlement.status === 'signature_reused' && !settlement.kept)
-      return { status: 'refused', why: 'it was not kept' }
+    if (settlement.status === 'signature_reused' && !settlement.kept) {
+      return { status: 'unreadable', why: 'it was not kept' }
+    }
     log('info', `callback.${settlement.status}`, { task_id, appid, buffered: true, waited_ms: Date.now() - receivedAt })
     return settlement.status === 'stored'
       ? { status: 'settled', publication: settlement.publication }
       : { status: 'settled' }
   } catch (error) {
     if (error instanceof Refused) {
-      return { status: 'refused', why: `it was decoded once, and is not now: ${error.refusal.code}` }
+      return { status: 'unreadable', why: `it was decoded once, and is not now: ${error.refusal.code}` }
     }
     return { status: (await isOutage(error, db)) ? 'outage' : 'refused', why: messageOf(error) }
   }

@@ -1,86 +1,169 @@
-/** What waits in ASIDE goes into D1, in the order in which it was received. */
+/** What waits in INTAKE and in ASIDE goes into D1, in the order in which it was received. None of it ever ends in nothing. */
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
-import { publish } from '../publish/publish.ts'
 import { type Env, limitsOf, type Settings } from '../settings.ts'
-import type { Publication } from '../store/outbox.ts'
-import { noteAside } from '../store/state.ts'
-import { canAskOf } from '../zego/config.ts'
+import { noteAside, notePoisonFound } from '../store/state.ts'
 import {
   ASIDE_DEADLINE_MS,
   type BufferedCallback,
-  bufferHint,
   isBuffered,
-  MOST_REFUSALS,
   POISON,
+  type Prefix,
   putInAside,
-  settleOne,
+  settleWaiting,
+  type Waiting,
   WAITING,
 } from './buffer.ts'
 
-const MOST_KEYS = 1_000
+const FIRST_RETRY_SECONDS = 10
+const LONGEST_RETRY_SECONDS = 3_600
+/** Then it waits in ASIDE: a free queue forgets after 24 h, and any queue after its last retry. */
+const MOST_ATTEMPTS = 10
+const LONGEST_STAY_MS = 12 * 3_600_000
+
+/** Settles as many messages as an invocation may; the others come again at once. */
+export async function settleMessages(
+  messages: readonly Message<BufferedCallback>[],
+  env: Env,
+  settings: Settings,
+  now: number,
+): Promise<void> {
+  const inOrder = messages.toSorted((a, b) => a.body.received_at - b.body.received_at)
+  const most = limitsOf(settings).buffered
+  for (const message of inOrder.slice(most)) message.retry()
+  const waiting = inOrder.slice(0, most).map((message) => waitingIn(message, env, now))
+  await settleWaiting(waiting, env, settings, now)
+}
+
+function waitingIn(message: Message<BufferedCallback>, env: Env, now: number): Waiting {
+  const { attempts, body } = message
+  const isOld = attempts >= MOST_ATTEMPTS || now - body.received_at >= LONGEST_STAY_MS
+  return {
+    callback: body,
+    settled: async () => message.ack(),
+    refused: () => moveToAside(message, POISON, env, now),
+    postponed: async () => {
+      if (isOld) await moveToAside(message, WAITING, env, now)
+      else message.retry({ delaySeconds: delayAfter(attempts) })
+    },
+  }
+}
+
+function delayAfter(attempts: number): number {
+  return Math.min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), LONGEST_RETRY_SECONDS)
+}
+
+/** A message that nobody understands goes where it is counted and shown. */
+export async function keepUnreadable(message: Message, env: Env, now: number): Promise<void> {
+  log('error', 'intake.unreadable', { attempts: message.attempts })
+  await moveToAside(message, POISON, env, now)
+}
+
+async function moveToAside(message: Message, prefix: Prefix, env: Env, now: number): Promise<void> {
+  const { body } = message
+  try {
+    await putInAside(prefix, typeof body === 'object' && body !== null ? body : { unreadable: body }, env.ASIDE)
+    message.ack()
+  } catch (error) {
+    log('error', 'buffer.failed', { store: 'aside', why: messageOf(error) })
+    message.retry({ delaySeconds: delayAfter(message.attempts) })
+    return
+  }
+  if (prefix === POISON) await notePoison(env.DB, now)
+}
+
+/** How many there are, the hourly run through them tells. */
+async function notePoison(db: D1Database, now: number): Promise<void> {
+  try {
+    await notePoisonFound(db, now)
+  } catch (error) {
+    log('warn', 'aside.unnoted', { why: messageOf(error) })
+  }
+}
+
+/** The keys of ASIDE that are still to be tried in this run, so that none holds up those behind it. */
+export type DrainRun = {
+  prefix: Prefix
+  keys: string[]
+  /** Where KV's list goes on behind the keys. */
+  cursor?: string | undefined
+  /** How many were tried, and stay. */
+  stayed: number
+}
 
 /** Keys that KV still lists, and that are gone or cannot be read, cost a read each. */
 const READS_A_CALLBACK = 3
 
-type Outcome = 'settled' | 'gone' | 'moved' | 'stays' | 'outage'
+/** A slice ends with the body that exceeds this: memory holds several times as much. */
+const MOST_CHARACTERS = 10_000_000
 
-/** Where a slice has ended: the next one goes on behind it, so that no key holds up those behind it. */
-export type DrainResult = { after: string } | undefined
-
-/**
- * Settles a slice behind the key `after`; where to go on, or `undefined` when there is no more that can be settled now.
- * What D1 keeps refusing, or nobody can read, is moved out of the way of the others. Throws when KV does not list.
- */
-export async function drain(
-  env: Env,
-  settings: Settings,
-  from: typeof WAITING | typeof POISON,
-  after: string,
-  now: number,
-): Promise<DrainResult> {
-  const [waiting, poison] = await Promise.all([keysOf(WAITING, env.ASIDE), keysOf(POISON, env.ASIDE)])
-  const keys = (from === WAITING ? waiting : poison).filter((key) => key > after)
-  const most = limitsOf(settings).buffered
-  const publications: Publication[] = []
-  const outcomes: Outcome[] = []
-  for (const key of keys.slice(0, most * READS_A_CALLBACK)) {
-    const outcome = await drainOne(key, env, settings, publications)
-    outcomes.push(outcome)
-    if (outcome === 'outage' || outcomes.filter((one) => one !== 'gone').length === most) break
-  }
-  await publish(publications, env, settings, now)
-  if (outcomes.at(-1) === 'outage') {
-    bufferHint.used = true // look again in a minute, not in ten
-    return undefined
-  }
-  const moved = outcomes.filter((outcome) => outcome === 'moved').length
-  const left = outcomes.filter((outcome) => outcome !== 'stays').length
-  const waits = waiting.length - (from === WAITING ? left : 0)
-  await noteAside(env.DB, { waiting: waits, poison: poison.length + moved - (from === POISON ? left : 0) }, now)
-  return outcomes.length < keys.length ? { after: keys[outcomes.length - 1]! } : undefined
+/** The first thousand keys. Throws when KV does not list in time. */
+export async function beginDrain(prefix: Prefix, aside: KVNamespace, cursor?: string): Promise<DrainRun> {
+  const list = await inTime(aside.list({ prefix, ...(cursor !== undefined && { cursor }) }))
+  const keys = list.keys.map(({ name }) => name)
+  return { prefix, keys, cursor: list.list_complete ? undefined : list.cursor, stayed: 0 }
 }
 
-/** What goes wrong with one key is logged, and holds no other one back. */
-async function drainOne(key: string, env: Env, settings: Settings, publications: Publication[]): Promise<Outcome> {
-  const { ASIDE, DB } = env
-  try {
-    const text = await inTime(ASIDE.get(key))
-    if (text === null) return 'gone' // KV's lists lag behind
+/**
+ * Settles a slice of a run; what is left of the run, or `undefined` when nothing is, or D1 is down: the next run begins
+ * with what stays. What D1 refuses, or nobody can read, is moved out of the way of the others.
+ */
+export async function drain(run: DrainRun, env: Env, settings: Settings, now: number): Promise<DrainRun | undefined> {
+  const { prefix, cursor, stayed } = run
+  const page = run.keys.length > 0 || cursor === undefined ? run : await beginDrain(prefix, env.ASIDE, cursor)
+  const slice: Slice = { prefix, tried: 0, found: 0, characters: 0, stayed }
+  const isDown = await settleWaiting(readInTurn(page.keys, slice, env, settings, now), env, settings, now)
+  const left: DrainRun = { ...page, keys: page.keys.slice(slice.tried), stayed: slice.stayed }
+  const count = left.keys.length + left.stayed
+  await noteAside(env.DB, prefix === WAITING ? { waiting: count } : { poison: count }, now)
+  return isDown || (left.keys.length === 0 && left.cursor === undefined) ? undefined : left
+}
+
+type Slice = { prefix: Prefix; tried: number; found: number; characters: number; stayed: number }
+
+async function* readInTurn(
+  keys: readonly string[],
+  slice: Slice,
+  env: Env,
+  settings: Settings,
+  now: number,
+): AsyncGenerator<Waiting> {
+  const { buffered } = limitsOf(settings)
+  for (const key of keys.slice(0, buffered * READS_A_CALLBACK)) {
+    if (slice.found === buffered || slice.characters > MOST_CHARACTERS) return
+    slice.tried += 1
+    const { read, remove, moveAway, stay } = handlingOf(key, slice, env, now)
+    const text = await read()
+    if (text === null) continue // KV's lists lag behind
+    slice.found += 1
+    slice.characters += text.length
     const callback = bufferedIn(text)
-    if (callback === undefined) return await moveAway(key, { unreadable: text }, ASIDE)
-    const settled = await settleOne(callback, canAskOf(settings), DB)
-    if (settled.status === 'settled') {
-      await inTime(ASIDE.delete(key))
-      if (settled.publication) publications.push(settled.publication)
-      return 'settled'
-    }
-    log(settled.status === 'outage' ? 'warn' : 'error', 'aside.unsettled', { status: settled.status, why: settled.why })
-    return settled.status === 'outage' ? 'outage' : await refuse(key, callback, ASIDE)
-  } catch (error) {
-    log('error', 'aside.unread', { key, why: messageOf(error) })
-    return 'stays'
+    if (callback === undefined) await moveAway({ unreadable: text })
+    else yield { callback, settled: remove, refused: () => moveAway(callback), postponed: stay }
   }
+}
+
+/** What can be done with a key. Where KV fails, the key stays for the next run, and holds no other one back. */
+function handlingOf(key: string, slice: Slice, { ASIDE, DB }: Env, now: number) {
+  const stay = async () => void (slice.stayed += 1)
+  const orStay = async <Value>(work: () => Promise<Value>): Promise<Value | null> => {
+    try {
+      return await work()
+    } catch (error) {
+      log('error', 'aside.failed', { key, why: messageOf(error) })
+      await stay()
+      return null
+    }
+  }
+  const remove = async () => void (await orStay(() => inTime(ASIDE.delete(key))))
+  const moveAway = async (value: object) => {
+    if (slice.prefix === POISON) return stay()
+    const isMoved = await orStay(async () => (await putInAside(POISON, value, ASIDE), true))
+    if (isMoved === null) return
+    await remove()
+    await notePoison(DB, now)
+  }
+  return { stay, remove, moveAway, read: () => orStay(() => inTime(ASIDE.get(key))) }
 }
 
 function bufferedIn(text: string): BufferedCallback | undefined {
@@ -90,26 +173,6 @@ function bufferedIn(text: string): BufferedCallback | undefined {
   } catch {
     return undefined
   }
-}
-
-async function refuse(key: string, callback: BufferedCallback, aside: KVNamespace): Promise<Outcome> {
-  const refused = { ...callback, refusals: (callback.refusals ?? 0) + 1 }
-  if (refused.refusals >= MOST_REFUSALS) return moveAway(key, refused, aside)
-  await inTime(aside.put(key, JSON.stringify(refused)))
-  return 'stays'
-}
-
-/** What is poison already stays where it is. */
-async function moveAway(key: string, value: object, aside: KVNamespace): Promise<Outcome> {
-  if (key.startsWith(POISON)) return 'stays'
-  await putInAside(POISON, value, aside)
-  await inTime(aside.delete(key))
-  return 'moved'
-}
-
-async function keysOf(prefix: string, aside: KVNamespace): Promise<string[]> {
-  const list = await inTime(aside.list({ prefix, limit: MOST_KEYS }))
-  return list.keys.map(({ name }) => name)
 }
 
 async function inTime<Value>(work: Promise<Value>): Promise<Value> {

@@ -6,12 +6,18 @@ import { applyMigrations, isSchemaOutdated, type Migration, MIGRATIONS } from '.
 /** For everything a caller waits for, retry and migrations included. */
 export const D1_DEADLINE_MS = 2_000
 
-/** Errors that D1's documentation calls retryable. */
+/** Errors that D1's documentation tells to retry. */
 const TRANSIENT =
-  /Network connection lost|storage caused object to be reset|reset because its code was updated|Internal error in D1 DB storage|Cannot resolve D1 DB due to transient issue/
+  /Network connection lost|storage caused object to be reset|reset because its code was updated|Internal error in D1 DB storage|Cannot resolve D1 DB due to transient issue|Replica disconnected from primary|Can't read from request stream/
 
-/** D1's words for too much at once, and for a day's or an account's share used up. */
-const EXHAUSTED = /overloaded|too many requests|exceeded .*limit|limit exceeded|quota/i
+/**
+ * D1's other words for being down or full: too much at once, an operation that took too long, no space left, and a day's
+ * or an account's share used up. `reference` is D1's only word of most faults of its own.
+ * Not among them: memory and CPU time, which one large row alone can exceed.
+ * @see https://developers.cloudflare.com/d1/observability/debug-d1/#error-list
+ */
+const DOWN =
+  /overloaded|too many requests|exceeded timeout|maximum DB size|SQLITE_FULL|disk is full|SQLITE_(?:BUSY|IOERR|NOMEM)|database is locked|long-running (?:import|export)|internal error|exceeded (?!its (?:memory|CPU)).*limit|limit exceeded|quota/i
 
 /**
  * Runs idempotent work on D1; throws what D1 threw, or `DeadlineExceeded`. D1 does not retry writes by itself.
@@ -40,16 +46,20 @@ async function withRetry<Value>(
 }
 
 /**
- * Whether an error of `onDatabase` says that D1 is down, so that waiting helps; not that it refuses what was asked.
- * Where its words do not tell, D1 is asked something simple.
+ * Whether an error of `onDatabase` says that D1 is down or full, so that waiting helps; not that it refuses what was
+ * asked. Where its words do not tell, D1 is asked to write something small.
  */
 export async function isOutage(error: unknown, db: D1Database): Promise<boolean> {
   const message = messageOf(error)
-  if (error instanceof DeadlineExceeded || TRANSIENT.test(message) || EXHAUSTED.test(message)) return true
+  if (error instanceof DeadlineExceeded || TRANSIENT.test(message) || DOWN.test(message)) return true
   try {
-    await onDatabase(db, () => db.prepare('SELECT 1 FROM ledger LIMIT 1').run())
+    await onDatabase(db, () => db.prepare(WRITE_SOMETHING).run())
     return false
   } catch {
     return true
   }
 }
+
+const WRITE_SOMETHING = `
+  INSERT INTO state (name, value, changed_at) VALUES ('write_tried', '', unixepoch())
+  ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at`

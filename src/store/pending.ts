@@ -38,12 +38,6 @@ const TAKE_DUE = `
 const GIVE_BACK = `
   UPDATE snapshots SET ask_due = ?2 WHERE status = 'pending' AND task_id IN (SELECT value FROM json_each(?1))`
 
-const IS_ANY_DUE = `
-  SELECT 1 FROM json_each(?1) AS app
-  WHERE EXISTS (SELECT 1 FROM snapshots WHERE status = 'pending' AND ask_app = app.value AND ask_due <= ?2)
-    OR EXISTS (SELECT 1 FROM quarantine WHERE quarantine.ask_app = app.value AND quarantine.ask_due <= ?2)
-  LIMIT 1`
-
 /** Registers a task; what is stored for it then, and whether that is new. */
 export async function register(
   db: D1Database,
@@ -58,12 +52,6 @@ export async function register(
   const results = await onDatabase(db, () => db.batch<{ record: string; delivery: string | null }>(statements))
   const stored = results[1]!.results[0]!
   return { record: JSON.parse(stored.record) as SnapshotRecord, isNew: stored.delivery === id }
-}
-
-/** Whether ZEGOCLOUD is to be asked about anything now. */
-export async function isPollDue(db: D1Database, appids: readonly string[], now: number): Promise<boolean> {
-  const look = db.prepare(IS_ANY_DUE).bind(JSON.stringify(appids), now)
-  return (await onDatabase(db, () => look.first())) !== null
 }
 
 /** Takes up to `limit` tasks that are overdue: of each app the oldest, then of each app the next. */

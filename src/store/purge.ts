@@ -10,13 +10,13 @@ const MS_A_DAY = 86_400_000
 /** The longest time that a CallbackSecret is assumed to stay in use: what it signed can come again until then. */
 const SECRET_LIFE_MS = 5 * 366 * MS_A_DAY
 
-const QUARANTINE_DAYS = 30
+export const QUARANTINE_DAYS = 30
 
 /**
  * The ledger keeps a signature at least that long after it was seen, and after each time that it can claim. A callback
  * that was refused by mistake can be looked at again within these days, and nothing that it could repeat is forgotten.
  */
-const LEAST_LEDGER_DAYS = 2
+export const LEAST_LEDGER_DAYS = 2
 
 /** A minute's results are fewer: ZEGOCLOUD sends 20 tasks a second at most. */
 const MOST_RESULTS = 2_500

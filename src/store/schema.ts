@@ -86,16 +86,11 @@ async function applyPiecemeal(
   if (isDone) await record!.run()
 }
 
-let checked = false
-
 const CHECK_DEADLINE_MS = 10_000
 
-/** Once an isolate: for what no query misses, such as an index. */
-export async function checkSchema(db: D1Database): Promise<void> {
-  if (checked) return
+/** For what no query misses, such as an index. */
+export async function completeSchema(db: D1Database): Promise<void> {
   await withDeadline(applyMigrations(db), CHECK_DEADLINE_MS, 'D1')
-  const names = await recordedNames(db)
-  checked = MIGRATIONS.every(({ name }) => names.has(name))
 }
 
 async function recordedNames(db: D1Database): Promise<Set<string>> {

@@ -31,8 +31,22 @@ async function note(db: D1Database, how: string, name: string, value: string, no
 /** Callbacks in ASIDE when it was last listed; no more than a list shows. */
 export type AsideState = { waiting: number; poison: number }
 
-export async function noteAside(db: D1Database, state: AsideState, now: number): Promise<void> {
-  await note(db, NOTE_CHANGE, 'aside', JSON.stringify(state), now)
+const NOTE_ASIDE = `
+  INSERT INTO state (name, value, changed_at) VALUES ('aside', ?1, ?2)
+  ON CONFLICT (name) DO UPDATE SET value = json_patch(value, ?1), changed_at = ?2
+  WHERE json_patch(value, ?1) <> value`
+
+export async function noteAside(db: D1Database, counts: Partial<AsideState>, now: number): Promise<void> {
+  await onDatabase(db, () => db.prepare(NOTE_ASIDE).bind(JSON.stringify(counts), now).run())
+}
+
+/** There is some poison: how much, the hourly run through it tells. */
+export async function notePoisonFound(db: D1Database, now: number): Promise<void> {
+  const sql = `
+    INSERT INTO state (name, value, changed_at) VALUES ('aside', '{"poison":1}', ?1)
+    ON CONFLICT (name) DO UPDATE SET value = json_patch(value, '{"poison":1}'), changed_at = ?1
+    WHERE coalesce(value ->> '$.poison', 0) = 0`
+  await onDatabase(db, () => db.prepare(sql).bind(now).run())
 }
 
 /** The verdict that ALERT_URL was told last: its status and parts, and when, in milliseconds. */

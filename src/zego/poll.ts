@@ -8,7 +8,7 @@ import { publish } from '../publish/publish.ts'
 import { type Env, isFault, type Settings } from '../settings.ts'
 import { closeDispute, type Dispute, takeDisputes } from '../store/disputes.ts'
 import type { Publication } from '../store/outbox.ts'
-import { type DuePoll, giveBack, isPollDue, type Result, storeResult, takeDuePolls } from '../store/pending.ts'
+import { type DuePoll, giveBack, type Result, storeResult, takeDuePolls } from '../store/pending.ts'
 import { type ApiFailure, callerFor, isFailure } from './client.ts'
 import { vendorOf, type ZegoConfig, zegoConfig } from './config.ts'
 import { type Answer, describe } from './describe.ts'
@@ -36,11 +36,6 @@ const DISPUTE_SLICE = 2
 const FOR_TASKS_ALONE = 30
 
 const GIVE_UP_MS = 86_400_000
-
-export async function isAnyPollDue(env: Env, settings: Settings, now: number): Promise<boolean> {
-  const config = zegoConfig(settings)
-  return !isFault(config) && isPollDue(env.DB, [...config.secrets.keys()], now)
-}
 
 /** Something to ask about, and what to do with the answer. */
 type Question = {

@@ -257,8 +257,7 @@ describe('the sweep', () => {
     await backlog(100_000, START, START)
     const results: D1Result[] = []
     collectResults('all', results)
-    vi.spyOn(env.INTAKE, 'send').mockResolvedValue({} as QueueSendResponse)
-    await cron()
+    await cron(1, { INTAKE: { send: () => Promise.reject(new Error('down')) } })
     expect(results.filter(({ meta }) => meta.rows_read >= 100)).toEqual([])
     expect(await owed()).toEqual({ owed: 99_990 })
   })

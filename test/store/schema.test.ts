@@ -1,10 +1,8 @@
-import { createScheduledController } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { DeadlineExceeded } from '../../src/deadline.ts'
 import { applyMigrations, MIGRATIONS, statementsOf } from '../../src/store/schema.ts'
 import { isOutage, onDatabase } from '../../src/store/database.ts'
-import worker from '../../src/worker.ts'
 import { signedCallback } from '../callbacks.ts'
 import { cron, deliver, rows } from '../worker.ts'
 
@@ -131,7 +129,7 @@ describe('new code on an old database', () => {
     const waits = { body: JSON.stringify(signedCallback({ task_id: 'in ASIDE' })), received_at: Date.now() }
     await env.ASIDE.put('waiting:1', JSON.stringify(waits))
     await env.DB.prepare('UPDATE snapshots SET event_due = 1, unpublished_since = 1').run()
-    await cron(10)
+    await cron(60)
     expect(await rows('SELECT task_id, publish_at FROM snapshots ORDER BY place')).toEqual([
       { task_id: 'in D1', publish_at: null },
       { task_id: 'in ASIDE', publish_at: null },
@@ -145,7 +143,7 @@ describe('new code on an old database', () => {
       env.DB.prepare('DROP INDEX snapshots_unpublished'),
       env.DB.prepare('DELETE FROM d1_migrations WHERE name = ?1').bind(MIGRATIONS[0]!.name),
     ])
-    await worker.scheduled(createScheduledController(), env)
+    await cron()
     expect((await recorded()).toSorted()).toEqual(MIGRATIONS.map(({ name }) => name))
     expect(await rows(`SELECT name FROM sqlite_schema WHERE name = 'snapshots_unpublished'`)).toHaveLength(1)
   })

@@ -1,7 +1,8 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { failedRecord, snapshotRecord } from '../../src/event.ts'
-import { isPollDue, storeResult } from '../../src/store/pending.ts'
+import { findDue } from '../../src/store/due.ts'
+import { storeResult } from '../../src/store/pending.ts'
 import { PICTURES, signedCallback } from '../callbacks.ts'
 import { deliver, events, read, recordInKv, rows } from '../worker.ts'
 import {
@@ -40,7 +41,8 @@ async function backlog(count: number, appid: string, due = 0, settings: object =
 describe('a callback that does not come', () => {
   it('is waited for without a message each minute', async () => {
     await register('waits')
-    const isDue = (minutes: number) => isPollDue(env.DB, ['12345', '67890'], Date.now() + minutes * 60_000)
+    const options = { appids: ['12345', '67890'], version: '', retentionDays: 0, minute: 1 }
+    const isDue = async (minutes: number) => (await findDue(env.DB, options, Date.now() + minutes * 60_000)).poll
     expect(await Promise.all([0, 1, 3].map(isDue))).toEqual([false, false, true])
   })
 

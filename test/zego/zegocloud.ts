@@ -66,18 +66,8 @@ export async function wait(minutes: number): Promise<void> {
   await env.DB.prepare('UPDATE quarantine SET ask_due = ask_due - ?1').bind(ms).run()
 }
 
-/** A minute's cron, and every slice that follows it: the queue INTAKE hands each to the Worker at once. */
-export async function sweep(settings: Record<string, unknown> = ON): Promise<void> {
-  const { default: worker } = await import('../../src/worker.ts')
-  const wishes: unknown[] = []
-  const INTAKE = { send: async (body: unknown) => void wishes.push(body) }
-  const all = { ...settings, INTAKE }
-  await cron(1, all)
-  for (let body = wishes.shift(); body !== undefined; body = wishes.shift()) {
-    const message = { body, attempts: 1, ack: () => {}, retry: () => {} }
-    await worker.queue({ messages: [message] } as never, { ...env, ...all } as never)
-  }
-}
+/** A minute's cron, and every slice that follows it. */
+export const sweep = (settings: Record<string, unknown> = ON) => cron(1, settings)
 
 /** What an answer says, with its headers. */
 export async function said(answer: Promise<Response>) {
