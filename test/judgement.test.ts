@@ -3,6 +3,8 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Env, readSettings } from '../src/settings.ts'
 import { signedCallback } from './callbacks.ts'
+import { checkHealth, checkHistory } from '../tools/doctor/reach.ts'
+import type { Context } from '../tools/doctor/context.ts'
 import { signedIn } from './dashboard/visitor.ts'
 import { del, get, post } from './http/api.ts'
 import { cron, deliver, request, rows } from './worker.ts'
@@ -22,19 +24,34 @@ const REFUSED = 'callbacks are refused (wrong secret?)'
 
 let now = Date.UTC(2033, 0, 3)
 let alerts: string[] = []
+/** The settings of the Worker that doctor asks. */
+let doctored: Record<string, unknown> = {}
 
 beforeEach(() => {
   now += 100 * 86_400_000
   alerts = []
   vi.useFakeTimers({ now, toFake: ['Date'] })
-  vi.spyOn(globalThis, 'fetch').mockImplementation(async (_url, init) => {
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
+    const url = String(input)
+    if (url.startsWith(ORIGIN)) return request(url, init, doctored)
     alerts.push((JSON.parse(init?.body as string) as { text: string }).text)
     return new Response()
   })
 })
 afterEach(() => void vi.restoreAllMocks())
 
-/** A mark and, of the gravest line, its words. */
+const ORIGIN = 'https://receiver.test'
+
+/** Doctor's marks for the health and for what came so far. */
+async function askDoctor(settings: Record<string, unknown>): Promise<string[]> {
+  doctored = settings
+  const given = { apiToken: 'test-token' }
+  const target = { origin: ORIGIN, host: 'receiver.test' }
+  const context = { target, given, otherSecrets: [], timeoutMs: 20_000 } as unknown as Context
+  return [(await checkHealth(context)).verdict, (await checkHistory(context)).verdict]
+}
+
+/** From the mildest to the gravest. */
 const SHAPES = ['note', 'well', 'waiting', 'bad']
 const MARKS = { ok: ['Healthy', 'well'], degraded: ['Needs attention', 'waiting'], unhealthy: ['Failing', 'bad'] }
 
@@ -54,7 +71,9 @@ async function minute(settings: Record<string, unknown> = {}, minutes = 1) {
   const lines = [...page.matchAll(/<li><span class="status (\w+)">/g)].map(([, mark]) => SHAPES.indexOf(mark!))
   expect([/<h1>(.*)<\/h1>/.exec(page)![1], badge[1]]).toEqual([title, shape])
   expect(SHAPES[Math.max(...lines)]).toBe(shape)
-  return { parts: health.parts ?? [], badge: badge[2], news: alerts, page }
+  const [asksHealth, history] = await askDoctor(settings)
+  expect(asksHealth).toBe({ ok: 'well', degraded: 'note', unhealthy: 'wrong' }[health.status])
+  return { parts: health.parts ?? [], badge: badge[2], news: alerts, page, history }
 }
 
 const healthy = { parts: [], badge: 'Healthy', news: [] }
@@ -76,13 +95,13 @@ describe('first contact', () => {
     await deliverNine(WRONG)
     const told = [`Needs attention: ${REFUSED}. See /health`, 'In quarantine: 9 as bad_signature. See /quarantine']
     expect(await minute(WRONG)).toMatchObject({ parts: ['callbacks'], badge: REFUSED, news: [told.join(' ')] })
-    expect(await minute(WRONG)).toMatchObject({ parts: ['callbacks'], badge: REFUSED, news: [] })
+    expect(await minute(WRONG)).toMatchObject({ parts: ['callbacks'], badge: REFUSED, news: [], history: 'wrong' })
     const news: string[] = []
     const isAnyLeft = async () => (await rows('SELECT 1 FROM quarantine')).length > 0
     for (let n = 0; n < 5 && (await isAnyLeft()); n += 1) news.push(...(await minute(RIGHT)).news)
     expect(await isAnyLeft()).toBe(false)
     const last = await minute(RIGHT)
-    expect(last).toMatchObject({ parts: [], badge: 'Healthy' })
+    expect(last).toMatchObject({ parts: [], badge: 'Healthy', history: 'note' })
     expect(last.page).toContain('3 results of 9 kept callbacks were accepted')
     expect([...news, ...last.news]).toEqual([
       expect.stringMatching(/^Healthy: \d results? of \d kept callbacks? (?:was|were) accepted\. See \/health$/),
@@ -94,7 +113,7 @@ describe('first contact', () => {
     await deliver(genuine(), WRONG)
     expect(await minute(WRONG)).toMatchObject({ parts: ['callbacks'], badge: REFUSED })
     expect((await deliver(doctors('secret'), WRONG)).status).toBe(202)
-    expect(await minute(WRONG)).toMatchObject({ parts: ['callbacks'], badge: REFUSED, news: [] })
+    expect(await minute(WRONG)).toMatchObject({ parts: ['callbacks'], badge: REFUSED, news: [], history: 'wrong' })
     expect(await (await get('/v1/status', WRONG)).json()).toMatchObject({ last_callback: null })
   })
 
