@@ -47,7 +47,7 @@ export function minutes(offsetMs: number): string {
   return `${offsetMs < 0 && tenths > 0 ? '-' : ''}${Math.floor(tenths / 600)}:${seconds}`
 }
 
-export const VENDORS: ReadonlyMap<string, string> = new Map([
+const VENDORS: ReadonlyMap<string, string> = new Map([
   ['tencent', 'Tencent Cloud'],
   ['hw', 'Huawei Cloud'],
 ])

@@ -5,7 +5,7 @@ import { isHttps, usePage } from './page.ts'
 import { minutes } from './format.ts'
 
 /** How a picture's URL may be used: as a link and an image, or as words alone. */
-export type Shown =
+type Shown =
   /** `original` is ZEGOCLOUD's own; `source` is what the page can load. */
   | { original: string; source: string; host: string }
   /** What has no host, as Huawei's relative names, or a host that a page must not be made to call. */

@@ -104,16 +104,6 @@ describe('the gallery', () => {
     expect((await pageOf(await someone.open('/tasks/waits'))).text).toContain('Pending')
   })
 
-  it('counts what came since', async () => {
-    await deliver(signedCallback({ task_id: 'first' }))
-    const someone = await signedIn()
-    const { text } = await pageOf(await someone.open('/'))
-    const path = /data-newer-than="([^"]+)"/.exec(text)![1]!
-    expect(await (await someone.open(path)).json()).toEqual({ count: 0, most: 99 })
-    await deliver(signedCallback({ task_id: 'second' }))
-    expect(await (await someone.open(path)).json()).toEqual({ count: 1, most: 99 })
-  })
-
   it('finds tasks by the beginning of their ids', async () => {
     for (const task_id of ['ab1-x', 'ab1-y', 'AB1-z', 'ab2', 'b']) await deliver(signedCallback({ task_id }))
     const someone = await signedIn()

@@ -107,25 +107,3 @@ describe('the task page', () => {
     expect((await (await signedIn()).open('/tasks/unknown')).status).toBe(404)
   })
 })
-
-describe('what ZEGOCLOUD sends', () => {
-  const evil = `"'><script>alert(1)</script>`
-
-  it('is text, whatever field it is in', async () => {
-    const list = JSON.stringify([{ url: evil }, { url: `https://abc.com/"onerror="alert(2)${evil}`, offset: 1 }])
-    const fields = { task_id: evil, vendor: evil, appid: evil, field_id: evil, snapshot_pic_list: list }
-    await deliver({ ...signedCallback(fields), [evil]: evil })
-    await deliver({ ...signedCallback({ ...fields, field_id: 'other' }), [evil]: evil })
-    await deliver(signedCallback({ event: evil, task_id: evil }))
-    const someone = await signedIn()
-    const kept = await rows<{ id: string }>('SELECT id FROM quarantine')
-    expect(kept).toHaveLength(2)
-    const ofKept = kept.map(({ id }) => `/quarantine/${encodeURIComponent(id)}`)
-    for (const path of ['/', `/tasks/${encodeURIComponent(evil)}`, '/quarantine', ...ofKept]) {
-      const { status, text } = await pageOf(await someone.open(path))
-      expect([path, status]).toEqual([path, 200])
-      expect(text).toContain('&lt;script&gt;')
-      expect(text).not.toMatch(/<script>|"onerror/)
-    }
-  })
-})
