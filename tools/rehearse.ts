@@ -6,18 +6,18 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Option } from '@commander-js/extra-typings'
 import { command, positive, whole } from './lib/command.ts'
 import { keepStoresInMemory } from './lib/memory.ts'
-import { type Fault, faults } from './rehearsal/faults.ts'
+import { type Scenario, scenarios } from './rehearsal/scenarios.ts'
 import { build, startReceiver } from './rehearsal/receiver.ts'
-import { type Pace, type Played, playRow } from './rehearsal/row.ts'
+import { type Pace, type Played, playScenario } from './rehearsal/harness.ts'
 import { remarks, table, violations } from './rehearsal/verdict.ts'
 
 const options = command('rehearse', 'Lets every store fail while callbacks come in.')
-  .addOption(new Option('--fault <name>', 'only this fault').choices(faults.map(({ name }) => name)))
+  .addOption(new Option('--fault <name>', 'only this fault').choices(scenarios.map(({ name }) => name)))
   .option('--list', 'say what each fault is')
   .option('--real-time', "at ZEGOCLOUD's own schedule and its ceiling of 20 tasks a second; each answer within 5 s")
   .option('--tasks <number>', 'how many tasks a fault, unless in real time', whole(10), 40)
   .option('--time-scale <factor>', "on the schedule and on the Worker's own time, unless in real time", positive, 0.1)
-  .option('--parallel <number>', 'how many faults at a time', whole(1, 16), 3)
+  .option('--parallel <number>', 'how many scenarios at a time', whole(1, 16), 3)
   .option('--verbose', 'show what the Worker logs')
   .parse()
   .opts()
@@ -32,18 +32,18 @@ const SMALLEST_SCALE = 0.05
 const LAG_MS = 300
 
 if (options.list) {
-  const width = Math.max(...faults.map(({ name }) => name.length)) + 2
-  for (const { name, about } of faults) console.log(`  ${name.padEnd(width)}${about}`)
+  const width = Math.max(...scenarios.map(({ name }) => name.length)) + 2
+  for (const { name, about } of scenarios) console.log(`  ${name.padEnd(width)}${about}`)
   process.exit(0)
 }
 
 const inRealTime = options.realTime ?? false
 const scale = inRealTime ? 1 : Math.max(options.timeScale, SMALLEST_SCALE)
-const chosen = faults.filter(({ name }) => options.fault === undefined || name === options.fault)
+const chosen = scenarios.filter(({ name }) => options.fault === undefined || name === options.fault)
 
 /** A storm multiplies each task, so there are fewer of them. */
-function paceOf({ scenes, mostTasks = Infinity }: Fault): Pace {
-  const total = scenes.reduce((sum, { seconds, isQuiet }) => sum + (isQuiet ? 0 : seconds), 0)
+function paceOf({ phases, mostTasks = Infinity }: Scenario): Pace {
+  const total = phases.reduce((sum, { seconds, isQuiet }) => sum + (isQuiet ? 0 : seconds), 0)
   const tasks = Math.min(inRealTime ? total * CEILING_PER_SECOND : options.tasks, mostTasks)
   return {
     scale,
@@ -55,11 +55,11 @@ function paceOf({ scenes, mostTasks = Infinity }: Fault): Pace {
 keepStoresInMemory()
 const modules = await build()
 
-async function rehearse(fault: Fault): Promise<Played> {
+async function rehearse(fault: Scenario): Promise<Played> {
   const log = (line: string) => console.log(`${fault.name}  ${line}`)
   const receiver = await startReceiver(modules, scale, options.verbose ? log : undefined)
   try {
-    return await playRow(fault, receiver, paceOf(fault))
+    return await playScenario(fault, receiver, paceOf(fault))
   } finally {
     await receiver.stop()
   }
@@ -67,7 +67,7 @@ async function rehearse(fault: Fault): Promise<Played> {
 
 const lag = monitorEventLoopDelay({ resolution: 50 })
 lag.enable()
-const rows = new Map<Fault, Played>()
+const rows = new Map<Scenario, Played>()
 /** What is not as promised. */
 const complaints: string[] = []
 const waiting = chosen.values()

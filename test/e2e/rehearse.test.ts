@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { faults } from '../../tools/rehearsal/faults.ts'
+import { scenarios } from '../../tools/rehearsal/scenarios.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -32,7 +32,7 @@ function rowsOf(out: string) {
 }
 
 test('is every fault once, and no more of them than a build has time for', () => {
-  const names = faults.map(({ name }) => name)
+  const names = scenarios.map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
   expect(names.length).toBeLessThanOrEqual(MOST_ROWS)
 })
@@ -44,7 +44,7 @@ test('says what each fault is', async () => {
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/ {2,}/))
-  expect(said).toEqual(faults.map(({ name, about }) => [name, about]))
+  expect(said).toEqual(scenarios.map(({ name, about }) => [name, about]))
 })
 
 // All of them take two minutes: `npm run rehearse`, which CI runs beside these tests.

@@ -1,7 +1,6 @@
-/** The Worker's stores, each of which fails as it is told to. */
+/** The Worker's stores, each of which fails as it is told to, and its clock. */
 import type { Store, Watch } from '../lib/stores.ts'
-import { pause } from './clock.ts'
-import { AT_REST } from './orders.ts'
+import { AT_REST, type Commands } from './commands.ts'
 
 /** The words of the platform where nothing else is asked for. */
 const OUTAGE: Record<Store, string> = {
@@ -20,8 +19,8 @@ const STALL_MS = 80_000
 const LATE_CALL_MS = 20
 
 /** What all invocations of the Worker share. */
-export const stage = {
-  orders: AT_REST,
+export const shared = {
+  commands: AT_REST,
   /** The calls that hang. */
   held: [] as (() => Promise<unknown>)[],
   late: 0,
@@ -40,15 +39,15 @@ export const failingIn =
     if (invocation.callsLeft !== null) invocation.callsLeft -= 1
     const call = async () => {
       const value = await work()
-      if (store === 'INTAKE' && method === 'send') stage.inIntake += 1
+      if (store === 'INTAKE' && method === 'send') shared.inIntake += 1
       return value
     }
-    const failing = stage.orders.failures[store]
-    stage.calls += 1
-    if (!failing || (failing.everySecond && stage.calls % 2 === 0)) return call()
-    stage.failed[store] += 1
+    const failing = shared.commands.failures[store]
+    shared.calls += 1
+    if (!failing || (failing.everySecond && shared.calls % 2 === 0)) return call()
+    shared.failed[store] += 1
     if (failing.way === 'hangs') {
-      stage.held.push(call)
+      shared.held.push(call)
       return stall(store)
     }
     if (failing.way === 'is slow') {
@@ -67,10 +66,41 @@ async function stall(store: Store): Promise<never> {
 
 /** Every other call that hung is carried out late, one after another, though nobody waits for it any more. */
 export async function carryOutLate(): Promise<void> {
-  const due = stage.held.splice(0).filter((_, index) => index % 2 === 0)
-  stage.late += due.length
+  const due = shared.held.splice(0).filter((_, index) => index % 2 === 0)
+  shared.late += due.length
   for (const call of due) {
     await Promise.allSettled([call(), pause(LATE_CALL_MS)])
-    stage.late -= 1
+    shared.late -= 1
   }
+}
+
+/*
+ * The Worker's clock and timers, so that an hour of its time can pass in a moment. Every deadline, delay and grace
+ * period of the Worker is scaled alike, and with ZEGOCLOUD's schedule, so what comes before what stays the same.
+ */
+
+const realNow = Date.now.bind(Date)
+const realSetTimeout = setTimeout
+
+let clock: Commands['clock'] = { origin: 0, scale: 1, shift: 0 }
+
+export function setClock(to: Commands['clock']) {
+  clock = to
+}
+
+/** Waits that many milliseconds of the Worker's time. */
+export const pause = (ms: number) => new Promise<void>((resolve) => realSetTimeout(resolve, ms * clock.scale))
+
+/** Seconds of the Worker's time as a queue can wait them: whole ones, at least one, so that attempts stay apart. */
+export const queueSeconds = (seconds: number) => (seconds === 0 ? 0 : Math.max(1, Math.round(seconds * clock.scale)))
+
+export function scaleTime() {
+  Date.now = () => {
+    const { origin, scale, shift } = clock
+    return Math.floor(origin + (realNow() - origin) / scale + shift)
+  }
+  Object.assign(globalThis, {
+    setTimeout: (callback: () => void, ms = 0) => realSetTimeout(callback, ms * clock.scale),
+  })
+  Object.assign(scheduler, { wait: pause })
 }

@@ -1,18 +1,18 @@
-/** The built Worker on its stage, in workerd, with stores of its own. */
+/** The built Worker in workerd, with stores of its own. */
 import { bundle, type Module } from '../lib/bundle.ts'
 import { EVENTS, INTAKE, startWorld } from '../lib/world.ts'
-import { AT_REST, GENERATIONS, type Orders, STAGE, type State, type Stored } from './orders.ts'
+import { AT_REST, GENERATIONS, type Commands, HARNESS, type State, type Stored } from './commands.ts'
 
 const DEAD = 'rehearsal-dead'
 
-/** The stage, and beside it the Worker's own build, as often as it may be started again. */
+/** The harness's entry, and beside it the Worker's own build, as often as it may be started again. */
 export async function build(): Promise<Module[]> {
-  const [stage, worker] = await Promise.all([bundle('tools/rehearsal/stage.ts'), bundle('src/worker.ts')])
+  const [entry, worker] = await Promise.all([bundle('tools/rehearsal/worker.ts'), bundle('src/worker.ts')])
   const code = worker.filter(({ type }) => type === 'ESModule')
   const copies = Array.from({ length: GENERATIONS }, (_, generation) =>
     code.map((module) => ({ ...module, path: `receiver-${generation}.js` })),
   )
-  const modules = [...stage, ...copies.flat(), ...worker.filter(({ type }) => type === 'Text')]
+  const modules = [...entry, ...copies.flat(), ...worker.filter(({ type }) => type === 'Text')]
   return [...new Map(modules.map((module) => [module.path, module])).values()]
 }
 
@@ -29,10 +29,10 @@ export async function startReceiver(modules: Module[], scale: number, onLog?: (l
       [DEAD]: { maxBatchTimeout: 0.05 },
     },
   })
-  let orders: Orders = { ...AT_REST, clock: { origin: Date.now(), scale, shift: 0 } }
+  let commands: Commands = { ...AT_REST, clock: { origin: Date.now(), scale, shift: 0 } }
 
   async function ask<Value>(what: string, body: unknown = {}): Promise<Value> {
-    const response = await fetch(new URL(STAGE + what, url), {
+    const response = await fetch(new URL(HARNESS + what, url), {
       method: 'POST',
       // A connection that was kept could be closed in the moment in which it is used again.
       headers: { connection: 'close' },
@@ -42,18 +42,18 @@ export async function startReceiver(modules: Module[], scale: number, onLog?: (l
     return (await response.json()) as Value
   }
 
-  async function order(changed: Partial<Orders>) {
-    orders = { ...orders, ...changed }
-    await ask('orders', orders)
+  async function command(changed: Partial<Commands>) {
+    commands = { ...commands, ...changed }
+    await ask('commands', commands)
   }
 
   return {
     callbackUrl,
-    order,
+    command,
     stop,
     /** The Worker's time. */
-    now: () => orders.clock.origin + (Date.now() - orders.clock.origin) / scale + orders.clock.shift,
-    putClockForward: (ms: number) => order({ clock: { ...orders.clock, shift: orders.clock.shift + ms } }),
+    now: () => commands.clock.origin + (Date.now() - commands.clock.origin) / scale + commands.clock.shift,
+    putClockForward: (ms: number) => command({ clock: { ...commands.clock, shift: commands.clock.shift + ms } }),
     /** @param at the scheduled time; ends when the Worker's run has ended */
     cron: (at: number) => ask(`cron?at=${at}`),
     state: () => ask<State>('state'),

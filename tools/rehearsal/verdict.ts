@@ -2,8 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { markdownTable } from 'markdown-table'
 import { isSuccess, type Answer, type Callback } from '../zegocloud/callback.ts'
-import type { Fault } from './faults.ts'
-import type { Played } from './row.ts'
+import type { Scenario } from './scenarios.ts'
+import type { Played } from './harness.ts'
 
 const HEAD = ['fault', 'sent', 'acknowledged', 'in D1', 'in KV', 'events', 'lost', 'worst answer']
 
@@ -96,19 +96,19 @@ export function violations(played: Played, inRealTime: boolean): string[] {
   return checks.filter(([holds]) => !holds).map(([, complaint]) => complaint)
 }
 
-const allThreeFail = ({ scenes }: Fault) =>
-  scenes.some(({ failures = {} }) => failures.D1 && failures.INTAKE && failures.ASIDE)
+const allThreeFail = ({ phases }: Scenario) =>
+  phases.some(({ failures = {} }) => failures.D1 && failures.INTAKE && failures.ASIDE)
 
 const statusesOf = (answers: Answer[]) => [...new Set(answers.map(({ status }) => status))].join(', ')
 
 /** Stores that should have failed and were never called, so that the row shows nothing. INTAKE is there for D1, ASIDE for INTAKE. */
 function unmet({ fault, state }: Played) {
-  const failing = new Set(fault.scenes.flatMap(({ failures = {} }) => Object.keys(failures)))
+  const failing = new Set(fault.phases.flatMap(({ failures = {} }) => Object.keys(failures)))
   const called = (['D1', 'EVENTS', 'RESULTS', 'INTAKE', 'ASIDE'] as const).filter(
     (store) =>
       failing.has(store) &&
       (store !== 'INTAKE' || failing.has('D1')) &&
-      (store !== 'ASIDE' || fault.scenes.some(({ ending }) => ending) || (failing.has('D1') && failing.has('INTAKE'))),
+      (store !== 'ASIDE' || fault.phases.some(({ ending }) => ending) || (failing.has('D1') && failing.has('INTAKE'))),
   )
   return called.filter((store) => state.failed[store] === 0)
 }

@@ -1,6 +1,6 @@
 /**
- * The stage: the entry of the Worker under rehearsal. It hands every call on to the built Worker, whose modules stand
- * beside it unchanged, with stores that fail by order and a clock that can be put forward.
+ * The entry of the Worker under rehearsal. It hands every call on to the built Worker, whose modules stand beside it
+ * unchanged, with stores that fail as they are told to and a clock that can be put forward.
  */
 import type { SnapshotEvent } from '../../src/event.ts'
 import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS } from '../../src/intake/buffer.ts'
@@ -8,9 +8,8 @@ import type { IntakeMessage } from '../../src/jobs.ts'
 import type { Env } from '../../src/settings.ts'
 import { D1_DEADLINE_MS } from '../../src/store/database.ts'
 import { watched } from '../lib/stores.ts'
-import { queueSeconds, scaleTime, setClock } from './clock.ts'
-import { carryOutLate, failingIn, type Invocation, stage } from './failing.ts'
-import { type Orders, STAGE, type State, type Stored } from './orders.ts'
+import { carryOutLate, failingIn, type Invocation, queueSeconds, scaleTime, setClock, shared } from './failing.ts'
+import { type Commands, HARNESS, type State, type Stored } from './commands.ts'
 
 type Receiver = Required<Pick<ExportedHandler<Env, IntakeMessage>, 'fetch' | 'queue' | 'scheduled'>>
 
@@ -21,23 +20,26 @@ scaleTime()
 
 const events: Record<string, string> = {}
 let dead = 0
+let calls = 0
 
 /** A variable, so that no bundler looks for the file: it comes from the Worker's own build. */
 async function receiver(): Promise<Receiver> {
-  const copy = `./receiver-${stage.orders.generation}.js`
+  const { generation, inTwoIsolates } = shared.commands
+  calls += 1
+  const copy = `./receiver-${generation + (inTwoIsolates ? calls % 2 : 0)}.js`
   return ((await import(copy)) as { default: Receiver }).default
 }
 
-const staged = (env: Env, invocation: Invocation): Env => ({
+const withFailing = (env: Env, invocation: Invocation): Env => ({
   ...env,
-  ...stage.orders.settings,
+  ...shared.commands.settings,
   ...watched(env, failingIn(invocation)),
 })
 
 async function answer(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const call: Invocation = { callsLeft: null }
-  const response = await (await receiver()).fetch(request as never, staged(env, call), ctx)
-  call.callsLeft = stage.orders.callsAfterAnswer
+  const response = await (await receiver()).fetch(request as never, withFailing(env, call), ctx)
+  call.callsLeft = shared.commands.callsAfterAnswer
   return response
 }
 
@@ -50,7 +52,7 @@ function handed<Body>(message: Message<Body>, onAck = () => {}): Message<Body> {
     body,
     attempts,
     ack: () => {
-      if (stage.orders.redeliver && attempts === 1) return message.retry({ delaySeconds: 0 })
+      if (shared.commands.redeliver && attempts === 1) return message.retry({ delaySeconds: 0 })
       onAck()
       message.ack()
     },
@@ -60,10 +62,10 @@ function handed<Body>(message: Message<Body>, onAck = () => {}): Message<Body> {
 
 async function consumeIntake(batch: MessageBatch<IntakeMessage>, env: Env, ctx: ExecutionContext) {
   const { queue, metadata } = batch
-  if (stage.orders.holdsIntake) return batch.retryAll({ delaySeconds: 1 })
-  const messages = batch.messages.map((message) => handed(message, () => (stage.inIntake -= 1)))
+  if (shared.commands.holdsIntake) return batch.retryAll({ delaySeconds: 1 })
+  const messages = batch.messages.map((message) => handed(message, () => (shared.inIntake -= 1)))
   const whole = { queue, metadata, messages, ackAll() {}, retryAll() {} }
-  await (await receiver()).queue(whole, staged(env, { callsLeft: null }), ctx)
+  await (await receiver()).queue(whole, withFailing(env, { callsLeft: null }), ctx)
 }
 
 /** Stands for every consumer of the events. */
@@ -77,7 +79,7 @@ function consumeEvents({ messages }: MessageBatch<SnapshotEvent>) {
 async function state(env: Env): Promise<State> {
   const counted = 'SELECT count(*) AS rows, count(publish_at) AS unpublished FROM snapshots'
   const counts = await env.DB.prepare(counted).first<Pick<State, 'rows' | 'unpublished'>>()
-  const { late, inIntake, failed } = stage
+  const { late, inIntake, failed } = shared
   const inAside = (await env.ASIDE.list()).keys.length
   const kvKeys = (await env.RESULTS.list()).keys.map(({ name }) => name)
   const kept = await env.DB.prepare('SELECT task_id FROM quarantine').all<{ task_id: string }>()
@@ -94,18 +96,21 @@ async function stored(env: Env, after: number): Promise<Stored[]> {
   return Promise.all(results.map(async (row) => ({ ...row, kv: await env.RESULTS.get(row.task_id) })))
 }
 
-/** What can be asked of the stage, by path. */
-const asked: Record<string, (query: URLSearchParams, request: Request, env: Env, ctx: ExecutionContext) => unknown> = {
-  async orders(_query, request, _env, ctx) {
-    stage.orders = await request.json<Orders>()
-    setClock(stage.orders.clock)
+/** What can be asked of it, by path. */
+const commandsByPath: Record<
+  string,
+  (query: URLSearchParams, request: Request, env: Env, ctx: ExecutionContext) => unknown
+> = {
+  async commands(_query, request, _env, ctx) {
+    shared.commands = await request.json<Commands>()
+    setClock(shared.commands.clock)
     ctx.waitUntil(carryOutLate())
     return {}
   },
   async cron(query, _request, env, ctx) {
     const controller = { scheduledTime: Number(query.get('at')), cron: '* * * * *', noRetry() {} }
-    const call = { callsLeft: stage.orders.callsOfCron }
-    await (await receiver()).scheduled(controller, staged(env, call), ctx)
+    const call = { callsLeft: shared.commands.callsOfCron }
+    await (await receiver()).scheduled(controller, withFailing(env, call), ctx)
     return {}
   },
   state: (_query, _request, env) => state(env),
@@ -115,7 +120,7 @@ const asked: Record<string, (query: URLSearchParams, request: Request, env: Env,
 export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url)
-    const ask = pathname.startsWith(STAGE) ? asked[pathname.slice(STAGE.length)] : undefined
+    const ask = pathname.startsWith(HARNESS) ? commandsByPath[pathname.slice(HARNESS.length)] : undefined
     return ask ? Response.json(await ask(searchParams, request, env, ctx)) : answer(request, env, ctx)
   },
   async queue(batch, env, ctx) {

@@ -1,9 +1,9 @@
 /** The matrix: every fault that is rehearsed, and how it goes. */
 import { type Store, stores } from '../lib/stores.ts'
-import type { Failing, Failures, Orders } from './orders.ts'
+import type { Failing, Failures, Commands } from './commands.ts'
 
 /** One part of a fault. `seconds` are ZEGOCLOUD's and the Worker's: both are scaled. */
-export type Scene = {
+export type Phase = {
   seconds: number
   /** It begins with a run of cron that does all that cron does. */
   cron?: boolean
@@ -11,7 +11,12 @@ export type Scene = {
   isQuiet?: boolean
   /** What happens at its end, once all that was sent has an answer. */
   ending?: Ending
-} & Partial<Pick<Orders, 'failures' | 'generation' | 'callsAfterAnswer' | 'callsOfCron' | 'settings' | 'holdsIntake'>>
+} & Partial<
+  Pick<
+    Commands,
+    'failures' | 'generation' | 'callsAfterAnswer' | 'callsOfCron' | 'settings' | 'holdsIntake' | 'inTwoIsolates'
+  >
+>
 
 /**
  * `an hour passes`: with a run of cron each tenth minute; `KV must have all`: the same, and the fault is no excuse.
@@ -19,11 +24,11 @@ export type Scene = {
  */
 export type Ending = 'an hour passes' | 'KV must have all' | 'is forged' | 'is operated'
 
-export type Fault = {
+export type Scenario = {
   name: string
   /** What happens, for `--list`. */
   about: string
-  scenes: Scene[]
+  phases: Phase[]
   /** How many duplicates come together with each callback. */
   storm?: number
   /** No cron runs until the fault is over. */
@@ -44,33 +49,33 @@ const HANGS: Failing = { way: 'hangs' }
 const TAKES: Failing = { way: 'takes it, then throws' }
 const SLOW: Failing = { way: 'is slow' }
 
-const SCENE_SECONDS = 8
+const PHASE_SECONDS = 8
 
 /** `failures` for the usual time. */
-const scene = (failures: Failures, seconds = SCENE_SECONDS): Scene => ({ seconds, failures })
+const phase = (failures: Failures, seconds = PHASE_SECONDS): Phase => ({ seconds, failures })
 
 const nameOf = (store: Store) => store.toLowerCase()
 
-const alone = (store: Store): Fault => ({
+const alone = (store: Store): Scenario => ({
   name: `${nameOf(store)}-alone`,
   about: `${store} throws, then hangs, then accepts writes and throws, then is slow`,
-  scenes: [THROWS, HANGS, TAKES, SLOW].map((failing) => scene({ [store]: failing })),
+  phases: [THROWS, HANGS, TAKES, SLOW].map((failing) => phase({ [store]: failing })),
 })
 
-const d1 = (name: string, about: string, failing: Failing): Fault => ({
+const d1 = (name: string, about: string, failing: Failing): Scenario => ({
   name: `d1-${name}`,
   about: `D1 ${about}`,
-  scenes: [scene({ D1: failing }, 3 * SCENE_SECONDS)],
+  phases: [phase({ D1: failing }, 3 * PHASE_SECONDS)],
 })
 
 /** One recovers before the other: what was put aside or is due again meets the second fault. */
-const pair = (one: Store, other: Store): Fault => ({
+const pair = (one: Store, other: Store): Scenario => ({
   name: `${nameOf(one)}+${nameOf(other)}`,
   about: `${one} and ${other} both throw, both hang, both accept writes and throw; then only the first is down, then only the second`,
-  scenes: [
-    ...[THROWS, HANGS, TAKES].map((failing) => scene({ [one]: failing, [other]: failing })),
-    scene({ [other]: THROWS }),
-    scene({ [one]: THROWS }),
+  phases: [
+    ...[THROWS, HANGS, TAKES].map((failing) => phase({ [one]: failing, [other]: failing })),
+    phase({ [other]: THROWS }),
+    phase({ [one]: THROWS }),
   ],
 })
 
@@ -96,8 +101,8 @@ const killed = [0, 1, 2].map((callsAfterAnswer) => ({ seconds: 6, callsAfterAnsw
  */
 const cutShort = Array.from({ length: 14 }, (_, index) => ({ seconds: 3, cron: true, callsOfCron: index + 2 }))
 
-export const faults: Fault[] = [
-  { name: 'none', about: 'all is well', scenes: [scene({}, 3 * SCENE_SECONDS)] },
+export const scenarios: Scenario[] = [
+  { name: 'none', about: 'all is well', phases: [phase({}, 3 * PHASE_SECONDS)] },
   d1('throws', 'throws', THROWS),
   d1('hangs', 'never answers', HANGS),
   d1('takes-then-throws', 'accepts a write, and then throws', TAKES),
@@ -107,81 +112,81 @@ export const faults: Fault[] = [
   {
     name: 'all-three-45s',
     about: 'D1, INTAKE and ASIDE throw, then hang, for less than the 62 s that ZEGOCLOUD tries',
-    scenes: [scene(allThree(THROWS), 20), scene(allThree(HANGS), 25)],
+    phases: [phase(allThree(THROWS), 20), phase(allThree(HANGS), 25)],
   },
   {
     name: 'all-three-120s',
     about: 'D1, INTAKE and ASIDE throw for longer than the 62 s: the one fault that may lose',
-    scenes: [scene(allThree(THROWS), 120)],
+    phases: [phase(allThree(THROWS), 120)],
     mayLose: true,
   },
-  { name: 'd1-hang-80s', about: 'D1 does not answer for 80 s', scenes: [scene({ D1: HANGS }, 80)] },
+  { name: 'd1-hang-80s', about: 'D1 does not answer for 80 s', phases: [phase({ D1: HANGS }, 80)] },
   {
     name: 'kv-429',
     about: 'KV accepts every second write',
-    scenes: [scene({ RESULTS: saying(KV_TOO_MANY, true) }, 3 * SCENE_SECONDS)],
+    phases: [phase({ RESULTS: saying(KV_TOO_MANY, true) }, 3 * PHASE_SECONDS)],
   },
   {
     name: 'kv-daily-limit',
     about: 'the free plan has no KV writes left, and D1 fails as well',
-    scenes: [
-      scene({ RESULTS: saying(KV_DAY), ASIDE: saying(KV_DAY) }, 2 * SCENE_SECONDS),
-      scene({ RESULTS: saying(KV_DAY), ASIDE: saying(KV_DAY), D1: THROWS }),
+    phases: [
+      phase({ RESULTS: saying(KV_DAY), ASIDE: saying(KV_DAY) }, 2 * PHASE_SECONDS),
+      phase({ RESULTS: saying(KV_DAY), ASIDE: saying(KV_DAY), D1: THROWS }),
     ],
   },
   {
     name: 'kv-401-for-an-hour',
     about: 'KV refuses every write as unauthorized, for an hour',
-    scenes: [
-      scene({ RESULTS: UNAUTHORIZED }),
+    phases: [
+      phase({ RESULTS: UNAUTHORIZED }),
       { seconds: 0, failures: { RESULTS: UNAUTHORIZED }, ending: 'an hour passes' },
     ],
   },
   {
     name: 'overload',
     about: 'D1 is overloaded, then accepts every second call; the queues accept every second message',
-    scenes: [
-      scene({ D1: saying(OVERLOADED), INTAKE: saying(QUEUE_OVERLOADED, true) }, 2 * SCENE_SECONDS),
-      scene({ D1: saying(OVERLOADED, true), INTAKE: saying(QUEUE_OVERLOADED, true) }),
-      scene({ INTAKE: saying(QUEUE_OVERLOADED), EVENTS: saying(QUEUE_OVERLOADED, true) }),
+    phases: [
+      phase({ D1: saying(OVERLOADED), INTAKE: saying(QUEUE_OVERLOADED, true) }, 2 * PHASE_SECONDS),
+      phase({ D1: saying(OVERLOADED, true), INTAKE: saying(QUEUE_OVERLOADED, true) }),
+      phase({ INTAKE: saying(QUEUE_OVERLOADED), EVENTS: saying(QUEUE_OVERLOADED, true) }),
     ],
   },
   {
     name: 'killed-after-answer',
     about:
       'each isolate ends within its waitUntil, and the next one knows nothing about it; then also while ASIDE is used',
-    scenes: [...killed, { ...scene({ D1: THROWS, INTAKE: THROWS }), generation: 4 }, { seconds: 2, generation: 5 }],
+    phases: [...killed, { ...phase({ D1: THROWS, INTAKE: THROWS }), generation: 4 }, { seconds: 2, generation: 5 }],
   },
   {
     name: 'killed-in-cron',
     about:
       'EVENTS fails, then D1 and INTAKE; then each run of cron ends at a different call, while it publishes and drains',
-    scenes: [scene({ EVENTS: THROWS }), scene({ D1: THROWS, INTAKE: THROWS }), scene({}, 56), ...cutShort],
+    phases: [phase({ EVENTS: THROWS }), phase({ D1: THROWS, INTAKE: THROWS }), phase({}, 56), ...cutShort],
     withoutCron: true,
   },
   {
     name: 'cron-stopped',
     about: 'no cron runs, while D1 and INTAKE are down and then nothing can be published',
-    scenes: [scene({ D1: THROWS, INTAKE: THROWS }), scene({ RESULTS: THROWS, EVENTS: THROWS }), scene({})],
+    phases: [phase({ D1: THROWS, INTAKE: THROWS }), phase({ RESULTS: THROWS, EVENTS: THROWS }), phase({})],
     withoutCron: true,
   },
   {
     name: 'redelivery',
     about: 'every queue message is delivered twice, while D1 fails now and then',
-    scenes: [scene({ D1: THROWS }, 12), scene({ D1: TAKES }, 12), scene({ EVENTS: TAKES })],
+    phases: [phase({ D1: THROWS }, 12), phase({ D1: TAKES }, 12), phase({ EVENTS: TAKES })],
     redeliver: true,
   },
   {
     name: 'storms-of-50',
     about:
       'each callback arrives with 50 duplicates at once, with a new signature or byte for byte the same; D1 fails for a while',
-    scenes: [scene({}, 12), scene({ D1: THROWS }, 12)],
+    phases: [phase({}, 12), phase({ D1: THROWS }, 12)],
     storm: 50,
   },
   {
     name: 'wrong-secret',
     about: 'the secret is wrong, first while D1 is down, until ZEGOCLOUD has given up on each; then it is put right',
-    scenes: [
+    phases: [
       { seconds: 30, failures: { D1: THROWS }, settings: WRONG_SECRET },
       { seconds: 64, isQuiet: true, settings: WRONG_SECRET },
     ],
@@ -191,8 +196,8 @@ export const faults: Fault[] = [
   {
     name: 'forged-while-waiting',
     about: 'while callbacks wait in INTAKE and D1 is back, twenty other bodies come under the signatures of some',
-    scenes: [
-      { ...scene({ D1: THROWS }), holdsIntake: true },
+    phases: [
+      { ...phase({ D1: THROWS }), holdsIntake: true },
       { seconds: 2, isQuiet: true, holdsIntake: true, ending: 'is forged' },
     ],
     forgesFirst: true,
@@ -201,18 +206,32 @@ export const faults: Fault[] = [
     name: 'replaced-on-its-way',
     about:
       'KV does not answer, then some writes late; meanwhile a third of the records are deleted, and a third replaced',
-    scenes: [
-      scene({ RESULTS: HANGS }, 3),
-      { ...scene({ RESULTS: { ...SLOW, everySecond: true } }, 3), ending: 'is operated' },
+    phases: [
+      phase({ RESULTS: HANGS }, 3),
+      { ...phase({ RESULTS: { ...SLOW, everySecond: true } }, 3), ending: 'is operated' },
+    ],
+    mostTasks: 40,
+  },
+  {
+    name: 'two-isolates',
+    about:
+      'KV writes late, in two isolates by turns; meanwhile a third of the records are deleted, and a third replaced',
+    phases: [
+      {
+        ...phase({ RESULTS: { ...SLOW, everySecond: true } }),
+        inTwoIsolates: true,
+        ending: 'is operated',
+      },
+      { ...phase({ RESULTS: { ...THROWS, everySecond: true } }), inTwoIsolates: true },
     ],
     mostTasks: 40,
   },
   {
     name: 'cron-held-up',
     about: 'KV throws, then EVENTS too; then KV is back, while EVENTS still throws and ASIDE does not answer',
-    scenes: [
-      scene({ RESULTS: THROWS }),
-      scene({ RESULTS: THROWS, EVENTS: THROWS }),
+    phases: [
+      phase({ RESULTS: THROWS }),
+      phase({ RESULTS: THROWS, EVENTS: THROWS }),
       { seconds: 0, failures: { EVENTS: THROWS, ASIDE: HANGS }, ending: 'KV must have all' },
     ],
   },

@@ -1,4 +1,4 @@
-/** What the rehearsal tells the stage that the Worker stands on, and what it hears back. Plain data: it crosses HTTP. */
+/** What the rehearsal tells the Worker under rehearsal, and what it hears back. Plain data: it crosses HTTP. */
 import type { Store } from '../lib/stores.ts'
 
 /**
@@ -15,7 +15,7 @@ export type Failing = {
 
 export type Failures = Partial<Record<Store, Failing>>
 
-export type Orders = {
+export type Commands = {
   failures: Failures
   /** The Worker's clock: it began at `origin`, runs 1 / `scale` times as fast as ours, and was put forward by `shift`. */
   clock: { origin: number; scale: number; shift: number }
@@ -27,6 +27,8 @@ export type Orders = {
   callsOfCron: number | null
   /** What the Worker is told in place of its own settings; with another VERSION it is another deploy. */
   settings: Record<string, unknown>
+  /** Calls of the Worker go to two copies by turns, as to two isolates that know nothing of each other. */
+  inTwoIsolates: boolean
   /** INTAKE keeps its messages to itself: what was sent to it arrives later. */
   holdsIntake: boolean
   /** Every queue message comes a second time, as if its acknowledgement had been lost. */
@@ -39,11 +41,12 @@ export const ALL_WELL = {
   callsAfterAnswer: null,
   callsOfCron: null,
   settings: {},
+  inTwoIsolates: false,
   holdsIntake: false,
-} satisfies Partial<Orders>
+} satisfies Partial<Commands>
 
-/** Before the first order. */
-export const AT_REST: Orders = {
+/** Before the first command. */
+export const AT_REST: Commands = {
   ...ALL_WELL,
   clock: { origin: 0, scale: 1, shift: 0 },
   generation: 0,
@@ -53,8 +56,8 @@ export const AT_REST: Orders = {
 /** How many copies of the Worker's modules there are. */
 export const GENERATIONS = 6
 
-/** Where the stage is spoken to; every other path is the Worker's. */
-export const STAGE = '/rehearsal/'
+/** Where the harness speaks to it; every other path is the Worker's. */
+export const HARNESS = '/rehearsal/'
 
 export type State = {
   /** Rows of D1, and those that some target still misses. */
@@ -72,7 +75,7 @@ export type State = {
   events: Record<string, string>
   /** Messages of INTAKE or EVENTS that were out of retries. */
   dead: number
-  /** Calls that failed by order. */
+  /** Calls that failed as told. */
   failed: Record<Store, number>
   /** The deadlines that one answer may wait for, one after another. */
   deadlines: number[]
