@@ -6,7 +6,8 @@ import { Option } from '@commander-js/extra-typings'
 import { command, httpUrl, positive, whole } from './lib/command.ts'
 import { firstAppid, firstOf, readLocalSecrets } from './lib/dev-vars.ts'
 import { forge, forgeries, resplittableStamp, type Forgery } from './zegocloud/forgeries.ts'
-import { nameOf, newTally, tableOf } from './tally.ts'
+import { membersIn, wordIn } from './lib/members.ts'
+import { percentile } from './lib/stats.ts'
 import {
   type Answer,
   type Callback,
@@ -57,7 +58,17 @@ const target = new URL(options.url ?? localUrl)
 const isLocal = ['127.0.0.1', 'localhost'].includes(target.hostname) && target.port !== ''
 const picturesAt = options.pictureUrl ?? `http://127.0.0.1:${isLocal ? Number(target.port) + 1 : 8788}`
 
-const tally = newTally()
+/** What came of it: counted while it runs, shown as a table at its end. */
+const tally = {
+  delivered: 0,
+  duplicates: 0,
+  lost: 0,
+  forged: 0,
+  refused: 0,
+  /** A line for each forgery that was answered 2XX. */
+  taken: [] as string[],
+  answers: [] as Answer[],
+}
 /** Callbacks of which the last attempt failed. */
 const waiting = new Set<Callback>()
 let lastFailure = ''
@@ -157,7 +168,7 @@ const NO_PATH = '--url has no path; the receiver takes callbacks at /zego/callba
 
 function report() {
   console.log(`\n${options.count} tasks to ${target.origin}, encoding ${encoding}, retries ${retry}\n`)
-  console.log(tableOf(tally))
+  console.log(table())
   if (tally.taken.length > 0) console.log(`\n${tally.taken.map((line) => `  TAKEN ${line}`).join('\n')}`)
   if (tally.lost > 0) {
     const hint = target.pathname === '/' ? NO_PATH : HINTS[lastFailure.split(' ')[1] ?? '']
@@ -169,6 +180,38 @@ function report() {
   const token = firstOf(local['API_TOKEN']) === 'dev-token' ? 'dev-token' : '$API_TOKEN'
   console.log(`\nOne of them: ${sample}`)
   console.log(`  curl -H "authorization: Bearer ${token}" ${target.origin}/v1/snapshots/${encodeURIComponent(sample)}`)
+}
+
+/** The status, and the receiver's own word for it. */
+function nameOf({ status, text }: Answer): string {
+  if (status === null) return `no answer (${text})`
+  const word = wordIn(membersIn(text))?.slice(0, 60)
+  return word === undefined ? String(status) : `${status} ${word}`
+}
+
+function table() {
+  const { delivered, duplicates, lost, forged, refused, answers } = tally
+  const names = Object.entries(Object.groupBy(answers, nameOf)).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const rows = [
+    ['delivered', delivered],
+    ['duplicates', duplicates],
+    ['refused', forged ? `${refused} of ${forged} forgeries` : '0 (no forgeries sent)'],
+    ['lost', lost],
+    ['attempts', answers.length],
+    ['latency', latency(answers)],
+    ['', ''],
+    ...names.map(([name, group]) => [name, group?.length]),
+  ]
+  const width = Math.max(...rows.map(([name]) => String(name).length)) + 2
+  return rows.map(([name, value]) => `  ${String(name).padEnd(width)}${value}`.trimEnd()).join('\n')
+}
+
+function latency(answers: readonly Answer[]): string {
+  const times = answers.filter(({ status }) => status !== null).map(({ ms }) => ms)
+  if (times.length === 0) return 'no answer'
+  const shown = (ms: number) => `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
+  const parts = [50, 95, 99].map((percent) => `p${percent} ${shown(percentile(times, percent / 100))}`)
+  return [...parts, `max ${shown(Math.max(...times))}`].join('  ')
 }
 
 await mustListen()
