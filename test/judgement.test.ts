@@ -32,7 +32,7 @@ beforeEach(() => {
   alerts = []
   vi.useFakeTimers({ now, toFake: ['Date'] })
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
-    const url = String(input)
+    const { url } = new Request(input)
     if (url.startsWith(ORIGIN)) return request(url, init, doctored)
     alerts.push((JSON.parse(init?.body as string) as { text: string }).text)
     return new Response()
