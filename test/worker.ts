@@ -25,6 +25,13 @@ export async function read(taskId: string, settings: Settings = {}): Promise<Res
   return request(url, { headers: { authorization: 'Bearer test-token' } }, settings)
 }
 
+/** D1 stores by its own clock, which no test can set: a task as if stored at `ms`, in milliseconds. */
+export async function storedAt(ms: number, taskId: string): Promise<void> {
+  await env.DB.prepare('UPDATE snapshots SET place = ?1 WHERE task_id = ?2')
+    .bind(ms * 1000, taskId)
+    .run()
+}
+
 /** As the queue hands over in a minute: a batch takes more than a second. */
 const MOST_SLICES = 24
 

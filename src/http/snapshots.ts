@@ -6,7 +6,7 @@ import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 import { removeSnapshot, republish, republishRange } from '../operate.ts'
 import type { Env } from '../settings.ts'
-import { type Filter, findRecord, listRecords, readFeed, type Stored } from '../store/snapshots.ts'
+import { type Filter, findRecord, listRecords, placeOfLateCursor, readFeed, type Stored } from '../store/snapshots.ts'
 import { type Api, operationOf } from './api.ts'
 import { notFound, ProblemError, unavailable } from './problem.ts'
 import { cursor, invalid, noQuery, oneOf, paging, queryOf, rangeOf, readQuery, time, wholeNumber } from './query.ts'
@@ -25,7 +25,7 @@ export const listQuery = queryOf(() => ({
   ...paging(),
   status: z.optional(oneOf(['pending', 'completed', 'failed'])),
   order: z._default(oneOf(['newest', 'oldest']), 'newest'),
-  cursor: z.optional(cursor(/^(?:s\d{1,16}|f\d{1,16}-\d{1,16})$/)),
+  cursor: z.optional(cursor(/^(?:s\d{1,16}|f\d{1,16}(?:-\d{1,16})?)$/)),
 }))
 /** Both are required: whoever leaves one out hardly means all that is stored. */
 export const rangeQuery = queryOf(() => ({ since: time(), until: time() }))
@@ -49,9 +49,10 @@ async function listPage(db: D1Database, filter: Filter, given?: string) {
 }
 
 async function feedPage(db: D1Database, filter: Filter, given?: string) {
-  const [place = 0, late = 0] = given?.slice(1).split('-').map(Number) ?? []
-  const { records, next } = await readFeed(db, filter, given === undefined ? undefined : { place, late })
-  return { records, next_cursor: `f${Math.max(next.place, 0)}-${next.late}` }
+  const [place, late] = given?.slice(1).split('-').map(Number) ?? []
+  const after = place === undefined || late === undefined ? place : await placeOfLateCursor(db, place, late)
+  const { records, next } = await readFeed(db, filter, after)
+  return { records, next_cursor: `f${Math.max(next, 0)}` }
 }
 
 snapshots.get('/v1/snapshots/:task_id', async (c) => {

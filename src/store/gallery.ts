@@ -135,8 +135,7 @@ export type FirstUse = { record: string | null; entryId: string | null }
 
 const FIND_FIRST_USE = `
   SELECT
-    (SELECT record FROM snapshots WHERE place BETWEEN seen_at * 1000 AND seen_at * 1000 + 999
-      AND content = ledger.content) AS record,
+    (SELECT record FROM snapshots WHERE task_id = task AND content = ledger.content) AS record,
     (SELECT id FROM quarantine WHERE signature = ?1 AND id = reason || ':' || ledger.content) AS entryId
   FROM ledger WHERE signature = ?1`
 

@@ -2,7 +2,7 @@
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
 import type { FinishedRecord, Publication } from './outbox.ts'
-import { NEXT_PLACE, publicationOf, upsert } from './write.ts'
+import { insertPending, newWriteId, publicationOf, upsert } from './write.ts'
 
 /** A task that ZEGOCLOUD is to be asked about now. */
 export type DuePoll = { task_id: string; appid: string; record: PendingRecord }
@@ -13,12 +13,6 @@ export type Result = { record: FinishedRecord; text: string; content: string }
 /** ZEGOCLOUD is asked when the callback is that late; then after as long again as the task has waited, up to an hour. */
 export const OVERDUE_MS = 120_000
 const LONGEST_GAP_MS = 3_600_000
-
-/** A task that is known stays what it is: its callback may have come before. */
-const REGISTER = `
-  INSERT INTO snapshots (place, task_id, status, delivery, record, ask_app, ask_due)
-  VALUES (${NEXT_PLACE('?5')}, ?1, 'pending', ?2, ?3, ?4, ?5 + ${OVERDUE_MS})
-  ON CONFLICT (task_id) DO NOTHING`
 
 /** The tasks that are due, of each app the first ones. ?1 is a JSON list of appids. */
 const FIRST_OF_EACH_APP = `
@@ -43,10 +37,10 @@ export async function register(
   db: D1Database,
   record: PendingRecord,
 ): Promise<{ record: SnapshotRecord; isNew: boolean }> {
-  const { task_id, appid, registered_at } = record
-  const id = crypto.randomUUID()
+  const { task_id, registered_at } = record
+  const id = newWriteId()
   const statements = [
-    db.prepare(REGISTER).bind(task_id, id, JSON.stringify(record), appid, Date.parse(registered_at)),
+    insertPending(db, record, id, Date.parse(registered_at) + OVERDUE_MS),
     db.prepare('SELECT record, delivery FROM snapshots WHERE task_id = ?1').bind(task_id),
   ]
   const results = await onDatabase(db, () => db.batch<{ record: string; delivery: string | null }>(statements))
@@ -94,7 +88,7 @@ export async function storeResult(
   now: number,
   evenUnregistered = false,
 ): Promise<Publication | undefined> {
-  const write = { ...result, writeId: crypto.randomUUID(), receivedAt: now, now }
+  const write = { ...result, writeId: newWriteId(), receivedAt: now, now }
   const { task_id } = result.record
   const statements = [
     upsert(db, 'answer', write, evenUnregistered ? 1 : 0),

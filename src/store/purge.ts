@@ -4,6 +4,7 @@
  * Results and the ledger only with RETENTION_DAYS; the quarantine always. Each function tells how many rows went.
  */
 import { onDatabase } from './database.ts'
+import { noteLastPlace } from './state.ts'
 
 const MS_A_DAY = 86_400_000
 
@@ -58,6 +59,7 @@ export async function purgeResults(db: D1Database, before: number, minute: numbe
   const begin = minute % 2 === 0 ? Math.random() : 0
   const results = await onDatabase(db, () =>
     db.batch([
+      noteLastPlace(db),
       db.prepare(OWE_TO_KV).bind(before * 1000, begin, now, now + SOON_MS),
       db.prepare(DELETE_OLD_RESULTS).bind(before * 1000, begin),
     ]),

@@ -5,6 +5,7 @@
  */
 import { onDatabase } from './database.ts'
 import { LEASE_MS } from './outbox.ts'
+import { noteLastPlace } from './state.ts'
 
 /** A debt to KV that was taken: `due` is the due time under which it was. */
 export type Removal = {
@@ -26,8 +27,9 @@ const REMEMBER = `
 
 /** Deletes a result, and owes its removal to KV; the app of what was there. Throws when D1 does not take it. */
 export async function removeRecord(db: D1Database, taskId: string, now: number): Promise<string | undefined> {
-  const [, removed] = await onDatabase(db, () =>
+  const [, , removed] = await onDatabase(db, () =>
     db.batch<{ appid: string }>([
+      noteLastPlace(db),
       db.prepare(REMEMBER).bind(taskId, now),
       db.prepare(`DELETE FROM snapshots WHERE task_id = ?1 RETURNING record ->> '$.appid' AS appid`).bind(taskId),
     ]),

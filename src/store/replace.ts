@@ -7,7 +7,8 @@
 import type { CompletedRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
 import { type FinishedRecord, LEASE_MS, type Publication } from './outbox.ts'
-import { publicationOf, upsert } from './write.ts'
+import { noteLastPlace } from './state.ts'
+import { newWriteId, publicationOf, upsert } from './write.ts'
 
 export type Winner = {
   /** The ledger's key; absent where no callback brings it: what was stored before, or an answer. */
@@ -30,17 +31,20 @@ export type Replacement = { otherTask: string | undefined } & (
 
 const DETAIL = 'Other content replaced it. This is the record as it was stored, not the callback that brought it.'
 
-/** What a signature's other content stored: the ledger's entry and the row have one and the same time. */
+/** What a signature's other content stored: by the write id, and of an earlier version's rows by the time of receipt. */
 const STORED_BY_SIGNATURE = `
-  SELECT place FROM ledger CROSS JOIN snapshots
+  SELECT place FROM ledger JOIN snapshots ON task_id = task AND snapshots.content = ledger.content
+  WHERE signature = ?1 AND ledger.content <> ?2 AND status = 'completed' AND instr(delivery, ?1 || ':') = 1
+  UNION SELECT place FROM ledger CROSS JOIN snapshots
   WHERE signature = ?1 AND ledger.content <> ?2
     AND place BETWEEN seen_at * 1000 AND seen_at * 1000 + 999
-    AND snapshots.content = ledger.content AND status = 'completed'`
+    AND snapshots.content = ledger.content AND status = 'completed' AND instr(delivery, ':') = 0`
 
 /** ?1 signature, ?2 the winner's content, ?3 its task_id, ?4 now. */
 const KEEP_LOSERS = `
   INSERT INTO quarantine (id, reason, detail, signature, task_id, received_at, kept_at, body)
-  SELECT 'replaced:' || content, 'replaced', '${DETAIL}', '', task_id, received_at, ?4, record FROM snapshots
+  SELECT 'replaced:' || content, 'replaced', '${DETAIL}', '', task_id,
+    CAST(round(unixepoch(record ->> '$.received_at', 'subsec') * 1000) AS INTEGER), ?4, record FROM snapshots
   WHERE place IN (
     SELECT place FROM snapshots WHERE task_id = ?3 AND status = 'completed' AND content <> ?2
     UNION ${STORED_BY_SIGNATURE})
@@ -56,10 +60,10 @@ const REMOVE_OTHER_TASK = `
   DELETE FROM snapshots WHERE task_id <> ?3 AND place IN (${STORED_BY_SIGNATURE}) RETURNING task_id`
 
 const WIN_SIGNATURE = `
-  INSERT INTO ledger (signature, content, seen_at, latest_claim) VALUES (?1, ?2, ?3, ?4)
+  INSERT INTO ledger (signature, content, seen_at, latest_claim, task) VALUES (?1, ?2, ?3, ?4, ?5)
   ON CONFLICT (signature) DO UPDATE SET content = excluded.content, seen_at = excluded.seen_at,
-    latest_claim = max(latest_claim, excluded.latest_claim)
-  WHERE content <> excluded.content`
+    latest_claim = max(latest_claim, excluded.latest_claim), task = excluded.task
+  WHERE content <> excluded.content OR ledger.task IS NOT excluded.task`
 
 /** The record of another task that came under the winner's signature, and would lose it. Throws when D1 cannot answer. */
 export async function otherRecordOf(db: D1Database, winner: Winner): Promise<CompletedRecord | undefined> {
@@ -74,18 +78,21 @@ export async function otherRecordOf(db: D1Database, winner: Winner): Promise<Com
 export async function replace(db: D1Database, winner: Winner, now: number): Promise<Replacement> {
   const { signature = null, content, latestClaim = 0, receivedAt, record, entryId = null } = winner
   const { task_id } = record
-  const write = { ...winner, writeId: crypto.randomUUID(), now }
+  const write = { ...winner, writeId: newWriteId(winner.signature), now }
   const [otherTask, writeId] = await onDatabase(db, async () => {
     const results = await db.batch<{ task_id?: string; delivery?: string }>([
+      noteLastPlace(db),
       db.prepare(KEEP_LOSERS).bind(signature, content, task_id, now),
       db.prepare(OWE_OTHER_TASK_TO_KV).bind(signature, content, task_id, now),
       db.prepare(REMOVE_OTHER_TASK).bind(signature, content, task_id),
-      ...(signature === null ? [] : [db.prepare(WIN_SIGNATURE).bind(signature, content, receivedAt, latestClaim)]),
+      ...(signature === null
+        ? []
+        : [db.prepare(WIN_SIGNATURE).bind(signature, content, receivedAt, latestClaim, task_id)]),
       upsert(db, 'winner', write, null),
       db.prepare('DELETE FROM quarantine WHERE id = ?1').bind(entryId),
       db.prepare('SELECT delivery FROM snapshots WHERE task_id = ?1').bind(task_id),
     ])
-    return [results[2]!.results[0]?.task_id, results.at(-1)!.results[0]?.delivery]
+    return [results[3]!.results[0]?.task_id, results.at(-1)!.results[0]?.delivery]
   })
   if (writeId !== write.writeId) return { status: 'duplicate', task_id, otherTask }
   return { status: 'stored', task_id, publication: publicationOf(write), otherTask }

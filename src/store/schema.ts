@@ -12,6 +12,7 @@ import quarantine from './migrations/0004_quarantine.sql'
 import removals from './migrations/0005_removals.sql'
 import feed from './migrations/0006_feed.sql'
 import quarantineBytes from './migrations/0007_quarantine_bytes.sql'
+import oneOrder from './migrations/0008_one_order.sql'
 import outbox from './migrations/0010_outbox.sql'
 
 export type Migration = { name: string; sql: string }
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0005_removals.sql', sql: removals },
   { name: '0006_feed.sql', sql: feed },
   { name: '0007_quarantine_bytes.sql', sql: quarantineBytes },
+  { name: '0008_one_order.sql', sql: oneOrder },
   { name: '0010_outbox.sql', sql: outbox },
 ]
 

@@ -9,7 +9,7 @@ import type { CompletedRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
 import type { Publication } from './outbox.ts'
 import { entryId, keep, newEntry } from './quarantine.ts'
-import { publicationOf, upsert } from './write.ts'
+import { newWriteId, publicationOf, upsert } from './write.ts'
 
 export type Settlement =
   | { status: 'stored'; task_id: string; publication: Publication }
@@ -37,11 +37,15 @@ const DETAILS = {
   signature_reused: 'This signature was already used for different content: one of the two is forged.',
 } as const
 
-/** ?5 is the callback's own time: what is older than the last purge of the ledger may have been used before. */
+/**
+ * ?5 is the callback's own time: what is older than the last purge of the ledger may have been used before. ?6 is the
+ * task_id: what was no usable snapshot when it was entered may be one for a later version.
+ */
 const ENTER_IN_LEDGER = `
-  INSERT INTO ledger (signature, content, seen_at, latest_claim) SELECT ?1, ?2, ?3, ?4
+  INSERT INTO ledger (signature, content, seen_at, latest_claim, task) SELECT ?1, ?2, ?3, ?4, ?6
   WHERE ?5 > coalesce((SELECT changed_at FROM state WHERE name = 'ledger_purged'), 0)
-  ON CONFLICT (signature) DO NOTHING`
+  ON CONFLICT (signature) DO UPDATE SET task = excluded.task
+  WHERE content = excluded.content AND ledger.task IS NULL AND excluded.task IS NOT NULL`
 
 /** ?3 is the task_id, ?4 the write id, ?5 why the content is unusable or NULL. */
 const TELL_OUTCOME = `
@@ -64,7 +68,7 @@ export async function settle(
   options: SettleOptions = {},
 ): Promise<Settlement> {
   const { snapshot, content } = callback
-  const write = { ...callback, writeId: crypto.randomUUID(), now: options.now ?? Date.now() }
+  const write = { ...callback, writeId: newWriteId(callback.signature), now: options.now ?? Date.now() }
   return onDatabase(db, async () => {
     const outcome = await decide(db, write, options)
     if (outcome === 'stale') return { status: outcome }
@@ -82,11 +86,12 @@ type Decision = VerifiedCallback & { writeId: string; now: number }
 async function decide(db: D1Database, write: Decision, { trusted = false }: SettleOptions): Promise<Outcome> {
   const { signature, content, latestClaim, signedAt, receivedAt, snapshot, writeId } = write
   const [record, unusable] = 'reason' in snapshot ? [null, snapshot.reason] : [snapshot.record, null]
+  const taskId = record?.task_id ?? null
   const time = trusted ? Number.MAX_SAFE_INTEGER : (signedAt ?? 0)
   const results = await db.batch<{ outcome: Outcome }>([
-    db.prepare(ENTER_IN_LEDGER).bind(signature, content, receivedAt, latestClaim, time),
+    db.prepare(ENTER_IN_LEDGER).bind(signature, content, receivedAt, latestClaim, time, taskId),
     ...('record' in snapshot ? [upsert(db, 'callback', { ...write, ...snapshot }, signature)] : []),
-    db.prepare(TELL_OUTCOME).bind(signature, content, record?.task_id ?? null, writeId, unusable),
+    db.prepare(TELL_OUTCOME).bind(signature, content, taskId, writeId, unusable),
   ])
   return results.at(-1)!.results[0]!.outcome
 }

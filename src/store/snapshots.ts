@@ -1,4 +1,4 @@
-/** The stored records: found, listed, and followed as a feed. Each query is answered by an index. */
+/** The stored records: found, and listed in the order in which they were stored. Each query is answered by an index. */
 import { onDatabase } from './database.ts'
 
 export type Status = 'pending' | 'completed' | 'failed'
@@ -8,18 +8,15 @@ export type Stored = { status: Status; record: string }
 
 export type Filter = {
   status?: Status | undefined
-  /** Inclusive, in milliseconds. */
+  /** When it was stored: inclusive, in milliseconds. */
   since?: number | undefined
   /** Exclusive, in milliseconds. */
   until?: number | undefined
   limit: number
 }
 
-/** JSON texts, and what leads to the next page. */
+/** JSON texts, and the place behind which the next page begins. */
 export type Page<Next> = { records: string[]; next: Next }
-
-/** How far a feed was read: to a place, and to a number among the rows that were stored below it later. */
-export type FeedPosition = { place: number; late: number }
 
 /**
  * Hardly any row is not completed, so these are found by looking: at no more than this a page. A page may then be
@@ -31,14 +28,14 @@ const LOOKED_AT = 199
 const INLINE_LENGTH = 20_000
 const PAGE_LENGTH = 4_000_000
 
-const ROW = `place, status, late, CASE WHEN length(record) <= ${INLINE_LENGTH} THEN record END AS record`
+const ROW = `place, status, CASE WHEN length(record) <= ${INLINE_LENGTH} THEN record END AS record`
 /** `status <> 'completed'` lets SQLite use the partial index. */
 const RANGE = (status: Status | undefined, order: 'ASC' | 'DESC') => `
   SELECT ${ROW} FROM snapshots
   WHERE ${status === 'pending' || status === 'failed' ? `status <> 'completed' AND status = '${status}' AND` : ''}
     place >= ?1 AND place < ?2 ORDER BY place ${order} LIMIT ?3`
 
-type Row = { place: number; status: Status; late: number; record: string | null }
+type Row = { place: number; status: Status; record: string | null }
 
 /** `undefined` if the task is not known. Throws when D1 cannot answer. */
 export async function findRecord(db: D1Database, taskId: string): Promise<Stored | undefined> {
@@ -62,34 +59,28 @@ export async function listRecords(db: D1Database, filter: Filter, after = Infini
   return { records, next: isFull || rows.length === looked ? last?.place : undefined }
 }
 
-/** With `+`, SQLite goes by the index of late rows, which are few, not through all places. */
-const LATE = `SELECT ${ROW} FROM snapshots WHERE late > ?1 AND +place >= ?2 AND +place <= ?3 ORDER BY late LIMIT ?4`
-const LAST_LATE = 'SELECT coalesce(max(late), 0) AS late FROM snapshots WHERE late IS NOT NULL'
-
 /**
- * A page of the feed, the oldest first: what was stored late, below the place that was read, and then what stands above
- * it. In one transaction, so that every row is seen by the one or by the other. Throws when D1 cannot answer.
+ * A page of the feed, the oldest first. What is stored later stands above it, so none is skipped. Throws when D1 cannot
+ * answer.
  * @param after the `next` of the page before, which is always there
  */
-export async function readFeed(db: D1Database, filter: Filter, after?: FeedPosition): Promise<Page<FeedPosition>> {
+export async function readFeed(db: D1Database, filter: Filter, after?: number): Promise<Page<number>> {
   const { status, since = 0, until = Infinity } = filter
-  const least = placeAt(since)
-  const from = after ?? { place: least - 1, late: Number.MAX_SAFE_INTEGER }
-  const looked = lookedAt(filter)
-  const [late, above, [top]] = await onDatabase(db, async () => {
-    const results = await db.batch<Row>([
-      db.prepare(LATE).bind(from.late, least, Math.min(from.place, placeAt(until) - 1), looked),
-      db.prepare(RANGE(status, 'ASC')).bind(from.place + 1, placeAt(until), looked),
-      db.prepare(LAST_LATE),
-    ])
-    return results.map(({ results: rows }) => rows) as [Row[], Row[], [{ late: number }]]
-  })
-  const rows = [
-    ...late.map((row) => ({ ...row, next: { ...from, late: row.late } })),
-    ...(late.length === looked ? [] : above).map((row) => ({ ...row, next: { place: row.place, late: top.late } })),
-  ]
+  const from = Math.max(after ?? 0, placeAt(since) - 1)
+  const list = db.prepare(RANGE(status, 'ASC')).bind(from + 1, placeAt(until), lookedAt(filter))
+  const { results: rows } = await onDatabase(db, () => list.all<Row>())
   const { records, last } = await fill(db, rows, filter)
-  return { records, next: last?.next ?? after ?? { ...from, late: top.late } }
+  return { records, next: last?.place ?? from }
+}
+
+/**
+ * Where a reader goes on who has a cursor of the version before: a place, and a number among the rows that were stored
+ * below it later. From the first of those that it has not seen, so that it skips none.
+ */
+export async function placeOfLateCursor(db: D1Database, place: number, late: number): Promise<number> {
+  const find = db.prepare('SELECT min(+place) AS place FROM snapshots WHERE late IS NOT NULL AND late > ?1').bind(late)
+  const unread = await onDatabase(db, () => find.first<{ place: number | null }>())
+  return Math.min(place, (unread?.place ?? Infinity) - 1)
 }
 
 function lookedAt({ status, limit }: Filter): number {

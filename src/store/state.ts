@@ -28,6 +28,14 @@ async function note(db: D1Database, how: string, name: string, value: string, no
   await onDatabase(db, () => db.prepare(how).bind(name, value, now).run())
 }
 
+/** The highest place that was given: whoever deletes rows notes it before, in the same transaction. */
+export function noteLastPlace(db: D1Database): D1PreparedStatement {
+  return db.prepare(`
+    INSERT INTO state (name, value, changed_at) SELECT 'last_place', '', place FROM snapshots
+    WHERE place > 0 ORDER BY place DESC LIMIT 1
+    ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at WHERE changed_at < excluded.changed_at`)
+}
+
 /** Callbacks in ASIDE when it was last listed; no more than a list shows. */
 export type AsideState = { waiting: number; poison: number }
 

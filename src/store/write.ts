@@ -1,4 +1,5 @@
 /** The one statement that writes a finished record, and the rules of who may store one, and over what. */
+import type { PendingRecord } from '../event.ts'
 import { type FinishedRecord, LEASE_MS, type Publication, PUBLISH_GRACE_MS } from './outbox.ts'
 
 /** One write of a finished record. Times in milliseconds. */
@@ -11,6 +12,11 @@ export type Write = {
   text: string
   receivedAt: number
   now: number
+}
+
+/** Begins with the signature that brings the record, where one does: so the ledger's entry tells whether it stored the row. */
+export function newWriteId(signature = ''): string {
+  return `${signature}:${crypto.randomUUID()}`
 }
 
 const URLS = (record: string) =>
@@ -45,14 +51,14 @@ const RULES = {
   winner: { onlyIf: '?10 IS NULL', over: 'snapshots.content IS NOT excluded.content' },
 } as const
 
-/** The place of a row that was received at `ms`: the next free one of that millisecond. */
-export const NEXT_PLACE = (ms: string) => `
-  (SELECT coalesce(max(place) + 1, ${ms} * 1000) FROM snapshots
-  WHERE place BETWEEN ${ms} * 1000 AND ${ms} * 1000 + 999)`
+/** When D1 stores the row, in microseconds of its own clock, and greater than every place that was given before. */
+const NEXT_PLACE = `
+  max(CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000, 1 + coalesce((SELECT max(place) FROM snapshots), 0),
+    1 + coalesce((SELECT changed_at FROM state WHERE name = 'last_place'), 0))`
 
 const UPSERT = ({ onlyIf, over }: { onlyIf: string; over: string }) => `
   INSERT INTO snapshots (task_id, status, content, delivery, via, record, place, unpublished_since, kv_due, event_due)
-  SELECT ?1, ?2, ?3, ?4, ?5, ?6, ${NEXT_PLACE('?7')}, ?8, ?9, ?9
+  SELECT ?1, ?2, ?3, ?4, ?5, ?6, ${NEXT_PLACE}, ?8, ?9, ?9
   WHERE ${onlyIf}
   ON CONFLICT (task_id) DO UPDATE SET status = excluded.status, content = excluded.content,
     delivery = excluded.delivery, via = excluded.via, record = excluded.record, place = excluded.place,
@@ -64,6 +70,22 @@ const STATEMENTS = {
   callback: UPSERT(RULES.callback),
   answer: UPSERT(RULES.answer),
   winner: UPSERT(RULES.winner),
+}
+
+/** A task that is known stays what it is: its callback may have come before. */
+const REGISTER = `
+  INSERT INTO snapshots (place, task_id, status, delivery, record, ask_app, ask_due)
+  VALUES (${NEXT_PLACE}, ?1, 'pending', ?2, ?3, ?4, ?5)
+  ON CONFLICT (task_id) DO NOTHING`
+
+/** A task that has not finished. @param due when ZEGOCLOUD is asked about it, in milliseconds */
+export function insertPending(
+  db: D1Database,
+  record: PendingRecord,
+  writeId: string,
+  due: number,
+): D1PreparedStatement {
+  return db.prepare(REGISTER).bind(record.task_id, writeId, JSON.stringify(record), record.appid, due)
 }
 
 /** @param own what the rule asks for */

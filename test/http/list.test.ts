@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import type { SnapshotRecord } from '../../src/event.ts'
 import { signedCallback } from '../callbacks.ts'
-import { deliver } from '../worker.ts'
+import { deliver, storedAt } from '../worker.ts'
 import { get, said } from './api.ts'
 
 type Page = { items: SnapshotRecord[]; next_cursor: string | null }
@@ -16,11 +16,12 @@ async function list(query = ''): Promise<Page> {
 const ids = ({ items }: Page) => items.map(({ task_id }) => task_id)
 const START = Date.UTC(2026, 5, 1)
 
-/** Tasks `t1` to `tN`, a second apart. */
+/** Tasks `t1` to `tN`, stored a second apart. */
 async function deliverTasks(count: number, from = 1) {
   for (let n = from; n < from + count; n += 1) {
     vi.useFakeTimers({ now: START + n * 1000, toFake: ['Date'] })
     await deliver(signedCallback({ task_id: `t${n}` }))
+    await storedAt(START + n * 1000, `t${n}`)
   }
 }
 

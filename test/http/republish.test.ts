@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { sweep } from '../../src/publish/publish.ts'
-import { cron, deliver, events, recordInKv, request, rows } from '../worker.ts'
+import { cron, deliver, events, recordInKv, request, rows, storedAt } from '../worker.ts'
 import { post, said } from './api.ts'
 
 const START = Date.UTC(2026, 5, 1)
@@ -12,6 +12,7 @@ const republish = (since: string, until: string) => said(post(`/v1/republish?sin
 async function deliverAt(second: number, task_id: string) {
   vi.useFakeTimers({ now: START + second * 1000, toFake: ['Date'] })
   await deliver(signedCallback({ task_id }))
+  await storedAt(START + second * 1000, task_id)
 }
 
 /** Finished tasks, a second apart, as if published. */
@@ -29,7 +30,7 @@ async function stored(count: number) {
 const waiting = () => rows<{ task_id: string }>('SELECT task_id FROM snapshots WHERE publish_at IS NOT NULL')
 
 describe('POST /v1/republish', () => {
-  it('writes KV and sends the event again for what was received in the range, since inclusive, until exclusive', async () => {
+  it('writes KV and sends the event again for what was stored in the range, since inclusive, until exclusive', async () => {
     for (const n of [1, 2, 3]) {
       await deliverAt(n, `range${n}`)
       await events(`range${n}`)

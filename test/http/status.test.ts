@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { REASONS } from '../../src/store/quarantine.ts'
 import { signedCallback } from '../callbacks.ts'
-import { deliver, request, rows } from '../worker.ts'
+import { deliver, request, rows, storedAt } from '../worker.ts'
 import { get, said } from './api.ts'
 
 /** What was noted is noted again after a minute: each test has a time of its own. */
@@ -114,6 +114,7 @@ describe('GET /v1/status', () => {
 
   it('knows the last callback by its row where it was not noted, behind nine newer results of the query API', async () => {
     await deliver(signedCallback({ task_id: 'a' }))
+    await storedAt(clock, 'a')
     await env.DB.batch([
       env.DB.prepare('DELETE FROM state'),
       env.DB.prepare(

@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { applyMigrations } from '../../src/store/schema.ts'
 import type { VerifiedCallback } from '../../src/callback/snapshot.ts'
+import { removeRecord } from '../../src/store/removals.ts'
 import { settle } from '../../src/store/settle.ts'
 import { verified, record, unusable } from './verified.ts'
 
@@ -106,11 +107,10 @@ describe('fifty deliveries at once', () => {
     expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 49 }])
   })
 
-  it('stores fifty tasks that were received in the same millisecond, each in a place of its own', async () => {
+  it('stores fifty tasks that come at once, each in a place of its own', async () => {
     expect(await settleAll(fifty((n) => verified(`signature ${n}`, `content ${n}`, `task ${n}`)))).toEqual({
       stored: 50,
     })
-    expect(await all('SELECT DISTINCT received_at FROM snapshots')).toEqual([{ received_at: 1_700_000_000_412 }])
   })
 
   it('finds the forgeries among genuine ones', async () => {
@@ -119,6 +119,35 @@ describe('fifty deliveries at once', () => {
     const again = genuine.flatMap((one, n) => [one, verified(`signature ${n}`, `forged ${n}`, `task ${n}`)])
     expect(await settleAll(again)).toEqual({ duplicate: 50, signature_reused: 50 })
     expect(await all(`SELECT count(*) AS forged FROM snapshots WHERE content LIKE 'forged%'`)).toEqual([{ forged: 0 }])
+  })
+})
+
+describe('the place of a row', () => {
+  const places = () => all<{ task_id: string; place: number }>('SELECT task_id, place FROM snapshots ORDER BY place')
+
+  it('is when D1 stores it, whenever it was received', async () => {
+    const before = Date.now()
+    await settle(env.DB, verified('a'))
+    const [row] = await places()
+    expect(row!.place / 1000).toBeGreaterThanOrEqual(before - 1000)
+    expect(row!.place / 1000).toBeLessThanOrEqual(Date.now() + 1000)
+  })
+
+  it('is greater than every place before, whatever the clock says and however many come in one millisecond', async () => {
+    await settle(env.DB, verified('a', 'a', 'a'))
+    const ahead = (Date.now() + 3_600_000) * 1000
+    await env.DB.prepare('UPDATE snapshots SET place = ?1').bind(ahead).run()
+    for (const id of ['b', 'c']) await settle(env.DB, verified(id, id, id))
+    expect((await places()).map(({ place }) => place)).toEqual([ahead, ahead + 1, ahead + 2])
+  })
+
+  it('is not given again when the row that had it is deleted', async () => {
+    await settle(env.DB, verified('a', 'a', 'a'))
+    const ahead = (Date.now() + 3_600_000) * 1000
+    await env.DB.prepare('UPDATE snapshots SET place = ?1').bind(ahead).run()
+    await removeRecord(env.DB, 'a', Date.now())
+    await settle(env.DB, verified('b', 'b', 'b'))
+    expect(await places()).toEqual([{ task_id: 'b', place: ahead + 1 }])
   })
 })
 
@@ -142,7 +171,6 @@ describe('what may be replaced', () => {
     expect(row).toMatchObject({
       status: 'completed',
       content: 'content',
-      received_at: 1_700_000_000_412,
       event_sent: 0,
     })
   })
