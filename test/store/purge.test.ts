@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { LEDGER_STEPS } from '../../src/store/purge.ts'
 import { signedCallback } from '../callbacks.ts'
 import { post } from '../http/api.ts'
-import { cron, deliver, read, recordInKv, rows } from '../worker.ts'
+import { cron, deliver, read, recordInKv, rows, storedAt } from '../worker.ts'
 
 const DAY = 86_400_000
 /** KV goes by its own clock. */
@@ -35,9 +35,11 @@ describe('results', () => {
 
   it('leave D1 and KV when their days are over, not before', async () => {
     await deliver(signedCallback({ task_id: 'old' }), keepTen)
+    await storedAt(START, 'old')
     await cron(1, keepTen)
     days(1)
     await deliver(signedCallback({ task_id: 'new' }), keepTen)
+    await storedAt(START + DAY, 'new')
     days(10)
     await cron(1, keepTen)
     expect(await stored()).toEqual(['old', 'new'])
@@ -190,8 +192,10 @@ describe('RETENTION_DAYS that changes', () => {
 
   it('takes values out of KV with their rows where it is lowered', async () => {
     await deliver(signedCallback({ task_id: 'day 0' }), keepTen)
+    await storedAt(START, 'day 0')
     days(1)
     await deliver(signedCallback({ task_id: 'day 1' }), keepTen)
+    await storedAt(START + DAY, 'day 1')
     vi.setSystemTime(START + 1.5 * DAY)
     await cron(1, { RETENTION_DAYS: 1 })
     expect([Object.keys(await ends()), await stored()]).toEqual([['day 1'], ['day 1']])
