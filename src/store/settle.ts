@@ -106,7 +106,7 @@ async function keepInQuarantine(
 ): Promise<Settlement> {
   const { snapshot } = callback
   const detail = 'reason' in snapshot ? snapshot.detail : DETAILS[reason as keyof typeof DETAILS]
-  const ask = 'record' in snapshot && canAsk?.(snapshot.record) ? { ...snapshot.record, due: now } : undefined
+  const ask = 'record' in snapshot && (canAsk?.(snapshot.record) ?? true) ? { ...snapshot.record, due: now } : undefined
   const kept = await keep(db, { ...newEntry(callback, reason, detail), acknowledged, ask }, now)
   if (reason === 'signature_reused') return { status: reason, kept }
   if (!kept) throw new Error('the quarantine kept nothing of an authentic callback')

@@ -27,10 +27,10 @@ export const WHOLE_RUN: PollRun = { left: 40, without: [] }
 
 /**
  * An invocation of the free plan has 50 subrequests and 50 queries. A task takes up to six (slot, question, two
- * statements, and three to publish it); a dispute up to fifteen.
+ * statements, and three to publish it); a dispute up to thirty.
  */
-const SLICE = 6
-const DISPUTE_SLICE = 2
+const SLICE = 5
+const DISPUTE_SLICE = 1
 
 /** Disputes go first, for the first quarter of a run: a flood of them holds no task back. */
 const FOR_TASKS_ALONE = 30
