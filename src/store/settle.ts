@@ -43,7 +43,7 @@ const DETAILS = {
  */
 const ENTER_IN_LEDGER = `
   INSERT INTO ledger (signature, content, seen_at, latest_claim, task) SELECT ?1, ?2, ?3, ?4, ?6
-  WHERE ?5 > coalesce((SELECT changed_at FROM state WHERE name = 'ledger_purged'), 0)
+  WHERE ?5 > coalesce((SELECT changed_at FROM state WHERE name = 'ledger_purged'), -1)
   ON CONFLICT (signature) DO UPDATE SET task = excluded.task
   WHERE content = excluded.content AND ledger.task IS NULL AND excluded.task IS NOT NULL`
 

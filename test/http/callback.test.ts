@@ -203,6 +203,14 @@ describe('settings', () => {
     expect((await deliver(signedCallback({ timestamp }), { SIGNATURE_TOLERANCE_SECONDS: tolerance })).status).toBe(200)
   })
 
+  it.each(['0000000000', '0000000000000'])(
+    'is stored with the timestamp %s while ages are not checked',
+    async (timestamp) => {
+      const answer = await deliver(signedCallback({ timestamp }), { SIGNATURE_TOLERANCE_SECONDS: 0 })
+      expect(await answer.json()).toMatchObject({ status: 'stored' })
+    },
+  )
+
   it('ask for the path token, if there is one, before anything else', async () => {
     const settings = { CALLBACK_PATH_TOKEN: '["s3cret-path","old one"]' }
     const statusAt = async (path: string, method = 'POST', more = {}) => {
