@@ -1,4 +1,5 @@
 /** What the runtime gives (`Env`) becomes what the code relies on (`Settings`), or what is wrong with it. */
+import { isObject } from './callback/json.ts'
 import type { Secrets } from './callback/signature.ts'
 import type { SnapshotEvent } from './event.ts'
 
@@ -119,7 +120,7 @@ class Unreadable extends Error {}
 
 function read<Value>(setting: keyof Env, env: Env, parse: (value: unknown) => Value): Value | SettingFault {
   try {
-    return parse(valueOf(env[setting]))
+    return parse(parsedSetting(env[setting]))
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error
     return { setting, why: error.message, ...(error.message === MISSING && { isMissing: true }) }
@@ -127,7 +128,7 @@ function read<Value>(setting: keyof Env, env: Env, parse: (value: unknown) => Va
 }
 
 /** A string trimmed, and the JSON in it if it begins like some; a number as a string. */
-function valueOf(given: unknown): unknown {
+function parsedSetting(given: unknown): unknown {
   if (given === undefined || given === null) return undefined
   if (typeof given === 'number') return String(given)
   if (typeof given !== 'string') return given // [vars] of wrangler.toml can be lists and tables
@@ -149,13 +150,17 @@ function required(value: unknown): unknown {
 function listOf(value: unknown): string[] {
   const list = Array.isArray(value) ? value : [value]
   if (list.length === 0) throw new Unreadable('its list is empty')
-  return list.map((item: unknown) => {
-    if (typeof item !== 'string') throw new Unreadable('an entry in it is not a string')
-    if (item.trim() === '') throw new Unreadable('it is empty or has an empty entry')
-    if (isNothing(item))
-      throw new Unreadable(`it is the text ${item.trim()}, which a script writes for a missing value`)
-    return item.trim()
-  })
+  return list.map(secretOf)
+}
+
+function secretOf(value: unknown): string {
+  if (typeof value !== 'string') throw new Unreadable('an entry in it is not a string')
+  const text = value.trim()
+  if (text === '') throw new Unreadable('it is empty or has an empty entry')
+  if (/^(?:null|undefined)$/.test(text)) {
+    throw new Unreadable(`it is the text ${text}, which a script writes for a missing value`)
+  }
+  return text
 }
 
 /** They stand in a URL's path as one part of it. */
@@ -173,35 +178,21 @@ function planOf(value: unknown): 'free' | 'paid' {
 }
 
 function secretsOf(value: unknown): Secrets {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { everyApp: listOf(value), byApp: new Map() }
-  }
-  const apps = Object.entries(value)
-  if (apps.length === 0) throw new Unreadable('it has no app')
-  return { everyApp: [], byApp: new Map(apps.map(([appid, secret]) => [appid.trim(), listOf(secret)])) }
+  if (!isObject(value)) return { everyApp: listOf(value), byApp: new Map() }
+  return { everyApp: [], byApp: byAppOf(value, listOf) }
 }
 
 /** One ServerSecret for each app: it signs our own calls, so there is nothing to choose from. */
 function serverSecretsOf(value: unknown): ReadonlyMap<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Unreadable('it is not a JSON object from appid to ServerSecret')
-  }
-  const apps = Object.entries(value)
-  if (apps.length === 0) throw new Unreadable('it has no app')
-  return new Map(
-    apps.map(([appid, secret]) => {
-      if (typeof secret !== 'string') throw new Unreadable('an entry in it is not a string')
-      if (appid.trim() === '' || secret.trim() === '' || isNothing(secret)) {
-        throw new Unreadable('it has an empty entry')
-      }
-      return [appid.trim(), secret.trim()]
-    }),
-  )
+  if (!isObject(value)) throw new Unreadable('it is not a JSON object from appid to ServerSecret')
+  return byAppOf(value, secretOf)
 }
 
-/** What a script that found no value writes. */
-function isNothing(text: string): boolean {
-  return /^(?:null|undefined)$/.test(text.trim())
+function byAppOf<Value>(apps: Record<string, unknown>, parse: (value: unknown) => Value): ReadonlyMap<string, Value> {
+  const entries = Object.entries(apps)
+  if (entries.length === 0) throw new Unreadable('it has no app')
+  if (entries.some(([appid]) => appid.trim() === '')) throw new Unreadable('it has an empty appid')
+  return new Map(entries.map(([appid, value]) => [appid.trim(), parse(value)]))
 }
 
 function urlOf(value: unknown): string {

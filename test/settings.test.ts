@@ -64,3 +64,21 @@ describe.each(['null', 'undefined', ' null\n', '["null"]', '["good","undefined"]
     expect(read({ ZEGO_SERVER_SECRET: ofApp }).serverSecrets).toMatchObject({ setting: 'ZEGO_SERVER_SECRET' })
   })
 })
+
+describe('a setting that cannot be read', () => {
+  it.each([
+    ['ZEGO_CALLBACK_SECRET', 'secrets', '["a"', 'it begins like JSON but is not valid JSON'],
+    ['ZEGO_CALLBACK_SECRET', 'secrets', '{}', 'it has no app'],
+    ['ZEGO_CALLBACK_SECRET', 'secrets', '{" ":"a"}', 'it has an empty appid'],
+    ['ZEGO_CALLBACK_SECRET', 'secrets', '[]', 'its list is empty'],
+    ['ZEGO_SERVER_SECRET', 'serverSecrets', 'a', 'it is not a JSON object from appid to ServerSecret'],
+    ['ZEGO_SERVER_SECRET', 'serverSecrets', '{"1":["a"]}', 'an entry in it is not a string'],
+    ['ZEGO_SERVER_SECRET', 'serverSecrets', '{"1":" "}', 'it is empty or has an empty entry'],
+    ['SIGNATURE_TOLERANCE_SECONDS', 'toleranceSeconds', '10m', 'it is not a whole number'],
+    ['RETENTION_DAYS', 'retentionDays', '36501', 'it is greater than 36500'],
+    ['PLAN', 'plan', 'Paid', 'it must be free or paid'],
+    ['ALERT_URL', 'alertUrl', 'ftp://a.test', 'it is not an http or https URL'],
+  ] as const)('is a fault that names %s and says why, not its value: %s %s', (name, setting, given, why) => {
+    expect(read({ [name]: given })[setting]).toEqual({ setting: name, why })
+  })
+})
