@@ -2,15 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { secretsFor } from '../lib/dev-vars.ts'
 import { membersIn, textIn, wordIn } from '../lib/members.ts'
-import {
-  type Body,
-  callbackFor,
-  encode,
-  headersOf,
-  stamp,
-  type Callback,
-  type Encoding,
-} from '../zegocloud/callback.ts'
+import { type Body, callbackFor, encode, headersOf, stamp, type Callback } from '../zegocloud/callback.ts'
 import { type CommandLine, gather, GivenError, serverSecretsOf, type Sources, targetOf } from './given.ts'
 import { explainSilence, Obstacle, obstacleIn, type Reply } from './obstacle.ts'
 
@@ -69,17 +61,17 @@ export async function serverSecretsFor({ given, ask, appid }: Context): Promise<
   return known.length > 0 ? known : secretsFor(serverSecretsOf(await ask?.(SERVER_SECRET_QUESTION)), appid)
 }
 
-type Question = { method?: string; body?: Body; apiToken?: string | undefined; moreMs?: number }
+type Question = { method?: string; body?: Body; apiToken?: string | undefined }
 
 /** One request as a stranger makes it. It throws an `Obstacle` where anything but the Worker answers. */
 export async function request({ target, timeoutMs }: Context, url: string, question: Question = {}): Promise<Reply> {
-  const { method = 'GET', body, apiToken, moreMs = 0 } = question
+  const { method = 'GET', body, apiToken } = question
   const authorization = apiToken === undefined ? {} : { authorization: `Bearer ${apiToken}` }
-  const signal = AbortSignal.timeout(timeoutMs + moreMs)
+  const signal = AbortSignal.timeout(timeoutMs)
   const headers = { ...(body && headersOf(body)), ...authorization }
   const init = { method, headers, signal, redirect: 'manual' as const, ...(body && { body: body.bytes }) }
   const reply = await fetchReply(url, init).catch((error: unknown) => {
-    throw new Obstacle(explainSilence(reasonOf(error), target.host, timeoutMs + moreMs))
+    throw new Obstacle(explainSilence(reasonOf(error), target.host, timeoutMs))
   })
   const obstacle = obstacleIn(reply)
   if (obstacle) throw obstacle
@@ -111,8 +103,8 @@ function reasonOf(error: unknown): { code: string; message: string } {
 }
 
 /** A request to /v1. */
-export const read = (context: Context, path: string, method = 'GET', moreMs = 0) =>
-  request(context, `${context.target.origin}${path}`, { method, moreMs, apiToken: context.given.apiToken })
+export const read = (context: Context, path: string, method = 'GET') =>
+  request(context, `${context.target.origin}${path}`, { method, apiToken: context.given.apiToken })
 
 /** A fresh signature by the Worker's clock. */
 export const stampFor = ({ ahead, secret }: Context) => stamp(secret, Math.floor(Date.now() / 1000) + ahead)
@@ -121,9 +113,9 @@ export const stampFor = ({ ahead, secret }: Context) => stamp(secret, Math.floor
 const KEPT_STATUSES = [400, 401, 409]
 
 /** Sends a callback, and notes what it leaves. */
-export async function send(context: Context, callback: Callback, encoding: Encoding = 'json'): Promise<Reply> {
+export async function send(context: Context, callback: Callback): Promise<Reply> {
   const { target, left } = context
-  const reply = await request(context, target.callbackUrl, { method: 'POST', body: encode(callback, encoding) })
+  const reply = await request(context, target.callbackUrl, { method: 'POST', body: encode(callback, 'json') })
   const word = wordIn(reply.json)
   const id = idOf(reply)
   if (id !== undefined) left.ids.add(id)
