@@ -3,15 +3,16 @@ import { Hono } from 'hono/tiny'
 import { getPath } from 'hono/utils/url'
 import { dashboard } from './dashboard/app.tsx'
 import { answerError, enter } from './http/api.ts'
-import { tokenIn } from './token.ts'
-import { callback, keepMisdirected } from './http/callback.ts'
+import { callback } from './http/callback.ts'
 import document from './http/openapi.json'
 import { methodNotAllowed, notFound, problem } from './http/problem.ts'
 import { quarantine } from './http/quarantine.ts'
 import { snapshots } from './http/snapshots.ts'
 import { status } from './http/status.ts'
 import { tasks } from './http/tasks.ts'
-import type { Env } from './settings.ts'
+import { log } from './log.ts'
+import { type Env, readSettings } from './settings.ts'
+import { pathWithoutToken, tokenIn } from './token.ts'
 
 /** A callback's path is accepted in any spelling; its token is compared later. */
 function routedPath(request: Request): string {
@@ -25,8 +26,6 @@ const OPENAPI_HEADERS = { 'content-type': 'application/json', 'cache-control': '
 
 export const app = new Hono<{ Bindings: Env }>({ getPath: routedPath })
 
-app.use(keepMisdirected)
-
 app.route('/', callback)
 app.get('/openapi.json', () => new Response(openapi, { headers: OPENAPI_HEADERS }))
 app.use('/v1/*', enter)
@@ -38,6 +37,8 @@ app.route('/', dashboard)
 
 app.notFound((c) => {
   const { method, path } = c.req
+  // Perhaps a callback, and a mistyped URL: nothing of it is kept.
+  if (method === 'POST') log('warn', 'request.misdirected', { path: pathWithoutToken(path, readSettings(c.env)) })
   const allowed = methodsAt(path)
   const found = allowed.length === 0 ? notFound(`There is no ${path} here.`) : methodNotAllowed(method, allowed)
   return problem(found.problem)

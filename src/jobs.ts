@@ -20,7 +20,7 @@ import { log, messageOf } from './log.ts'
 import { sweepRemovals } from './publish/forget.ts'
 import { sweep } from './publish/publish.ts'
 import { purges } from './purge.ts'
-import { recheck } from './recheck.ts'
+import { lookAgain } from './quarantine/retry.ts'
 import { type Env, isFault, limitsOf, readSettings, retentionDaysOf, type Settings, versionOf } from './settings.ts'
 import { type Due, findDue } from './store/due.ts'
 import type { Lane } from './store/outbox.ts'
@@ -186,7 +186,7 @@ async function nextSlice(job: Job, env: Env, now: number): Promise<Job | undefin
     case 'removals':
       return (await sweepRemovals(env, now, limitsOf(settings).removals)) ? job : undefined
     case 'again':
-      return (await recheck(env, settings, now)) ? job : undefined
+      return (await lookAgain(env, settings, now)) ? job : undefined
     case 'schema':
       await completeSchema(env.DB)
       return undefined

@@ -2,14 +2,13 @@
 import { log, messageOf } from './log.ts'
 import { forget } from './publish/forget.ts'
 import { publish } from './publish/publish.ts'
-import { retry, type Retried } from './retry.ts'
-import { type Env, limitsOf, rulesOf, type Settings, versionOf } from './settings.ts'
+import { retry, type Retried } from './quarantine/retry.ts'
+import { type Env, limitsOf, type Settings, versionOf } from './settings.ts'
 import { scheduleRange, scheduleRepublish } from './store/outbox.ts'
-import { findEntry, type Reason, removeEntry, removeOfReason } from './store/quarantine.ts'
+import { findEntry, type Reason, removeEntries, removeOfReason } from './store/quarantine.ts'
 import { allowEarlier, removeRecord } from './store/removals.ts'
 import { findRecord } from './store/snapshots.ts'
 import { noteAccepted } from './store/state.ts'
-import { canAskOf } from './zego/config.ts'
 
 /** Who asks, and what may go on after the answer. */
 export type Operation = {
@@ -63,7 +62,7 @@ export async function retryEntry(
   if (entry === undefined) return undefined
   if (entry.task_id) await allowEarlier(env.DB, entry.task_id)
   const now = Date.now()
-  const retried = await retry(entry, wins, rulesOf(settings, canAskOf(settings)), env.DB, now)
+  const retried = await retry(entry, wins, settings, env.DB, now)
   const { received, otherTask } = retried
   const appid = received.status === 'stored' ? received.publication.record.appid : undefined
   report('quarantine.retried', { id, task_id: entry.task_id, appid, replace: wins, status: received.status })
@@ -83,7 +82,7 @@ function notNoted(error: unknown): void {
 }
 
 export async function deleteEntry(id: string, { env, report }: Operation): Promise<void> {
-  await removeEntry(env.DB, id)
+  await removeEntries(env.DB, [id])
   report('quarantine.deleted', { id })
 }
 

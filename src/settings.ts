@@ -48,9 +48,9 @@ export type Settings = {
 /** How much one invocation does, so that it keeps within what Cloudflare's plan allows. */
 const LIMITS = {
   /** 50 subrequests and 50 D1 queries an invocation, 1,000 deletes in KV a day. */
-  free: { publications: 10, republishPaceMs: 250, buffered: 5, removals: 20, rechecks: 5 },
+  free: { publications: 10, republishPaceMs: 250, buffered: 5, removals: 20, looks: 4 },
   /** 10,000 and 1,000, of which each publication takes two and one. */
-  paid: { publications: 300, republishPaceMs: 20, buffered: 100, removals: 100, rechecks: 50 },
+  paid: { publications: 300, republishPaceMs: 20, buffered: 100, removals: 100, looks: 50 },
 } as const
 
 /** A plan that cannot be read is the free one: it works everywhere. */
@@ -58,19 +58,13 @@ export function limitsOf({ plan }: Settings): (typeof LIMITS)['free' | 'paid'] {
   return LIMITS[isFault(plan) ? 'free' : plan]
 }
 
-/** What a callback is checked against, or the setting that is missing for it. */
-export function rulesOf<Asks>({ secrets, toleranceSeconds }: Settings, canAsk: Asks) {
-  if (isFault(secrets)) return secrets
-  return isFault(toleranceSeconds) ? toleranceSeconds : { secrets, toleranceSeconds, canAsk }
-}
+/** A cache, for local modes without version metadata: there, every isolate is a version of its own. */
+const isolate = { startedAt: 0 }
 
-/** Without version metadata, as in some local modes, every isolate is a version of its own. */
-const isolate = { id: '' }
-
-/** Which version of the Worker runs: a deploy or a changed secret makes another one. */
-export function versionOf({ VERSION }: Env): string {
-  isolate.id ||= crypto.randomUUID()
-  return VERSION?.id || isolate.id
+/** When the version of the Worker that runs was made, in milliseconds. A deploy or a changed secret makes a newer one. */
+export function versionOf({ VERSION }: Env): number {
+  isolate.startedAt ||= Date.now()
+  return Date.parse(VERSION?.timestamp ?? '') || isolate.startedAt
 }
 
 const DEFAULT_TOLERANCE_SECONDS = 600

@@ -21,7 +21,11 @@ function metered() {
     return work()
   }
   const INTAKE = { send: async (body: unknown) => void sent.push(body) } as never
-  return { used, sent, all: { ...env, ...watched({ ...env, INTAKE }, count), VERSION: { id: 'next' } } as typeof env }
+  return {
+    used,
+    sent,
+    all: { ...env, ...watched({ ...env, INTAKE }, count), VERSION: { timestamp: '2099-01-01' } } as typeof env,
+  }
 }
 
 /** One batch; what it used, and what comes again or was asked for. */

@@ -1,16 +1,20 @@
 /** No mistake of ours or of an operator's costs a callback: what could not be verified, read or routed is kept, and let in later. */
 import { env } from 'cloudflare:workers'
+import { createExecutionContext } from 'cloudflare:test'
 import { describe, expect, it, vi } from 'vitest'
+import worker from '../src/worker.ts'
 import { CALLBACK_URL, signedCallback } from './callbacks.ts'
 import { get, post, said } from './http/api.ts'
 import { cron, deliver, events, read, recordInKv, request, rows } from './worker.ts'
 
-const version = (id: string) => ({ VERSION: { id, tag: '', timestamp: '' } })
-const WRONG = { ZEGO_CALLBACK_SECRET: 'wrong', ...version('first') }
-const RIGHT = version('second')
+/** The version that was made in a year. */
+const version = (year: number) => ({ VERSION: { id: '', tag: '', timestamp: new Date(Date.UTC(year)).toISOString() } })
+const WRONG = { ZEGO_CALLBACK_SECRET: 'wrong', ...version(2021) }
+const RIGHT = version(2022)
 
 const kept = async () => (await rows<{ reason: string }>('SELECT reason FROM quarantine')).map(({ reason }) => reason)
 const health = async (settings = {}) => (await request('https://receiver.test/healthz', {}, settings)).json()
+const ctx = createExecutionContext
 const ten = (hours = 0) => vi.useFakeTimers({ now: Date.UTC(2031, 0, 1, hours), toFake: ['Date'] })
 
 describe('a callback that was refused', () => {
@@ -20,11 +24,11 @@ describe('a callback that was refused', () => {
     [
       'while the path token was wrong',
       'wrong_path',
-      { ...version('first'), CALLBACK_PATH_TOKEN: 'wrong' },
+      { ...version(2021), CALLBACK_PATH_TOKEN: 'wrong' },
       { ...RIGHT, CALLBACK_PATH_TOKEN: 'token' },
       `${CALLBACK_URL}/token`,
     ],
-  ])('%s is stored and published once another version is in place', async (_title, reason, before, after, url) => {
+  ])('%s is stored and published once a newer version is in place', async (_title, reason, before, after, url) => {
     ten()
     const body = JSON.stringify(signedCallback({ task_id: reason }))
     expect((await request(url, { method: 'POST', body }, before)).ok).toBe(false)
@@ -56,15 +60,18 @@ describe('a callback that was refused', () => {
   it('stays where it is forged, and is not looked at again by the same version', async () => {
     await deliver(signedCallback({}, 'forged'), WRONG)
     await cron(1, RIGHT)
-    expect(await rows('SELECT reason, looked_by FROM quarantine')).toEqual([
-      { reason: 'bad_signature', looked_by: 'second' },
+    expect(await rows('SELECT reason, refused_by, looks FROM quarantine')).toEqual([
+      { reason: 'bad_signature', refused_by: Date.UTC(2022), looks: 0 },
     ])
+    const info = vi.spyOn(console, 'info')
+    await cron(1, RIGHT)
+    expect(info.mock.calls.flat().join()).not.toContain('quarantine.rechecked')
     expect(await rows('SELECT 1 FROM snapshots')).toEqual([])
   })
 
   it('is not let in by another path than the one that is set', async () => {
     const token = { CALLBACK_PATH_TOKEN: 'token' }
-    await deliver(signedCallback(), { ...version('first'), ...token })
+    await deliver(signedCallback(), { ...version(2021), ...token })
     expect(await kept()).toEqual(['wrong_path'])
     await cron(1, { ...RIGHT, ...token })
     expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toEqual([['wrong_path'], []])
@@ -94,9 +101,41 @@ describe('a callback that was refused', () => {
       `CREATE TRIGGER refuse BEFORE INSERT ON snapshots WHEN NEW.task_id = 'bad'
       BEGIN SELECT RAISE(ABORT, 'refused'); END`,
     ).run()
-    for (let minute = 1; minute < 4; minute += 1) await cron(minute, RIGHT)
-    expect(await rows(`SELECT task_id, looked_by FROM quarantine`)).toEqual([{ task_id: 'bad', looked_by: 'second' }])
+    for (let minute = 1; minute < 6; minute += 1) await cron(minute, RIGHT)
+    expect(await rows(`SELECT task_id, refused_by FROM quarantine`)).toEqual([
+      { task_id: 'bad', refused_by: Date.UTC(2022) },
+    ])
     expect(await rows('SELECT 1 FROM snapshots')).toHaveLength(12)
+  })
+
+  it('is looked at by no older version: two live ones take no turns, and a rollback accepts no forgery', async () => {
+    await deliver(signedCallback({ task_id: 'leaked' }, 'leaked'), RIGHT)
+    await cron(1, { ...version(2021), ZEGO_CALLBACK_SECRET: 'leaked' })
+    expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toEqual([['bad_signature'], []])
+    for (const year of [2023, 2022, 2021, 2023, 2022]) await cron(1, version(year))
+    expect(await rows('SELECT refused_by FROM quarantine')).toEqual([{ refused_by: Date.UTC(2023) }])
+  })
+
+  it('whose look ends its invocation is tried three times, and holds up none of the others', async () => {
+    ten(3)
+    await deliver(signedCallback({ task_id: 'deadly' }), WRONG)
+    const claimed = () => rows<{ looks: number }>('SELECT looks FROM quarantine')
+    for (let look = 1; look <= 3; look += 1) {
+      const ends = vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1 DB is overloaded')) // nothing after the claim is done
+      await cron(1, RIGHT)
+      expect(await claimed()).toEqual([{ looks: look }])
+      await cron(1, RIGHT) // claimed by the one that ended
+      expect(await claimed()).toEqual([{ looks: look }])
+      ends.mockRestore()
+      vi.setSystemTime(Date.now() + 121_000)
+    }
+    await deliver(signedCallback({ task_id: 'good' }), WRONG)
+    const error = vi.spyOn(console, 'error')
+    await cron(1, RIGHT)
+    expect(error.mock.calls.flat().join()).toContain('quarantine.given_up')
+    expect(await rows('SELECT task_id FROM snapshots')).toEqual([{ task_id: 'good' }])
+    await cron(1, version(2023))
+    expect(await rows('SELECT task_id FROM snapshots ORDER BY task_id')).toHaveLength(2)
   })
 
   it('waits for D1 where that fails in the middle of another look', async () => {
@@ -106,6 +145,7 @@ describe('a callback that was refused', () => {
     await cron(1, RIGHT)
     down.mockRestore()
     expect(await kept()).toHaveLength(3)
+    vi.setSystemTime(Date.now() + 121_000)
     await cron(1, RIGHT)
     expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toMatchObject([[], { length: 3 }])
   })
@@ -118,16 +158,48 @@ describe('a callback that was refused', () => {
     expect(await kept()).toHaveLength(3)
   })
 
-  it.each(['/', '/zego', '/zego/callbacks', '/callback', '/v1/snapshots', '/healthz'])(
-    'at %s is kept with its path',
+  it('below the path for callbacks is kept with its path', async () => {
+    const body = JSON.stringify(signedCallback({ task_id: 'lost' }))
+    const url = `${CALLBACK_URL}/wrong/token`
+    expect((await request(url, { method: 'POST', body }, { CALLBACK_PATH_TOKEN: 'token' })).status).toBe(404)
+    expect(await rows('SELECT reason, path, task_id FROM quarantine')).toEqual([
+      { reason: 'wrong_path', path: '/zego/callback/wrong/token', task_id: 'lost' },
+    ])
+  })
+
+  it('below the path for callbacks is not kept where it is no callback', async () => {
+    await request(`${CALLBACK_URL}/wrong`, { method: 'POST', body: '{"a":1}' }, { CALLBACK_PATH_TOKEN: 'token' })
+    await cron()
+    expect([await kept(), await rows(`SELECT 1 FROM state WHERE name LIKE 'refusal:%'`)]).toEqual([[], []])
+  })
+
+  it('is read to its end before a wrong path is answered', async () => {
+    let isRead = false
+    const body = new ReadableStream({
+      async pull(controller) {
+        await scheduler.wait(20)
+        controller.enqueue(new TextEncoder().encode(JSON.stringify(signedCallback({ task_id: 'slow' }))))
+        controller.close()
+        isRead = true
+      },
+    })
+    await worker.fetch(
+      new Request(CALLBACK_URL, { method: 'POST', body }),
+      { ...env, CALLBACK_PATH_TOKEN: 'token' },
+      ctx(),
+    )
+    expect(isRead).toBe(true)
+  })
+
+  it.each(['/zego', '/zego/callbacks', '/callback'])(
+    'at %s is no callback: it is logged, and neither read nor kept',
     async (path) => {
       const body = JSON.stringify(signedCallback({ task_id: 'lost' }))
       const warn = vi.spyOn(console, 'warn')
       await request(`https://receiver.test${path}`, { method: 'POST', body })
-      expect(await rows('SELECT reason, path, task_id FROM quarantine')).toEqual([
-        { reason: 'wrong_path', path, task_id: 'lost' },
-      ])
-      expect(warn.mock.calls.flat().join()).toContain('callback.misdirected')
+      await cron()
+      expect(await kept()).toEqual([])
+      expect(warn.mock.calls.flat().join()).toContain('request.misdirected')
     },
   )
 
@@ -152,10 +224,23 @@ describe('a callback that was refused', () => {
 })
 
 describe('what is kept of refused callbacks', () => {
-  it('is bounded in rate: an isolate keeps sixty a minute', async () => {
+  it('is bounded in rate: an isolate keeps sixty a minute of each reason', async () => {
     ten(5)
     for (let n = 0; n < 70; n += 1) await deliver(signedCallback({ task_id: `flood ${n}` }), WRONG)
     expect(await kept()).toHaveLength(60)
+    await deliver('{')
+    expect(await kept()).toHaveLength(61)
+  })
+
+  it('has room for a genuine one however often one body is repeated', async () => {
+    ten(8)
+    const again = signedCallback({ task_id: 'again' })
+    for (let n = 0; n < 70; n += 1) await deliver(again, WRONG)
+    await deliver(signedCallback({ task_id: 'genuine' }), WRONG)
+    expect(await rows('SELECT task_id FROM quarantine ORDER BY rowid')).toEqual([
+      { task_id: 'again' },
+      { task_id: 'genuine' },
+    ])
   })
 
   it('is bounded in number, and full it takes no more and loses none', async () => {

@@ -9,6 +9,8 @@ export type Refusal =
   | { code: 'invalid_timestamp' }
   | { code: 'stale'; ageSeconds: number }
   | { code: 'signature_reused' }
+  /** Kept under this name, and answered as `not_found`: the caller may be anybody. */
+  | { code: 'wrong_path' }
   | { code: 'not_configured'; setting: string; why: string }
   | { code: 'storage_unavailable' }
 
@@ -33,8 +35,7 @@ export async function unlessRefused<Value>(work: Promise<Value>): Promise<Value 
   }
 }
 
-/** `wrong_path` is noted and kept under that name, and answered as `not_found`: the caller may be anybody. */
-export type RefusalCode = Refusal['code'] | 'wrong_path'
+export type RefusalCode = Refusal['code']
 
 type Meaning = {
   status: number
@@ -152,6 +153,8 @@ export function describeRefusal(refusal: Refusal): Description {
       return { status, title, detail: `${advice} ${KEPT}` }
     case 'bad_signature':
       return { status, title, detail: `No configured secret gives this signature. ${advice}` }
+    case 'wrong_path':
+      return { status, title, detail: `This is not the URL for callbacks. ${advice}` }
     case 'storage_unavailable':
       return { status, title, detail: advice }
   }

@@ -7,7 +7,7 @@ import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/request.ts'
 import { retryEntry } from '../operate.ts'
 import { admit } from '../receive.ts'
-import { type Env, isFault, rulesOf, type Settings } from '../settings.ts'
+import type { Env, Settings } from '../settings.ts'
 import { firstUseOf } from '../store/gallery.ts'
 import {
   findEntry,
@@ -116,9 +116,8 @@ async function recordOf(entry: QuarantineEntry, settings: Settings): Promise<Sna
 }
 
 async function verifiedNow(entry: QuarantineEntry, settings: Settings) {
-  const rules = rulesOf(settings, undefined)
-  if (isFault(rules)) return undefined
-  const admitted = await admit(rawOf(entry), rules, entry.received_at)
+  const incoming = { raw: rawOf(entry), path: '/zego/callback', receivedAt: entry.received_at }
+  const admitted = await admit(incoming, { ...settings, pathTokens: [] })
   return 'refusal' in admitted ? undefined : admitted.callback
 }
 

@@ -1,10 +1,10 @@
-/** What the last callbacks were like, for the status page: at best effort, and once a minute an isolate at most. */
+/** Records the last callback and the last refusals for health: at best effort, and once a minute an isolate at most. */
 import { log, messageOf } from '../log.ts'
 import { noteCallback, noteRefusal } from '../store/state.ts'
 
 const NOTED_FOR_MS = 60_000
 
-/** When this isolate noted what, in milliseconds. */
+/** A cache: when this isolate noted what, in milliseconds. Another isolate notes the same once more. */
 const noted = new Map<string, number>()
 
 /** A verified callback, and whether its URL had a path token. Never throws. */
@@ -12,13 +12,13 @@ export async function noteTaken(db: D1Database, withPathToken: boolean, now: num
   await once(`taken ${withPathToken}`, now, () => noteCallback(db, withPathToken, now))
 }
 
-/**
- * The next one that is verified is noted again at once: health asks which of the two came last.
- * @param code why it was refused. Never throws.
- */
+/** @param code why a callback was refused. Never throws. */
 export async function noteRefused(db: D1Database, code: string, now: number): Promise<void> {
-  await once(`refused ${code}`, now, () => noteRefusal(db, code, now))
-  for (const withPathToken of [true, false]) noted.delete(`taken ${withPathToken}`)
+  await once(`refused ${code}`, now, async () => {
+    // Health asks which of the two came last: the next callback that is verified is noted at once.
+    for (const withPathToken of [true, false]) noted.delete(`taken ${withPathToken}`)
+    await noteRefusal(db, code, now)
+  })
 }
 
 async function once(what: string, now: number, note: () => Promise<void>): Promise<void> {

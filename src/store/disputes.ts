@@ -1,6 +1,5 @@
 /** Entries of the quarantine that ZEGOCLOUD is asked about: other content for a task than what is stored, or none. */
 import { onDatabase } from './database.ts'
-import { entryOf, type QuarantineEntry, type Row, WHOLE } from './quarantine.ts'
 
 /** A task as one of its contents names it; times in milliseconds. */
 export type Dispute = { task_id: string; appid: string; vendor: string; since: number }
@@ -8,9 +7,6 @@ export type Dispute = { task_id: string; appid: string; vendor: string; since: n
 /** From one question about a dispute to the next: as long as it has waited already. */
 const SHORTEST_GAP_MS = 120_000
 const LONGEST_GAP_MS = 3_600_000
-
-/** Each holds a body of up to 1.9 MB. */
-const BODIES_AT_ONCE = 5
 
 /** Moves the due time, so that no two polls share a dispute. ?1 is a JSON list of appids. */
 const TAKE = `
@@ -40,16 +36,4 @@ export async function closeDispute(
     UPDATE quarantine SET ask_due = NULL
     WHERE task_id = ?1 AND ask_app = ?2 AND ask_vendor = ?3 AND ask_due IS NOT NULL AND kept_at <= ?4`
   await onDatabase(db, () => db.prepare(close).bind(task_id, appid, vendor, askedAt).run())
-}
-
-/** The task's contents that were not stored, some at a time, by their ids. */
-export async function disputedEntries(db: D1Database, taskId: string, after: string): Promise<QuarantineEntry[]> {
-  const some = db
-    .prepare(
-      `SELECT ${WHOLE} FROM quarantine
-      WHERE task_id = ?1 AND reason IN ('conflict', 'signature_reused') AND id > ?2
-      ORDER BY id LIMIT ${BODIES_AT_ONCE}`,
-    )
-    .bind(taskId, after)
-  return (await onDatabase(db, () => some.all<Row>())).results.map((row) => entryOf(row))
 }

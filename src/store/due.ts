@@ -1,13 +1,11 @@
 /** One query a minute: which kinds of queued work are due. */
 import { onDatabase } from './database.ts'
+import { lookIsDue } from './keep.ts'
 import { LEAST_LEDGER_DAYS, LEDGER_STEPS, QUARANTINE_DAYS } from './purge.ts'
-import { UNVERIFIED_REASONS } from './quarantine.ts'
 import { MIGRATIONS } from './schema.ts'
 import type { AsideState } from './state.ts'
 
 const MS_A_DAY = 86_400_000
-
-const UNVERIFIED = `reason IN (${UNVERIFIED_REASONS.map((reason) => `'${reason}'`).join(', ')})`
 
 /** ?1 is now, ?2 the names of the migrations, ?3 appids, ?4 the version. What is older than ?5 to ?7 goes. */
 const FIND_DUE = `
@@ -19,8 +17,7 @@ const FIND_DUE = `
       EXISTS (SELECT 1 FROM snapshots WHERE status = 'pending' AND ask_app = app.value AND ask_due <= ?1)
       OR EXISTS (SELECT 1 FROM quarantine WHERE quarantine.ask_app = app.value AND quarantine.ask_due <= ?1)) AS poll,
     EXISTS (SELECT 1 FROM removals WHERE kv_due <= ?1) AS removals,
-    EXISTS (SELECT 1 FROM quarantine WHERE ${UNVERIFIED} AND looked_by < ?4)
-      OR EXISTS (SELECT 1 FROM quarantine WHERE ${UNVERIFIED} AND looked_by > ?4) AS again,
+    ${lookIsDue('?4', '?1')} AS again,
     EXISTS (SELECT 1 FROM snapshots WHERE place < ?5 * 1000 AND publish_at IS NULL AND status <> 'pending')
       OR EXISTS (SELECT 1 FROM ledger WHERE signature >= ?8 AND signature < ?8 || 'g' AND seen_at < ?6)
       OR EXISTS (SELECT 1 FROM quarantine WHERE received_at < ?7 AND coalesce(kept_at, 0) < ?7) AS purge,
@@ -31,7 +28,7 @@ export type DueOptions = {
   /** The apps that ZEGOCLOUD can be asked about. */
   appids: readonly string[]
   /** The version of the Worker that runs. */
-  version: string
+  version: number
   retentionDays: number
   /** Of the clock: the ledger is walked by it. */
   minute: number

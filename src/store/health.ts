@@ -4,7 +4,7 @@ import { TEST_EVENT } from '../callback/snapshot.ts'
 import { log, messageOf } from '../log.ts'
 import { faultsOf, type Settings } from '../settings.ts'
 import { onDatabase } from './database.ts'
-import { MOST_ENTRIES_A_REASON, MOST_LARGE_BYTES, REASONS, type Reason } from './quarantine.ts'
+import { isUnverified, MOST_ENTRIES_A_REASON, MOST_LARGE_BYTES, REASONS, type Reason } from './quarantine.ts'
 import { type NoteRow, type Notes, readNotes } from './state.ts'
 
 /** Up to `MOST_COUNTED` it is exact; beyond, there are more. */
@@ -60,7 +60,7 @@ type FactsRow = Pick<HealthFacts, 'oldestEvent' | 'oldestForKv' | 'oldestOnlyFor
   refused: number
   stored: number | null
 }
-type CountRow = { reason: Reason; count: number; large_bytes: number }
+type BucketRow = { bucket: string; count: number; last_at: number | null }
 
 /** One call of D1, of some 20 rows while nothing waits. Throws when D1 cannot answer. */
 async function readFacts(db: D1Database): Promise<HealthFacts> {
@@ -68,9 +68,9 @@ async function readFacts(db: D1Database): Promise<HealthFacts> {
     const results = await db.batch([
       db.prepare(FACTS),
       db.prepare('SELECT name, value, changed_at FROM state'),
-      db.prepare('SELECT reason, count, large_bytes FROM quarantine_counts'),
+      db.prepare('SELECT reason AS bucket, count, last_at FROM quarantine_counts'),
     ])
-    return results.map((result) => result.results) as [[FactsRow], NoteRow[], CountRow[]]
+    return results.map((result) => result.results) as [[FactsRow], NoteRow[], BucketRow[]]
   })
   const { refused, stored, ...facts } = row
   const { lastCallback, ...notes } = readNotes(rows)
@@ -80,17 +80,19 @@ async function readFacts(db: D1Database): Promise<HealthFacts> {
     ...notes,
     isAnyRefusedByKv: refused === 1,
     lastCallback: at === 0 ? undefined : { at, withPathToken: lastCallback?.withPathToken ?? null },
-    quarantined: countsOf(counts, rows),
+    quarantined: countsOf(counts),
   }
 }
 
-function countsOf(counts: readonly CountRow[], rows: readonly NoteRow[]): HealthFacts['quarantined'] {
+/** What was answered 202 is counted apart, since it has no bound. Verified reasons are never full: the oldest goes. */
+function countsOf(rows: readonly BucketRow[]): HealthFacts['quarantined'] {
+  const buckets = new Map(rows.map((row) => [row.bucket, row]))
   const entries = REASONS.map((reason) => {
-    const { count = 0, large_bytes = 0 } = counts.find((row) => row.reason === reason) ?? {}
-    const since = rows.find(({ name }) => name === `full:${reason}`)?.changed_at
-    const onlyOfLarge = count < MOST_ENTRIES_A_REASON
-    const isFull = since !== undefined && (!onlyOfLarge || large_bytes >= MOST_LARGE_BYTES)
-    return [reason, { ...counted(count), full: isFull ? { since, onlyOfLarge } : null }]
+    const [bounded, large, unbounded] = ['', ':large', ':acknowledged'].map((kind) => buckets.get(`${reason}${kind}`))
+    const isFull = (bounded?.count ?? 0) >= MOST_ENTRIES_A_REASON
+    const full = isFull ? bounded : (large?.count ?? 0) >= MOST_LARGE_BYTES ? large : undefined
+    const since = full && isUnverified(reason) ? { since: full.last_at ?? 0, onlyOfLarge: !isFull } : null
+    return [reason, { ...counted((bounded?.count ?? 0) + (unbounded?.count ?? 0)), full: since }]
   })
   return Object.fromEntries(entries) as HealthFacts['quarantined']
 }

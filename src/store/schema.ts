@@ -13,6 +13,7 @@ import removals from './migrations/0005_removals.sql'
 import feed from './migrations/0006_feed.sql'
 import quarantineBytes from './migrations/0007_quarantine_bytes.sql'
 import oneOrder from './migrations/0008_one_order.sql'
+import buckets from './migrations/0009_quarantine.sql'
 import outbox from './migrations/0010_outbox.sql'
 
 export type Migration = { name: string; sql: string }
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0006_feed.sql', sql: feed },
   { name: '0007_quarantine_bytes.sql', sql: quarantineBytes },
   { name: '0008_one_order.sql', sql: oneOrder },
+  { name: '0009_quarantine.sql', sql: buckets },
   { name: '0010_outbox.sql', sql: outbox },
 ]
 

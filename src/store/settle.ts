@@ -5,10 +5,9 @@
  * captured signature is found, whatever its event.
  */
 import type { Unusable, VerifiedCallback } from '../callback/snapshot.ts'
-import type { CompletedRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
 import type { Publication } from './outbox.ts'
-import { entryId, keep, newEntry } from './quarantine.ts'
+import { entryId, keep, newEntry } from './keep.ts'
 import { newWriteId, publicationOf, upsert } from './write.ts'
 
 export type Settlement =
@@ -26,8 +25,6 @@ export type SettleOptions = {
   acknowledged?: boolean
   /** It was verified and fresh when it was received: what a purge has forgotten since does not matter. */
   trusted?: boolean
-  /** Whether ZEGOCLOUD can be asked about a record. */
-  canAsk?: (record: CompletedRecord) => boolean
 }
 
 type Outcome = 'stored' | 'duplicate' | 'conflict' | 'signature_reused' | 'stale' | Unusable['reason']
@@ -96,18 +93,19 @@ async function decide(db: D1Database, write: Decision, { trusted = false }: Sett
   return results.at(-1)!.results[0]!.outcome
 }
 
-/** A snapshot that other content stands against is put to ZEGOCLOUD, where it can be asked. */
+/** A snapshot that other content stands against is put to ZEGOCLOUD, once there is a ServerSecret for its app. */
 async function keepInQuarantine(
   db: D1Database,
   callback: VerifiedCallback,
   reason: keyof typeof DETAILS | Unusable['reason'],
-  { acknowledged = false, canAsk, now = Date.now() }: SettleOptions,
+  { acknowledged = false, now = Date.now() }: SettleOptions,
   content: string,
 ): Promise<Settlement> {
   const { snapshot } = callback
   const detail = 'reason' in snapshot ? snapshot.detail : DETAILS[reason as keyof typeof DETAILS]
-  const ask = 'record' in snapshot && (canAsk?.(snapshot.record) ?? true) ? { ...snapshot.record, due: now } : undefined
-  const kept = await keep(db, { ...newEntry(callback, reason, detail), acknowledged, ask }, now)
+  const ask = 'record' in snapshot ? { ...snapshot.record, due: now } : undefined
+  const outcome = await keep(db, { ...newEntry(callback, reason, detail), acknowledged, ask }, now)
+  const kept = outcome !== 'full'
   if (reason === 'signature_reused') return { status: reason, kept }
   if (!kept) throw new Error('the quarantine kept nothing of an authentic callback')
   return { status: 'quarantined', id: entryId(reason, content), reason }

@@ -87,7 +87,7 @@ export async function noteAccepted(
   db: D1Database,
   reason: string,
   { callbacks, results }: Accepted,
-  version: string,
+  version: number,
   now: number,
 ): Promise<void> {
   const values = [`accepted_again:${reason}`, version, callbacks, results, crypto.randomUUID(), now]

@@ -1,5 +1,4 @@
 /** Whether ZEGOCLOUD may be asked at all, and about which apps and vendors. */
-import type { CompletedRecord } from '../event.ts'
 import { isFault, type SettingFault, type Settings } from '../settings.ts'
 
 /** ServerSecrets by appid, and where ZEGOCLOUD's server API is. */
@@ -23,10 +22,4 @@ const VENDORS: Readonly<Record<string, Vendor>> = {
 export function vendorOf(name: unknown): Vendor | undefined {
   const key = typeof name === 'string' ? name.toLowerCase() : ''
   return Object.hasOwn(VENDORS, key) ? VENDORS[key] : undefined
-}
-
-/** A dispute about anything else would never be decided. */
-export function canAskOf(settings: Settings): (record: Pick<CompletedRecord, 'appid' | 'vendor'>) => boolean {
-  const config = zegoConfig(settings)
-  return ({ appid, vendor }) => !isFault(config) && config.secrets.has(appid) && vendorOf(vendor)?.record === vendor
 }

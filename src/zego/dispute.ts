@@ -10,10 +10,10 @@ import type { CompletedRecord, SnapshotRecord } from '../event.ts'
 import { log } from '../log.ts'
 import { forget } from '../publish/forget.ts'
 import type { Env } from '../settings.ts'
-import { type Dispute, disputedEntries } from '../store/disputes.ts'
+import type { Dispute } from '../store/disputes.ts'
 import type { Publication } from '../store/outbox.ts'
 import { mayStoreUnregistered, storeResult } from '../store/pending.ts'
-import { type QuarantineEntry, rawOf } from '../store/quarantine.ts'
+import { findDisputed, type QuarantineEntry, rawOf } from '../store/quarantine.ts'
 import { wasDeleted } from '../store/removals.ts'
 import { otherRecordOf, replace, type Winner } from '../store/replace.ts'
 import { findRecord } from '../store/snapshots.ts'
@@ -68,7 +68,7 @@ export function isConfirmed(
 async function findWinner(dispute: Dispute, answer: Finished, db: D1Database): Promise<Winner | undefined> {
   let after = ''
   for (let page = 0; page < MOST_PAGES; page += 1) {
-    const entries = await disputedEntries(db, dispute.task_id, after)
+    const entries = await findDisputed(db, dispute.task_id, after)
     for (const entry of entries) {
       const winner = await winnerOf(entry)
       if (winner?.record.task_id === dispute.task_id && isConfirmed(winner.record, dispute, answer)) return winner

@@ -14,6 +14,7 @@ const REJECTIONS: { [Code in Refusal['code']]: [Extract<Refusal, { code: Code }>
   unknown_app: [{ code: 'unknown_app' }, 401, /appid.*ZEGO_CALLBACK_SECRET.*quarantine/],
   invalid_timestamp: [{ code: 'invalid_timestamp' }, 401, /10 digits.*13 digits.*quarantine/],
   stale: [{ code: 'stale', ageSeconds: 601 }, 401, /601 s ago.*SIGNATURE_TOLERANCE_SECONDS.*quarantine/],
+  wrong_path: [{ code: 'wrong_path' }, 404, /not the URL for callbacks.*CALLBACK_PATH_TOKEN/],
   signature_reused: [{ code: 'signature_reused' }, 409, /one content.*forged.*quarantine/],
   not_configured: [
     { code: 'not_configured', setting: 'ZEGO_CALLBACK_SECRET', why: 'it is not set' },

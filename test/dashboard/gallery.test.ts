@@ -28,7 +28,7 @@ describe('the gallery', () => {
 
   it('says for an hour that kept callbacks were accepted after all', async () => {
     await deliver(signedCallback())
-    await noteAccepted(env.DB, 'bad_signature', { callbacks: 12, results: 4 }, 'version', Date.now())
+    await noteAccepted(env.DB, 'bad_signature', { callbacks: 12, results: 4 }, 1, Date.now())
     const someone = await signedIn()
     const words = '4 results of 12 kept callbacks were accepted.'
     expect((await pageOf(await someone.open('/'))).text).toContain(words)

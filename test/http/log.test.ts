@@ -34,7 +34,7 @@ it.each<[string, string, () => Promise<unknown>, unknown, Record<string, unknown
   ['put aside', 'callback.accepted', first, sent, { ...counted, ...NO_D1, INTAKE: counted.INTAKE }],
   ['stored nowhere', 'callback.refused', first, sent, NOTHING],
   ['without a secret', 'callback.refused', nothing, sent, { ZEGO_CALLBACK_SECRET: undefined }],
-  ['by a wrong path', 'callback.misdirected', nothing, sent, { CALLBACK_PATH_TOKEN: 'token' }],
+  ['by a wrong path', 'callback.refused', nothing, sent, { CALLBACK_PATH_TOKEN: 'token' }],
 ])(
   'a callback, %s, has a line with its task, its app and how long it took',
   async (_what, event, before, body, given) => {

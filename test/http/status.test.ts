@@ -72,11 +72,10 @@ describe('GET /v1/status', () => {
       await env.DB.prepare(
         `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
         INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
-        SELECT ?1 || ':' || i, ?1, '', i, 0, '' FROM n`,
+        SELECT ?1 || ':' || i, ?1, '', i, ?3, '' FROM n`,
       )
-        .bind(reason, count)
+        .bind(reason, count, clock)
         .run()
-      await env.DB.prepare('INSERT INTO state VALUES (?1, ?2, ?3)').bind(`full:${reason}`, '', clock).run()
     }
     expect((await status()).quarantined).toMatchObject({
       invalid_snapshot: { count: 1, exact: true },
@@ -84,7 +83,7 @@ describe('GET /v1/status', () => {
       bad_signature: { count: 1000, exact: true, full_since: timeAt(0) },
       conflict: { count: 1000, exact: false },
     })
-    expect((await status()).quarantined).not.toHaveProperty('stale.full_since')
+    expect((await status()).quarantined).not.toHaveProperty('conflict.full_since')
   })
 
   it('counts what KV refused for good', async () => {

@@ -306,9 +306,9 @@ describe('the ledger', () => {
 })
 
 describe('a callback that was refused by mistake, and kept', () => {
-  const version = (id: string) => ({ VERSION: { id, tag: '', timestamp: '2026-01-01T00:00:00Z' } })
-  const wrong = { ...keepTen, ...version('1'), ZEGO_CALLBACK_SECRET: 'wrong' }
-  const right = { ...keepTen, ...version('2') }
+  const version = (day: number) => ({ VERSION: { id: '', tag: '', timestamp: `2020-01-0${day}T00:00:00Z` } })
+  const wrong = { ...keepTen, ...version(1), ZEGO_CALLBACK_SECRET: 'wrong' }
+  const right = { ...keepTen, ...version(2) }
   /** A signature that the ledger has, and lets go of at its turn. */
   async function purgeLedgerOf(nonce: string) {
     const old = signedCallback({ task_id: nonce, nonce })

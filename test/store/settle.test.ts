@@ -80,7 +80,7 @@ describe('one callback after another', () => {
 
   it('stops at sixteen bodies a signature', async () => {
     await settle(env.DB, verified('a'))
-    for (let n = 0; n < 20; n += 1) await settle(env.DB, verified('a', `forged ${n}`))
+    for (let n = 0; n < 20; n += 1) await settle(env.DB, verified('a', `forged ${n}`, `task ${n}`))
     expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 16 }])
   })
 })
@@ -95,7 +95,10 @@ describe('fifty deliveries at once', () => {
   })
 
   it('takes one of fifty bodies under one signature, and keeps sixteen of the others', async () => {
-    expect(await settleAll(fifty((n) => verified('a', `body ${n}`)))).toEqual({ stored: 1, signature_reused: 49 })
+    expect(await settleAll(fifty((n) => verified('a', `body ${n}`, `task ${n}`)))).toEqual({
+      stored: 1,
+      signature_reused: 49,
+    })
     expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 16 }])
   })
 

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { disputedEntries } from '../../src/store/disputes.ts'
+import { findDisputed } from '../../src/store/quarantine.ts'
 import { type Fields, signedCallback } from '../callbacks.ts'
 import { deliver, events, read, recordInKv, rows } from '../worker.ts'
 import { finished, huawei, ON, playZegocloud, register, sweep, tencent, wait } from './zegocloud.ts'
@@ -71,11 +71,10 @@ describe('a forgery that comes first', () => {
     expect(await record('pending')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
   })
 
-  it('loses, however many bodies came before the genuine one', async () => {
+  it('loses, however many bodies for another task came before the genuine one', async () => {
     playZegocloud(() => finished('http://pictures.test/1.jpg'))
     const genuine = callback('seventeenth', GENUINE)
-    for (let n = 0; n < 17; n += 1) await deliver(swapped(genuine, { event: 'compose', vendor: `${n}` }), ON)
-    for (let n = 0; n < 17; n += 1) await deliver(swapped(genuine, { task_id: `made up ${n}` }), ON)
+    for (let n = 0; n < 34; n += 1) await deliver(swapped(genuine, { task_id: 'made up', vendor: `${n}` }), ON)
     expect((await deliver(genuine, ON)).status).toBe(409)
     for (let run = 0; run < 6; run += 1) await sweep()
     expect(await record('seventeenth')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
@@ -124,8 +123,8 @@ describe('a forgery that comes second', () => {
 it('has no more than five bodies in memory at once', async () => {
   await deliver(callback('memory', GENUINE))
   for (let n = 0; n < 7; n += 1) await deliver(callback('memory', [{ url: `http://pictures.test/forged/${n}.jpg` }]))
-  const first = await disputedEntries(env.DB, 'memory', '')
-  const second = await disputedEntries(env.DB, 'memory', first.at(-1)!.id)
+  const first = await findDisputed(env.DB, 'memory', '')
+  const second = await findDisputed(env.DB, 'memory', first.at(-1)!.id)
   expect([first, second].map(({ length }) => length)).toEqual([5, 2])
 })
 
@@ -200,13 +199,17 @@ it('is open sixteen times for one signature at most, however many bodies come wi
   expect(await disputes()).toHaveLength(16)
 })
 
-it('is not opened where ZEGOCLOUD cannot be asked', async () => {
+it('waits where ZEGOCLOUD cannot be asked, and is asked once there is a ServerSecret', async () => {
+  const calls = playZegocloud(() => finished('http://pictures.test/1.jpg'))
   await deliver(callback('unasked', GENUINE))
   await deliver(callback('unasked', FORGED))
   await deliver(callback('other vendor', GENUINE, { vendor: 'aws' }), ON)
   await deliver(callback('other vendor', FORGED, { vendor: 'aws' }), ON)
   expect(await reasons()).toEqual(['conflict', 'conflict'])
-  expect(await disputes()).toEqual([])
+  await sweep({})
+  expect(calls).toEqual([])
+  await sweep()
+  expect([calls.length, await disputes()]).toEqual([1, []])
 })
 
 it('holds no pending task back, however many there are', async () => {

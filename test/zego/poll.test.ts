@@ -41,7 +41,7 @@ async function backlog(count: number, appid: string, due = 0, settings: object =
 describe('a callback that does not come', () => {
   it('is waited for without a message each minute', async () => {
     await register('waits')
-    const options = { appids: ['12345', '67890'], version: '', retentionDays: 0, minute: 1 }
+    const options = { appids: ['12345', '67890'], version: 0, retentionDays: 0, minute: 1 }
     const isDue = async (minutes: number) => (await findDue(env.DB, options, Date.now() + minutes * 60_000)).poll
     expect(await Promise.all([0, 1, 3].map(isDue))).toEqual([false, false, true])
   })

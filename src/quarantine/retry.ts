@@ -1,0 +1,153 @@
+/** A second look at an entry of the quarantine, at its own time: an operator's, or a newer version's. */
+import type { CompletedRecord } from '../event.ts'
+import { log, messageOf } from '../log.ts'
+import { publish } from '../publish/publish.ts'
+import { admit, type Admitted, type Received, receivedAs, type Rules } from '../receive.ts'
+import { type Env, limitsOf, type Settings, versionOf } from '../settings.ts'
+import { isOutage } from '../store/database.ts'
+import { claimLook, type Look, noteRefusedAgain } from '../store/keep.ts'
+import type { Publication } from '../store/outbox.ts'
+import {
+  findEntry,
+  isUnverified,
+  type QuarantineEntry,
+  rawOf,
+  type Reason,
+  removeEntries,
+} from '../store/quarantine.ts'
+import { ledgerReachesBack } from '../store/purge.ts'
+import { replace, type Winner } from '../store/replace.ts'
+import { enterAgain, isInLedger, settle } from '../store/settle.ts'
+import { findRecord } from '../store/snapshots.ts'
+import { noteAccepted } from '../store/state.ts'
+
+/** `otherTask` lost its record: its value has to leave KV. */
+export type Retried = {
+  received: Received | { status: 'quarantined'; id: string; reason: 'replaced' }
+  otherTask?: string | undefined
+}
+
+/**
+ * An operator's retry: what becomes of the entry, as of a callback that comes now; gone from the quarantine once it is
+ * stored or a duplicate. The operator answers for the path. Throws when D1 fails: whoever asks again finishes it.
+ * @param wins whether it replaces what is stored, and its signature's other content
+ * @param now in milliseconds
+ */
+export async function retry(
+  entry: QuarantineEntry,
+  wins: boolean,
+  rules: Rules,
+  db: D1Database,
+  now: number,
+): Promise<Retried> {
+  if (entry.reason === 'replaced') return putBack(entry, wins, db, now)
+  const admitted = await admitEntry({ ...entry, path: '/zego/callback' }, { ...rules, pathTokens: [] })
+  if ('refusal' in admitted) return { received: admitted }
+  const { callback } = admitted
+  if (wins && 'record' in callback.snapshot)
+    return win({ ...callback, ...callback.snapshot, entryId: entry.id }, db, now)
+  return { received: await settleAgain(entry, admitted, db, now) }
+}
+
+/** What never was verified is received again, by its own path; what was is only read again. */
+function admitEntry(entry: QuarantineEntry, rules: Rules): ReturnType<typeof admit> {
+  const { path, received_at: receivedAt, reason } = entry
+  return admit({ raw: rawOf(entry), path: path ?? '', receivedAt }, isUnverified(reason) ? rules : undefined)
+}
+
+async function settleAgain(
+  entry: QuarantineEntry,
+  { callback }: Admitted,
+  db: D1Database,
+  now: number,
+): Promise<Received> {
+  const { id, reason } = entry
+  const wasVerified = !isUnverified(reason)
+  // A version that reads the same bytes as other content must not take that for another content.
+  if (wasVerified) await enterAgain(db, callback, id.slice(`${reason}:`.length))
+  // The ledger may have forgotten the signature by now: it was used all the same.
+  if (reason === 'signature_reused' && !(await isInLedger(db, callback))) {
+    return { status: 'refused', refusal: { code: 'signature_reused' } }
+  }
+  // Had it been used by then, the ledger would have it: it forgets no signature that an entry has.
+  const wouldBeInLedger =
+    entry.signature === callback.signature && ledgerReachesBack(callback.signedAt, entry.received_at)
+  const settlement = await settle(db, callback, { now, trusted: wasVerified || wouldBeInLedger })
+  const isDone = settlement.status === 'stored' || settlement.status === 'duplicate'
+  if (isDone || (settlement.status === 'quarantined' && settlement.id !== id)) await removeEntries(db, [id])
+  return receivedAs(settlement, callback)
+}
+
+/** A record that lost: it is stored again where nothing else is, or where it is to win. */
+async function putBack(entry: QuarantineEntry, wins: boolean, db: D1Database, now: number): Promise<Retried> {
+  const text = new TextDecoder().decode(entry.body)
+  const record = JSON.parse(text) as CompletedRecord
+  const { id, received_at: receivedAt } = entry
+  const stored = await findRecord(db, record.task_id)
+  if (!wins && stored?.status === 'completed') return { received: { status: 'quarantined', id, reason: 'replaced' } }
+  return win({ content: id.slice('replaced:'.length), receivedAt, record, text, entryId: id }, db, now)
+}
+
+async function win(winner: Winner, db: D1Database, now: number): Promise<Retried> {
+  const { otherTask, ...received } = await replace(db, winner, now)
+  return { received, otherTask }
+}
+
+/** How much of kept bodies one invocation reads: one of the largest, or many small ones. */
+const MOST_BYTES_A_SLICE = 1_000_000
+/** What has ended this many invocations is not tried by this version any more. */
+const MOST_LOOKS = 3
+
+/**
+ * A newer version's second look at what an older one could not verify or read: a slice, an entry at a time, each claimed
+ * before it is read. What is authentic by now is stored and published like any callback, the rest stays. Tells whether there
+ * is more. Throws when D1 is down: the next run goes on.
+ */
+export async function lookAgain(env: Env, settings: Settings, now: number): Promise<boolean> {
+  const publications: Publication[] = []
+  const accepted = new Map<Reason, { callbacks: number; results: number }>()
+  let isMore = true
+  for (let [looks, bytes] = [0, 0]; looks < limitsOf(settings).looks && bytes < MOST_BYTES_A_SLICE; looks += 1) {
+    const look = await claimLook(env.DB, versionOf(env), now)
+    isMore = look !== undefined
+    if (look === undefined) break
+    bytes += look.bytes
+    const received = await lookAt(look, env, settings, now)
+    if (received === undefined || received.status === 'refused') {
+      await noteRefusedAgain(env.DB, look.id, versionOf(env))
+      continue
+    }
+    if (received.status === 'stored') publications.push(received.publication)
+    const { callbacks, results } = accepted.get(look.reason) ?? { callbacks: 0, results: 0 }
+    accepted.set(look.reason, { callbacks: callbacks + 1, results: results + (received.status === 'stored' ? 1 : 0) })
+  }
+  for (const [reason, counts] of accepted) {
+    await noteAccepted(env.DB, reason, counts, versionOf(env), now)
+  }
+  await publish(publications, env, settings, now)
+  return isMore
+}
+
+/** `undefined` where it stays, whatever the reason: what D1 refuses alone, each time, holds up none of the others. */
+async function lookAt(look: Look, env: Env, settings: Settings, now: number): Promise<Received | undefined> {
+  const { id, reason, task_id, looks } = look
+  if (looks > MOST_LOOKS) {
+    log('error', 'quarantine.given_up', { id, reason, task_id })
+    return undefined
+  }
+  const entry = await findEntry(env.DB, id)
+  if (entry === undefined) return undefined
+  try {
+    const began = Date.now()
+    const admitted = await admitEntry(entry, settings)
+    const received = 'refusal' in admitted ? admitted : await settleAgain(entry, admitted, env.DB, now)
+    const appid = received.status === 'stored' ? received.publication.record.appid : undefined
+    const facts = { status: received.status, duration_ms: Date.now() - began }
+    log('info', 'quarantine.rechecked', { id, reason, task_id, appid, ...facts })
+    return received
+  } catch (error) {
+    if (await isOutage(error, env.DB)) throw error
+    log('error', 'quarantine.refused', { id, task_id, why: messageOf(error) })
+    return undefined
+  }
+}
