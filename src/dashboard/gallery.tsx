@@ -7,7 +7,7 @@ import {
   MOST_NEW,
   PAGE_ROWS,
   pageOf,
-  type Row,
+  type TaskSummary,
   type Start,
   tasksBeginningWith,
 } from '../store/gallery.ts'
@@ -94,7 +94,7 @@ export async function countNew(c: Context<PageEnv>): Promise<Response> {
 }
 
 type Gallery = {
-  rows: readonly Row[]
+  rows: readonly TaskSummary[]
   filter: Filter
   /** Paths of the pages beside this one. */
   older: string | undefined
@@ -143,7 +143,7 @@ function StatusFilter({ filter }: { filter: Filter }) {
   )
 }
 
-function Found({ rows, beginning, isMore }: { rows: readonly Row[]; beginning: string; isMore: boolean }) {
+function Found({ rows, beginning, isMore }: { rows: readonly TaskSummary[]; beginning: string; isMore: boolean }) {
   return (
     <>
       <h1 class="unseen">Gallery</h1>
@@ -170,7 +170,7 @@ function Search({ beginning }: { beginning: string }) {
   )
 }
 
-function Rows({ rows }: { rows: readonly Row[] }) {
+function Rows({ rows }: { rows: readonly TaskSummary[] }) {
   return (
     <ul class="tasks">
       {rows.map((row) => (
@@ -180,7 +180,7 @@ function Rows({ rows }: { rows: readonly Row[] }) {
   )
 }
 
-function Task({ row }: { row: Row }) {
+function Task({ row }: { row: TaskSummary }) {
   const { task_id, status, vendor, pictures, at, first } = row
   const about = [vendorName(vendor), ...(status === 'completed' ? [plural(pictures, 'picture')] : [])].join(' · ')
   return (
@@ -200,7 +200,7 @@ function Task({ row }: { row: Row }) {
   )
 }
 
-function whyNoPictures(row: Row): string {
+function whyNoPictures(row: TaskSummary): string {
   const { status, error } = row
   if (status === 'failed') return `ZEGOCLOUD: ${error ?? 'no reason was given'}`
   return waitingWords(canBeAsked(usePage().get('settings'), row))

@@ -6,7 +6,8 @@ import { onDatabase } from './database.ts'
 import type { QuarantineCursor, Reason } from './quarantine.ts'
 import type { Status } from './snapshots.ts'
 
-export type Row = {
+/** A task as a page of tasks shows it. */
+export type TaskSummary = {
   place: number
   task_id: string
   status: Status
@@ -25,7 +26,7 @@ export type Row = {
 export type Start = { to: 'older' | 'newer'; place: number }
 
 /** `next` is where to go on in the same direction; `undefined` at its end. A page may be short, and not the last. */
-export type GalleryPage = { rows: Row[]; next: number | undefined }
+export type GalleryPage = { rows: TaskSummary[]; next: number | undefined }
 
 export const PAGE_ROWS = 20
 export const STRIP_FRAMES = 7
@@ -40,7 +41,7 @@ const SUMMARY = `
   json_array(${FIRST}) AS first`
 
 /** `status <> 'completed'` lets SQLite use the partial index. */
-const LOOK = (isUnfinished: boolean, order: 'ASC' | 'DESC') => `
+const lookAtPlaces = (isUnfinished: boolean, order: 'ASC' | 'DESC') => `
   SELECT place, ?4 IS NULL OR status = ?4 AS matches
   FROM snapshots WHERE ${isUnfinished ? "status <> 'completed' AND status = ?4 AND" : ''} place > ?1 AND place < ?2
   ORDER BY place ${order} LIMIT ?3`
@@ -54,7 +55,7 @@ export async function pageOf(
   const range = to === 'older' ? [-1, place] : [place, Number.MAX_SAFE_INTEGER]
   const most = status === 'completed' ? MOST_LOOKED_AT : PAGE_ROWS + 1
   const look = db
-    .prepare(LOOK(status === 'pending' || status === 'failed', to === 'older' ? 'DESC' : 'ASC'))
+    .prepare(lookAtPlaces(status === 'pending' || status === 'failed', to === 'older' ? 'DESC' : 'ASC'))
     .bind(...range, most, status ?? null)
   // Places first: only what is shown has its record looked into.
   const { results: looked } = await onDatabase(db, () => look.all<{ place: number; matches: number }>())
@@ -75,11 +76,11 @@ export async function tasksBeginningWith(db: D1Database, beginning: string): Pro
   return { rows: await summaries(db, places.slice(0, PAGE_ROWS)), next: places[PAGE_ROWS] }
 }
 
-async function summaries(db: D1Database, places: readonly number[]): Promise<Row[]> {
+async function summaries(db: D1Database, places: readonly number[]): Promise<TaskSummary[]> {
   if (places.length === 0) return []
   const marks = places.map(() => '?').join(', ')
   const sql = `SELECT ${SUMMARY} FROM snapshots WHERE place IN (${marks}) ORDER BY place DESC`
-  type Raw = Omit<Row, 'first' | 'pictures'> & { first: string; pictures: number | null }
+  type Raw = Omit<TaskSummary, 'first' | 'pictures'> & { first: string; pictures: number | null }
   const { results } = await onDatabase(db, () =>
     db
       .prepare(sql)
@@ -89,8 +90,8 @@ async function summaries(db: D1Database, places: readonly number[]): Promise<Row
   return results.map((row) => ({ ...row, pictures: row.pictures ?? 0, first: picturesOf(row.first) }))
 }
 
-function picturesOf(first: string): Row['first'] {
-  return (JSON.parse(first) as (Row['first'][number] | null)[]).filter((picture) => picture !== null)
+function picturesOf(first: string): TaskSummary['first'] {
+  return (JSON.parse(first) as (TaskSummary['first'][number] | null)[]).filter((picture) => picture !== null)
 }
 
 export const MOST_NEW = 99

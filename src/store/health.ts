@@ -31,7 +31,7 @@ export type Full = { since: number; onlyOfLarge: boolean }
 /** Among how many the oldest is found: those that are due first, with the event sent or not. */
 const MOST_DUE = 100
 
-const DUE_FIRST = (eventSent: 0 | 1) => `
+const selectFirstDue = (eventSent: 0 | 1) => `
   SELECT unpublished_since AS since, kv_due FROM snapshots
   WHERE publish_at IS NOT NULL AND event_sent = ${eventSent} ORDER BY publish_at LIMIT ${MOST_DUE}`
 
@@ -53,8 +53,8 @@ const FACTS = `
   SELECT oldestEvent, oldestOnlyForKv,
     coalesce(min(oldestToo, oldestOnlyForKv), oldestToo, oldestOnlyForKv) AS oldestForKv,
     EXISTS (${REFUSED}) AS refused, (${LAST_STORED}) AS stored, (${TEST_ENTRIES}) AS testEntries
-  FROM (SELECT min(since) AS oldestEvent, min(iif(kv_due IS NULL, NULL, since)) AS oldestToo FROM (${DUE_FIRST(0)})),
-    (SELECT min(since) AS oldestOnlyForKv FROM (${DUE_FIRST(1)}))`
+  FROM (SELECT min(since) AS oldestEvent, min(iif(kv_due IS NULL, NULL, since)) AS oldestToo FROM (${selectFirstDue(0)})),
+    (SELECT min(since) AS oldestOnlyForKv FROM (${selectFirstDue(1)}))`
 
 type FactsRow = Pick<HealthFacts, 'oldestEvent' | 'oldestForKv' | 'oldestOnlyForKv' | 'testEntries'> & {
   refused: number
@@ -107,12 +107,12 @@ function counted(count: number): Count {
 /** What only a page and `/v1/status` show. `onlyNotInKv`: their event is sent. */
 export type Counts = { unsent: Count; onlyNotInKv: Count; refusedByKv: Count; pending: Count }
 
-const COUNT = (rows: string) => `(SELECT count(*) FROM (${rows} LIMIT ${MOST_COUNTED + 1}))`
-const UNPUBLISHED = (eventSent: 0 | 1) =>
-  COUNT(`SELECT 1 FROM snapshots WHERE publish_at IS NOT NULL AND event_sent = ${eventSent}`)
+const countOf = (rows: string) => `(SELECT count(*) FROM (${rows} LIMIT ${MOST_COUNTED + 1}))`
+const unpublishedOf = (eventSent: 0 | 1) =>
+  countOf(`SELECT 1 FROM snapshots WHERE publish_at IS NOT NULL AND event_sent = ${eventSent}`)
 const COUNT_ALL = `
-  SELECT ${UNPUBLISHED(0)} AS unsent, ${UNPUBLISHED(1)} AS onlyNotInKv, ${COUNT(REFUSED)} AS refusedByKv,
-    ${COUNT(`SELECT 1 FROM snapshots WHERE status <> 'completed' AND status = 'pending'`)} AS pending`
+  SELECT ${unpublishedOf(0)} AS unsent, ${unpublishedOf(1)} AS onlyNotInKv, ${countOf(REFUSED)} AS refusedByKv,
+    ${countOf(`SELECT 1 FROM snapshots WHERE status <> 'completed' AND status = 'pending'`)} AS pending`
 
 /** Reads what it counts, by an index. Throws when D1 cannot answer. */
 export async function countAll(db: D1Database): Promise<Counts> {

@@ -54,7 +54,7 @@ export async function applyMigrations(db: D1Database, migrations = MIGRATIONS): 
   const recorded = await recordedNames(db)
   for (const { name, sql } of migrations) {
     if (recorded.has(name)) continue
-    const statements = [INSERT_RECORD(db, name), ...statementsOf(sql).map((statement) => db.prepare(statement))]
+    const statements = [insertRecord(db, name), ...statementsOf(sql).map((statement) => db.prepare(statement))]
     try {
       await db.batch(statements)
       log('info', 'schema.migrated', { name })
@@ -64,7 +64,7 @@ export async function applyMigrations(db: D1Database, migrations = MIGRATIONS): 
   }
 }
 
-const INSERT_RECORD = (db: D1Database, name: string) =>
+const insertRecord = (db: D1Database, name: string) =>
   db.prepare('INSERT INTO d1_migrations (name) VALUES (?1)').bind(name)
 
 /** D1's words for what is there already: the database was imported, or an earlier try came half-way. */

@@ -30,7 +30,7 @@ const PAGE_LENGTH = 4_000_000
 
 const ROW = `place, status, CASE WHEN length(record) <= ${INLINE_LENGTH} THEN record END AS record`
 /** `status <> 'completed'` lets SQLite use the partial index. */
-const RANGE = (status: Status | undefined, order: 'ASC' | 'DESC') => `
+const selectRange = (status: Status | undefined, order: 'ASC' | 'DESC') => `
   SELECT ${ROW} FROM snapshots
   WHERE ${status === 'pending' || status === 'failed' ? `status <> 'completed' AND status = '${status}' AND` : ''}
     place >= ?1 AND place < ?2 ORDER BY place ${order} LIMIT ?3`
@@ -53,7 +53,7 @@ export async function listRecords(db: D1Database, filter: Filter, after = Infini
   const { status, since = 0, until = Infinity } = filter
   const looked = lookedAt(filter)
   const range = [placeAt(since), Math.min(placeAt(until), after), looked]
-  const list = db.prepare(RANGE(status, 'DESC')).bind(...range)
+  const list = db.prepare(selectRange(status, 'DESC')).bind(...range)
   const { results: rows } = await onDatabase(db, () => list.all<Row>())
   const { records, isFull, last } = await fill(db, rows, filter)
   return { records, next: isFull || rows.length === looked ? last?.place : undefined }
@@ -67,7 +67,7 @@ export async function listRecords(db: D1Database, filter: Filter, after = Infini
 export async function readFeed(db: D1Database, filter: Filter, after?: number): Promise<Page<number>> {
   const { status, since = 0, until = Infinity } = filter
   const from = Math.max(after ?? 0, placeAt(since) - 1)
-  const list = db.prepare(RANGE(status, 'ASC')).bind(from + 1, placeAt(until), lookedAt(filter))
+  const list = db.prepare(selectRange(status, 'ASC')).bind(from + 1, placeAt(until), lookedAt(filter))
   const { results: rows } = await onDatabase(db, () => list.all<Row>())
   const { records, last } = await fill(db, rows, filter)
   return { records, next: last?.place ?? from }

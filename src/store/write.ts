@@ -19,7 +19,7 @@ export function newWriteId(signature = ''): string {
   return `${signature}:${crypto.randomUUID()}`
 }
 
-const URLS = (record: string) =>
+const urlsOf = (record: string) =>
   `(SELECT json_group_array(value ->> 'url') FROM json_each(${record}, '$.snapshot_pic_list'))`
 
 const IS_KNOWN = 'EXISTS (SELECT 1 FROM snapshots WHERE task_id = ?1)'
@@ -40,7 +40,7 @@ const RULES = {
         SELECT 1 FROM removals WHERE task_id = ?1 AND content <> '' AND (content = ?3 OR removed_at >= ?7))`,
     over: `coalesce(snapshots.record ->> '$.appid' = excluded.record ->> '$.appid', true) AND (
       snapshots.status <> 'completed'
-      OR snapshots.via = 'query' AND ${URLS('snapshots.record')} = ${URLS('excluded.record')})`,
+      OR snapshots.via = 'query' AND ${urlsOf('snapshots.record')} = ${urlsOf('excluded.record')})`,
   },
   /** ZEGOCLOUD's answer, for a task that is known or, where ?10 says so, for any. Never over what a callback said. */
   answer: {
@@ -56,7 +56,7 @@ const NEXT_PLACE = `
   max(CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000, 1 + coalesce((SELECT max(place) FROM snapshots), 0),
     1 + coalesce((SELECT changed_at FROM state WHERE name = 'last_place'), 0))`
 
-const UPSERT = ({ onlyIf, over }: { onlyIf: string; over: string }) => `
+const upsertBy = ({ onlyIf, over }: { onlyIf: string; over: string }) => `
   INSERT INTO snapshots (task_id, status, content, delivery, via, record, place, unpublished_since, kv_due, event_due)
   SELECT ?1, ?2, ?3, ?4, ?5, ?6, ${NEXT_PLACE}, ?8, ?9, ?9
   WHERE ${onlyIf}
@@ -67,9 +67,9 @@ const UPSERT = ({ onlyIf, over }: { onlyIf: string; over: string }) => `
   WHERE ${over}`
 
 const STATEMENTS = {
-  callback: UPSERT(RULES.callback),
-  answer: UPSERT(RULES.answer),
-  winner: UPSERT(RULES.winner),
+  callback: upsertBy(RULES.callback),
+  answer: upsertBy(RULES.answer),
+  winner: upsertBy(RULES.winner),
 }
 
 /** A task that is known stays what it is: its callback may have come before. */
