@@ -50,9 +50,8 @@ async function publishOne(
   retentionDays: number,
   now: number,
 ): Promise<PublishResult> {
-  const { task_id, writeId, since, kvDue, eventDue } = publication
-  const ends = Date.parse(publication.record.received_at) + retentionDays * MS_A_DAY
-  const until = retentionDays > 0 ? ends : undefined
+  const { task_id, writeId, since, storedAt, kvDue, eventDue } = publication
+  const until = retentionDays > 0 ? storedAt + retentionDays * MS_A_DAY : undefined
   const [kvFailure = '', eventFailure = ''] = await Promise.all([
     kvDue === null ? undefined : failureOf(task_id, 'kv', putRecord(RESULTS, publication, until)),
     eventDue === null ? undefined : failureOf(task_id, 'event', sendEvent(EVENTS, publication)),

@@ -18,6 +18,8 @@ export type Publication = {
   record: FinishedRecord
   /** The record's JSON, as D1 has it. */
   text: string
+  /** RETENTION_DAYS are counted from then, in KV as in D1: a callback may be stored long after it was received. */
+  storedAt: number
   /** Since when it has waited; `null` where an operator asked for it with many others, and nobody waits. */
   since: number | null
   /** The due time under which it was taken for each target; `null` where the target has the record already. */
@@ -58,7 +60,7 @@ const TAKE_DUE = `
         SELECT place, publish_at, length(record) AS size FROM snapshots
         WHERE publish_at IS NOT NULL AND event_sent = ?3 AND publish_at <= ?1 ORDER BY publish_at LIMIT ?4))
     WHERE total <= ${MOST_LENGTH} OR total = size)
-  RETURNING task_id, content, delivery AS writeId, record AS text, unpublished_since AS since,
+  RETURNING task_id, content, delivery AS writeId, record AS text, place / 1000 AS storedAt, unpublished_since AS since,
     iif(kv_due = ?2, ?2, NULL) AS kvDue, iif(event_due = ?2, ?2, NULL) AS eventDue`
 
 /** Takes up to `limit` publications of a lane that are due. */
@@ -97,7 +99,7 @@ const REPUBLISH = `
   UPDATE snapshots SET kv_due = ?3, event_due = ?3, unpublished_since = ?2, kv_refused = NULL,
     kv_again = iif(kv_due IS NULL, NULL, ?2 + ${LEASE_MS})
   WHERE task_id = ?1 AND status <> 'pending'
-  RETURNING content, delivery AS writeId, record AS text, kv_due AS kvDue, event_due AS eventDue`
+  RETURNING content, delivery AS writeId, record AS text, place / 1000 AS storedAt, kv_due AS kvDue, event_due AS eventDue`
 
 /**
  * Puts a finished record back into the outbox, for KV and the queue. The caller may publish it at once; else the sweep

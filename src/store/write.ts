@@ -104,5 +104,6 @@ export function upsert(
 /** What is to be published of a write that was stored. */
 export function publicationOf({ writeId, content, record, text, now }: Write): Publication {
   const due = now + PUBLISH_GRACE_MS
-  return { task_id: record.task_id, content, writeId, record, text, since: now, kvDue: due, eventDue: due }
+  const times = { storedAt: now, since: now, kvDue: due, eventDue: due }
+  return { task_id: record.task_id, content, writeId, record, text, ...times }
 }

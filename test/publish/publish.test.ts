@@ -8,7 +8,7 @@ import { readSettings } from '../../src/settings.ts'
 import { settle } from '../../src/store/settle.ts'
 import { signedCallback } from '../callbacks.ts'
 import { verified } from '../store/verified.ts'
-import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
+import { cron, deliver, events, read, recordInKv, rows, storedAt } from '../worker.ts'
 
 const SETTINGS = readSettings(env)
 const START = Date.UTC(2026, 5, 1, 12)
@@ -396,7 +396,15 @@ describe('a value in KV', () => {
       error: { message: '' },
       ...times,
     } as const
-    const publication = { task_id: 'failed', content: 'c', writeId: 'w', record, text: '{}', since: START }
+    const publication = {
+      task_id: 'failed',
+      content: 'c',
+      writeId: 'w',
+      record,
+      text: '{}',
+      storedAt: START,
+      since: START,
+    }
     const put = vi.spyOn(env.RESULTS, 'put')
     await publish([{ ...publication, kvDue: START, eventDue: null }], env, SETTINGS, START)
     expect(put.mock.calls[0]?.[2]).toEqual({ metadata: { status: 'failed', vendor: 'hw', pictures: 0 } })
@@ -421,8 +429,8 @@ describe('a value in KV', () => {
     for (const callback of expiring) await settle(env.DB, callback)
     const put = vi.spyOn(env.RESULTS, 'put').mockResolvedValue()
     const publications = await takeDue(env.DB, 'event', START + MINUTE, 60)
-    const [{ record }] = publications as [(typeof publications)[0]]
-    const ends = Date.parse(record.received_at) + 24 * 60 * MINUTE
+    for (const publication of publications) publication.storedAt = START
+    const ends = START + 24 * 60 * MINUTE
     vi.setSystemTime(ends - 150_000)
     vi.spyOn(env.EVENTS, 'send').mockImplementation(async () => {
       vi.setSystemTime(ends - 50_000) // the first group has taken 100 s
@@ -436,7 +444,8 @@ describe('a value in KV', () => {
   it('is not written in the last minute of its retention time, and not owed either', async () => {
     vi.spyOn(env.EVENTS, 'send').mockRejectedValueOnce(new Error('down'))
     const put = vi.spyOn(env.RESULTS, 'put').mockRejectedValueOnce(new Error('down'))
-    await deliver(signedCallback(), { RETENTION_DAYS: 1 })
+    await deliver(signedCallback({ task_id: 'last minute' }), { RETENTION_DAYS: 1 })
+    await storedAt(Date.now(), 'last minute')
     later(24 * 60 * MINUTE - 30_000)
     await cron(1, { RETENTION_DAYS: 1 })
     expect(put).toHaveBeenCalledTimes(1)

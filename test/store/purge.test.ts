@@ -185,6 +185,7 @@ describe('RETENTION_DAYS that changes', () => {
     await deliver(signedCallback({ task_id: 'day 1' }), { RETENTION_DAYS: 20 })
     await cron(1, { RETENTION_DAYS: 20 })
     expect(await ends()).toEqual({ 'day 0': 10, 'day 1': 21 })
+    await storedAt(START, 'day 0')
     await post('/v1/snapshots/day%200/republish', { RETENTION_DAYS: 20 })
     await post('/v1/snapshots/day%201/republish', { RETENTION_DAYS: 0 })
     expect(await ends()).toEqual({ 'day 0': 20, 'day 1': null })
@@ -328,6 +329,16 @@ describe('a callback that was refused by mistake, and kept', () => {
     await purge()
     expect(await rows('SELECT 1 FROM ledger')).toEqual([])
     expect(await receivedAgain()).toEqual([{ task_id: 'kept' }])
+  })
+
+  it('is kept in D1 and in KV for as long as any other that is stored now', async () => {
+    await deliver(signedCallback({ task_id: 'kept' }), wrong)
+    days(12)
+    expect(await receivedAgain()).toEqual([{ task_id: 'kept' }])
+    const { keys } = await env.RESULTS.list()
+    expect(keys.map(({ name, expiration }) => [name, Math.round((expiration! * 1000 - START) / DAY)])).toEqual([
+      ['kept', 22],
+    ])
   })
 
   it('is not where its signature was used, though the ledger could have forgotten that since', async () => {
