@@ -159,7 +159,13 @@ async function passAnHour(receiver: Receiver) {
     await receiver.putClockForward(TEN_MINUTES_MS)
     const drains = Math.floor(receiver.now() / TEN_MINUTES_MS) * TEN_MINUTES_MS
     await receiver.cron(drains).catch(() => undefined)
+    await untilIntakeIsEmpty(receiver)
   }
+}
+
+/** Cron only asks: what is due is done by INTAKE's consumer. */
+async function untilIntakeIsEmpty(receiver: Receiver) {
+  for (let poll = 0; poll < MOST_POLLS && (await receiver.state()).inIntake > 0; poll += 1) await sleep(POLL_MS)
 }
 
 async function remove(url: URL, { task_id }: Callback) {
