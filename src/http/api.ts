@@ -2,10 +2,10 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import { DeadlineExceeded } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 import type { Operation } from '../operate.ts'
 import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
+import { isOutage } from '../store/database.ts'
 import { notConfigured, problem, ProblemError, unavailable } from './problem.ts'
 import { bearerIn, isToken } from '../token.ts'
 import { requestId } from './request.ts'
@@ -70,15 +70,13 @@ export function report(c: Context<Api>, event: string, facts: Record<string, unk
   log('info', event, { ...facts, duration_ms: Date.now() - c.get('startedAt'), request_id: requestId(c) })
 }
 
-/** A problem that was thrown; the failure of a store; or a fault of our own. */
-export function answerError(error: Error, c: Context): Response {
+/** A problem that was thrown, an outage of D1, or a fault of our own. */
+export async function answerError(error: Error, c: Context<{ Bindings: Env }>): Promise<Response> {
   if (error instanceof ProblemError) return problem(error.problem)
   const facts = { method: c.req.method, route: routePath(c), why: messageOf(error), request_id: requestId(c) }
-  if (isOfStore(error)) {
+  if (await isOutage(error, c.env.DB)) {
     log('error', 'storage.failed', facts)
-    return problem(
-      unavailable('D1 or KV does not answer. Send the request again in a moment: repeating it is safe.').problem,
-    )
+    return problem(unavailable('D1 does not answer. Send the request again in a moment: repeating it is safe.').problem)
   }
   log('error', 'request.failed', facts)
   return problem({
@@ -87,9 +85,4 @@ export function answerError(error: Error, c: Context): Response {
     title: 'The receiver failed',
     detail: 'This is a fault of the receiver: its log says more, under request.failed.',
   })
-}
-
-/** Stores throw plain errors, and deadlines are ours; a TypeError and its like are mistakes in the code. */
-function isOfStore(error: Error): boolean {
-  return error.constructor === Error || error instanceof DeadlineExceeded
 }

@@ -85,7 +85,7 @@ describe('a conflict', () => {
   it('replaces nothing by halves when D1 fails', async () => {
     const { id } = await conflict('whole')
     const ledger = await rows('SELECT * FROM ledger ORDER BY signature')
-    vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1_ERROR: no idea'))
+    vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1_ERROR: D1 DB is overloaded'))
     expect((await post(`${at(id)}/retry?replace=true`)).status).toBe(503)
     expect(await vendorOf('whole')).toBe('tencent')
     expect((await only()).id).toBe(id)

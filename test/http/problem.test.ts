@@ -16,14 +16,23 @@ describe('what goes wrong is a problem', () => {
   })
 
   it('where the fault is ours, and its words are for the log alone', async () => {
+    await get('/v1/snapshots')
     const line = vi.spyOn(console, 'error')
-    vi.spyOn(env.DB, 'prepare').mockImplementation(() => {
+    vi.spyOn(env.DB, 'prepare').mockImplementationOnce(() => {
       throw new TypeError('x is not a function')
     })
     const [status, body] = await said(get('/v1/snapshots'))
     expect([status, body]).toMatchObject([500, { code: 'internal_error' }])
     expect(JSON.stringify(body)).not.toContain('x is not')
     expect(line.mock.calls.join()).toContain('x is not')
+  })
+
+  it('where D1 refuses what it was asked for, which no repetition helps', async () => {
+    await get('/v1/snapshots')
+    vi.spyOn(env.DB, 'prepare').mockImplementationOnce(() => {
+      throw new Error('D1_ERROR: too many SQL variables at offset 317: SQLITE_ERROR')
+    })
+    expect(await said(get('/v1/snapshots'))).toMatchObject([500, { code: 'internal_error' }])
   })
 
   it('where the path is not known', async () => {

@@ -179,7 +179,7 @@ describe('a retry', () => {
   it('ends the same when a store failed half-way', async () => {
     await deliver(signedCallback({ task_id: 'stale', timestamp: old() }))
     const { id } = await only()
-    vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1_ERROR: no idea'))
+    vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1_ERROR: D1 DB is overloaded'))
     expect((await post(`${at(id)}/retry`)).status).toBe(503)
     await only()
     expect((await post(`${at(id)}/retry`)).status).toBe(200)
