@@ -85,7 +85,7 @@ const allThree = (failing: Failing): Failures => ({ D1: failing, INTAKE: failing
 const saying = (words: string, everySecond = false): Failing => ({ way: 'throws', words, everySecond })
 
 const UNAUTHORIZED = saying('KV PUT failed: 401 Unauthorized')
-const WRONG_SECRET = { ZEGO_CALLBACK_SECRET: 'wrong', VERSION: { id: 'wrong' } }
+const WRONG_SECRET = { ZEGO_CALLBACK_SECRET: 'wrong', VERSION: { id: 'wrong', timestamp: '2026-01-01T00:00:00Z' } }
 
 const OVERLOADED = 'D1_ERROR: D1 DB is overloaded. Requests queued for too long.'
 const QUEUE_OVERLOADED = 'Queue send failed: Too Many Requests'
