@@ -1,7 +1,8 @@
 /**
  * The Worker keeps its own schema: plain `wrangler deploy` is enough, for the first version and for the next.
  *
- * Migrations only add, so that the version before goes on working while the next one is deployed.
+ * A fresh database gets `schema.sql`. Migrations bring an earlier one to the same, and leave in place what the version before
+ * reads and writes, so that it goes on working while the next one is deployed.
  */
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
@@ -13,8 +14,7 @@ import removals from './migrations/0005_removals.sql'
 import feed from './migrations/0006_feed.sql'
 import quarantineBytes from './migrations/0007_quarantine_bytes.sql'
 import oneOrder from './migrations/0008_one_order.sql'
-import buckets from './migrations/0009_quarantine.sql'
-import outbox from './migrations/0010_outbox.sql'
+import whole from './schema.sql'
 
 export type Migration = { name: string; sql: string }
 
@@ -28,8 +28,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0006_feed.sql', sql: feed },
   { name: '0007_quarantine_bytes.sql', sql: quarantineBytes },
   { name: '0008_one_order.sql', sql: oneOrder },
-  { name: '0009_quarantine.sql', sql: buckets },
-  { name: '0010_outbox.sql', sql: outbox },
 ]
 
 /** As `wrangler d1 migrations apply` makes it, so that it then has nothing to do. */
@@ -51,6 +49,7 @@ export function isSchemaOutdated(error: unknown): boolean {
  */
 export async function applyMigrations(db: D1Database, migrations = MIGRATIONS): Promise<void> {
   await db.prepare(MAKE_RECORD_OF_MIGRATIONS).run()
+  if (migrations === MIGRATIONS && (await isEmpty(db))) await makeWhole(db)
   const recorded = await recordedNames(db)
   for (const { name, sql } of migrations) {
     if (recorded.has(name)) continue
@@ -61,6 +60,21 @@ export async function applyMigrations(db: D1Database, migrations = MIGRATIONS): 
     } catch (error) {
       if (!(await recordedNames(db)).has(name)) await applyPiecemeal(name, statements, messageOf(error))
     }
+  }
+}
+
+async function isEmpty(db: D1Database): Promise<boolean> {
+  return (await db.prepare(`SELECT 1 FROM sqlite_schema WHERE name = 'snapshots'`).first()) === null
+}
+
+/** Where another isolate has made it meanwhile, or it cannot be made whole, the migrations make what is missing. */
+async function makeWhole(db: D1Database): Promise<void> {
+  const records = MIGRATIONS.map(({ name }) => insertRecord(db, name))
+  try {
+    await db.batch([...records, ...statementsOf(whole).map((statement) => db.prepare(statement))])
+    log('info', 'schema.made')
+  } catch (error) {
+    log('warn', 'schema.unmade', { why: messageOf(error) })
   }
 }
 

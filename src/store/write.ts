@@ -31,8 +31,9 @@ const IS_KNOWN = 'EXISTS (SELECT 1 FROM snapshots WHERE task_id = ?1)'
 const RULES = {
   /**
    * A callback, if its signature is good for this content (?10 is the signature), and neither the content was deleted nor
-   * the task after it was received. A signature that came before and has no row any more was deleted or has left by RETENTION_DAYS. It completes a task
-   * of its own app, and a record of the query API with the same URLs, since that one has no offsets.
+   * the task after it was received. A signature that came before and has no row any more was deleted or has left by
+   * RETENTION_DAYS. It completes a task of its own app, and a record of the query API with the same URLs, since that one
+   * has no offsets.
    */
   callback: {
     onlyIf: `EXISTS (SELECT 1 FROM ledger WHERE signature = ?10 AND content = ?3 AND (seen_at = ?7 OR ${IS_KNOWN}))

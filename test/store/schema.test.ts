@@ -1,15 +1,34 @@
+import { reset } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { DeadlineExceeded } from '../../src/deadline.ts'
 import { applyMigrations, MIGRATIONS, statementsOf } from '../../src/store/schema.ts'
 import { isOutage, onDatabase } from '../../src/store/database.ts'
 import { signedCallback } from '../callbacks.ts'
+import { get } from '../http/api.ts'
 import { cron, deliver, rows } from '../worker.ts'
 
 const recorded = async () => {
   const { results } = await env.DB.prepare('SELECT name FROM d1_migrations ORDER BY id').all<{ name: string }>()
   return results.map(({ name }) => name)
 }
+/** What there is, whatever the order of columns and the white space. */
+async function schema() {
+  const parts = await rows<{ type: string; name: string; sql: string }>(
+    `SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE '_cf%' ORDER BY name`,
+  )
+  const columnsOf = (table: string) =>
+    rows(`SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo('${table}') ORDER BY name`)
+  const plain = (sql: string) =>
+    sql
+      .replaceAll(/--.*$/gm, '')
+      .replaceAll(/IF NOT EXISTS /g, '')
+      .replaceAll(/\s+/g, ' ')
+  return Promise.all(
+    parts.map(async ({ type, name, sql }) => [name, type === 'table' ? await columnsOf(name) : plain(sql)]),
+  )
+}
+
 const files = import.meta.glob('../../src/store/migrations/*.sql', { query: '?raw', import: 'default', eager: true })
 
 describe('the schema that the Worker keeps by itself', () => {
@@ -22,9 +41,17 @@ describe('the schema that the Worker keeps by itself', () => {
   it('only adds what the version before does not know, and drops what it does not need', () => {
     for (const statement of MIGRATIONS.flatMap(({ sql }) => statementsOf(sql))) {
       expect(statement).toMatch(
-        /^(CREATE (TABLE|INDEX|TRIGGER|VIEW)|ALTER TABLE \w+ ADD COLUMN|INSERT INTO quarantine_counts|DROP (INDEX|TRIGGER)|DELETE FROM (state|quarantine_counts)) ?/,
+        /^(CREATE (TABLE|INDEX|TRIGGER|VIEW)|ALTER TABLE \w+ ADD COLUMN|INSERT INTO quarantine_counts|DROP (INDEX|TRIGGER|TABLE IF EXISTS disputes)|DELETE FROM (state|quarantine_counts)) ?/,
       )
     }
+  })
+
+  it('is the same in a fresh database as in one that the migrations have brought up to date', async () => {
+    await applyMigrations(env.DB)
+    const fresh = await schema()
+    await reset()
+    await applyMigrations(env.DB, [...MIGRATIONS])
+    expect(await schema()).toEqual(fresh)
   })
 
   it('is made by the first request that needs it', async () => {
@@ -148,6 +175,54 @@ describe('new code on an old database', () => {
     expect((await recorded()).toSorted()).toEqual(MIGRATIONS.map(({ name }) => name))
     expect(await rows(`SELECT name FROM sqlite_schema WHERE name = 'snapshots_unpublished'`)).toHaveLength(1)
   })
+})
+
+describe('a database of an earlier version', () => {
+  /** What every version has stored: a result, its signature, an entry, what is waiting; and a task that is not finished. */
+  async function filled(version: number) {
+    const genuine = signedCallback({ task_id: 'stored' })
+    await deliver(genuine)
+    const [snapshot] = await rows<{ content: string; record: string }>('SELECT content, record FROM snapshots')
+    await reset()
+    await applyMigrations(env.DB, MIGRATIONS.slice(0, version))
+    const { content, record } = snapshot!
+    const at = Date.now() - 3_600_000
+    const pending = JSON.stringify({ task_id: 'pending', status: 'pending', appid: '12345', vendor: 'hw' })
+    const insert = (table: string, row: Record<string, unknown>) =>
+      env.DB.prepare(
+        `INSERT INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map((_, n) => `?${n + 1}`)})`,
+      ).bind(...Object.values(row))
+    const completed = { status: 'completed', content, delivery: 'd', via: 'callback', record }
+    const entry = { reason: 'conflict', detail: 'd', signature: 's', task_id: 'stored', received_at: at, body: '{}' }
+    await env.DB.batch([
+      insert('snapshots', { place: at * 1000, task_id: 'stored', ...completed }),
+      insert('snapshots', { place: at * 1000 + 1, task_id: 'pending', status: 'pending', record: pending }),
+      insert('ledger', { signature: genuine.signature, content, seen_at: at, latest_claim: 9e12 }),
+      insert('quarantine', { id: 'conflict:c', ...entry }),
+      insert('state', { name: 'aside', value: '{}', changed_at: at }),
+      ...(version < 2 ? [] : [insert('turns', { appid: '12345', next_at: 1 })]),
+      ...(version < 5 ? [] : [insert('removals', { task_id: 'deleted', content, removed_at: at })]),
+    ])
+    return genuine
+  }
+
+  it.each(MIGRATIONS.map(({ name }, n) => [name, n + 1] as const))(
+    'made up to %s loses nothing, and goes on',
+    async (_name, version) => {
+      const genuine = await filled(version)
+      expect(await (await deliver(genuine)).json()).toMatchObject({ status: 'duplicate' })
+      expect((await deliver({ ...genuine, task_id: 'forged' })).status).toBe(409)
+      expect(await (await deliver(signedCallback({ task_id: 'new' }))).json()).toMatchObject({ status: 'stored' })
+      await cron()
+      const listed = await (await get('/v1/snapshots')).json<{ items: { task_id: string }[] }>()
+      expect(listed.items.map(({ task_id }) => task_id)).toEqual(['new', 'pending', 'stored'])
+      const { items } = await (await get('/v1/quarantine')).json<{ items: { reason: string }[] }>()
+      expect(items.map(({ reason }) => reason).toSorted()).toEqual(['conflict', 'signature_reused'])
+      const { quarantined } = await (await get('/v1/status')).json<{ quarantined: Record<string, object> }>()
+      expect(quarantined['conflict']).toMatchObject({ count: 1 })
+      expect(await recorded()).toEqual(MIGRATIONS.map(({ name }) => name))
+    },
+  )
 })
 
 describe('an error of D1 in unknown words', () => {
