@@ -196,7 +196,7 @@ it('an isolate ends after its earlier record has landed over the later one in KV
 
 it('D1 fails after a DELETE has begun: nothing is half gone', async () => {
   await deliver(callback('halves', GENUINE))
-  vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: down'))
+  vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: Network connection lost'))
   expect((await del('/v1/snapshots/halves')).status).toBe(503)
   expect(await differences()).toEqual([])
   expect(await recordInKv('halves')).not.toBeNull()
