@@ -181,7 +181,8 @@ describe('what was put aside', () => {
     const held = await whileDown([signedCallback({ timestamp })], received)
     vi.useRealTimers()
     expect(await consume(held)).toEqual([{ acked: true }])
-    expect(await rows('SELECT received_at FROM snapshots')).toEqual([{ received_at: received }])
+    const at = new Date(received).toISOString()
+    expect(await rows(`SELECT record ->> '$.received_at' AS at FROM snapshots`)).toEqual([{ at }])
   })
 
   it('is settled in the order in which it was received, the ledger first: the forgery that came second is found', async () => {
