@@ -25,7 +25,7 @@ import { type Env, isFault, limitsOf, readSettings, retentionDaysOf, type Settin
 import { type Due, findDue } from './store/due.ts'
 import type { Lane } from './store/outbox.ts'
 import { completeSchema } from './store/schema.ts'
-import { zegoConfig } from './zego/config.ts'
+import { zegoConfig } from './zego/parameters.ts'
 import { pollSlice, type PollRun, WHOLE_RUN } from './zego/poll.ts'
 
 /** The next slice of a job, and until when one follows another, in milliseconds: then cron asks again. */

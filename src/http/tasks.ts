@@ -18,8 +18,10 @@ import {
   normalizeStart,
   registrationBody,
   startBody,
+  vendorOf,
+  type ZegoConfig,
+  zegoConfig,
 } from '../zego/parameters.ts'
-import { vendorOf, type ZegoConfig, zegoConfig } from '../zego/config.ts'
 import { start } from '../zego/describe.ts'
 import { type Api, report } from './api.ts'
 import { notConfigured, notFound, ProblemError } from './problem.ts'

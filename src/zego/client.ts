@@ -7,8 +7,7 @@ import { bytesOf } from '../callback/bytes.ts'
 import { isObject, parse } from '../callback/json.ts'
 import { log } from '../log.ts'
 import { LATE_MS, backOff, reserveSlot } from '../store/rate-limit.ts'
-import { adviceOn, OK, TOO_FREQUENT } from './codes.ts'
-import type { ZegoConfig } from './config.ts'
+import { adviceOn, OK, type Parameters, TOO_FREQUENT, type ZegoConfig } from './parameters.ts'
 
 /** Why there is no answer: a closed list. */
 export type ApiFailure =
@@ -19,9 +18,6 @@ export type ApiFailure =
 
 /** An app, and how to call ZEGOCLOUD for it. */
 export type Caller = { db: D1Database; url: string; appid: string; secret: string }
-
-/** A name with several values is repeated in the query. */
-export type Parameters = readonly (readonly [name: string, value: string])[]
 
 export type Data = Record<string, unknown>
 

@@ -2,7 +2,7 @@
 import type { SnapshotRecord } from '../event.ts'
 import { type Caller, isFailure, type ApiFailure } from './client.ts'
 import { describe, type Answer } from './describe.ts'
-import type { Vendor } from './config.ts'
+import type { Vendor } from './parameters.ts'
 
 /** `null` where there is nothing on both sides to be compared; `unknown`: ZEGOCLOUD does not know the task, or no longer. */
 export type Confirmation =

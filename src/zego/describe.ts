@@ -1,9 +1,7 @@
 /** ZEGOCLOUD's two actions about screenshot tasks: `MediaThumbnails` starts one, `DescribeMediaTask` says what became of it. */
 import { isObject } from '../callback/json.ts'
 import { call, type Caller, type Data, isFailure, type ApiFailure } from './client.ts'
-import { isAboutTheTask } from './codes.ts'
-import { parametersOf, type StartBody } from './parameters.ts'
-import type { Vendor } from './config.ts'
+import { isAboutTheTask, parametersOf, type StartBody, type Vendor } from './parameters.ts'
 
 /** What ZEGOCLOUD tells of a task. `urls` are as it gives them: Huawei's are names, relative to a bucket. */
 export type Answer =

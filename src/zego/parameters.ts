@@ -5,8 +5,33 @@
  */
 import * as z from 'zod/mini'
 import { isWithin } from '../callback/bytes.ts'
-import type { Parameters } from './client.ts'
-import { vendorOf } from './config.ts'
+import { isFault, type SettingFault, type Settings } from '../settings.ts'
+
+/** ServerSecrets by appid, and where ZEGOCLOUD's server API is. */
+export type ZegoConfig = { secrets: ReadonlyMap<string, string>; url: string }
+
+export function zegoConfig({ serverSecrets, apiUrl }: Settings): ZegoConfig | SettingFault {
+  if (isFault(serverSecrets)) return serverSecrets
+  return isFault(apiUrl) ? apiUrl : { secrets: serverSecrets, url: apiUrl }
+}
+
+/** A CDN vendor has two names: the callback's, which records have, and the server API's. */
+export type Vendor = { record: 'tencent' | 'hw'; api: 'Tencent' | 'Huawei' }
+
+const VENDORS: Readonly<Record<string, Vendor>> = {
+  tencent: { record: 'tencent', api: 'Tencent' },
+  hw: { record: 'hw', api: 'Huawei' },
+  huawei: { record: 'hw', api: 'Huawei' },
+}
+
+/** The vendor of either name, in any case; `undefined` for what ZEGOCLOUD does not document. */
+export function vendorOf(name: unknown): Vendor | undefined {
+  const key = typeof name === 'string' ? name.toLowerCase() : ''
+  return Object.hasOwn(VENDORS, key) ? VENDORS[key] : undefined
+}
+
+/** A name with several values is repeated in the query. */
+export type Parameters = readonly (readonly [name: string, value: string])[]
 
 /** A record holds no more of it: the callback of a longer one could not be stored. */
 const FILE_ID_LIMIT_BYTES = 512
@@ -104,4 +129,38 @@ export function parametersOf({ AppId: _app, ...given }: StartBody): Parameters {
   return Object.entries(given).flatMap(([name, value]) =>
     (Array.isArray(value) ? value : [value]).map((one) => [name, String(one)] as const),
   )
+}
+
+/** The codes that ZEGOCLOUD documents for its server API, and what to do about each. */
+export const OK = 0
+export const TOO_FREQUENT = 6
+
+/** About the task that was asked for, not about the app: ZEGOCLOUD cannot tell of such a task. */
+const ABOUT_THE_TASK: ReadonlySet<number> = new Set([2, 4, 1000, 41003])
+
+const ADVICE: ReadonlyMap<number, string> = new Map([
+  [2, 'A parameter is wrong: check FileId, Definition and the time points against ZEGOCLOUD’s page of the action.'],
+  [3, 'The app may not do this: ask ZEGOCLOUD’s Technical Support to activate on-demand screenshots for it.'],
+  [4, 'The file, or the task, is with the other CDN: check Vendor.'],
+  [
+    5,
+    'The app is not set up for this: ask ZEGOCLOUD’s Technical Support to check its CDN and screenshot configuration.',
+  ],
+  [TOO_FREQUENT, 'The app called too often: try again later. Check what else calls ZEGOCLOUD’s server API for it.'],
+  [7, 'ZEGOCLOUD does not accept this secret for this app: check appid and ServerSecret in ZEGO_SERVER_SECRET.'],
+  [1000, 'ZEGOCLOUD failed, or the FileId does not exist. Check the FileId, then try again.'],
+  [41003, 'The file does not exist: check the FileId, and that its vendor still keeps the file.'],
+  [100000004, 'The signature has expired: the clocks differ by more than 10 minutes.'],
+  [
+    100000005,
+    'The signature is wrong: ZEGO_SERVER_SECRET must hold the ServerSecret of this app, not its CallbackSecret.',
+  ],
+])
+
+export function adviceOn(code: number): string {
+  return ADVICE.get(code) ?? 'ZEGOCLOUD does not document this code: read its message, or ask its Technical Support.'
+}
+
+export function isAboutTheTask(code: number): boolean {
+  return ABOUT_THE_TASK.has(code)
 }

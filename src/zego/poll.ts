@@ -10,9 +10,9 @@ import { closeDispute, type Dispute, takeDisputes } from '../store/disputes.ts'
 import type { Publication } from '../store/outbox.ts'
 import { type DuePoll, giveBack, type Result, storeResult, takeDuePolls } from '../store/pending.ts'
 import { type ApiFailure, callerFor, isFailure } from './client.ts'
-import { vendorOf, type ZegoConfig, zegoConfig } from './config.ts'
 import { type Answer, describe } from './describe.ts'
 import { judge } from './dispute.ts'
+import { vendorOf, type ZegoConfig, zegoConfig } from './parameters.ts'
 import { completedResult, failedResult } from './result.ts'
 
 /** How far a run may still go. */
