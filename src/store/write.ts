@@ -43,9 +43,9 @@ const RULES = {
       snapshots.status <> 'completed'
       OR snapshots.via = 'query' AND ${urlsOf('snapshots.record')} = ${urlsOf('excluded.record')})`,
   },
-  /** ZEGOCLOUD's answer, for a task that is known or, where ?10 says so, for any. Never over what a callback said. */
+  /** ZEGOCLOUD's answer, for a task that is known. Never over what a callback said. */
   answer: {
-    onlyIf: `?10 OR ${IS_KNOWN}`,
+    onlyIf: `?10 IS NULL AND ${IS_KNOWN}`,
     over: `snapshots.status = 'pending' OR (snapshots.status = 'failed' AND excluded.status = 'completed')`,
   },
   /** What an operator or ZEGOCLOUD's answer decided for. */
@@ -89,7 +89,7 @@ export function insertPending(
   return db.prepare(REGISTER).bind(record.task_id, writeId, JSON.stringify(record), record.appid, due)
 }
 
-/** @param own what the rule asks for */
+/** @param own what the rule asks for, or `null` */
 export function upsert(
   db: D1Database,
   rule: keyof typeof RULES,

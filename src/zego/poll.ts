@@ -6,18 +6,16 @@
 import { log, messageOf } from '../log.ts'
 import { publish } from '../publish/publish.ts'
 import { type Env, isFault, type Settings } from '../settings.ts'
-import { closeDispute, type Dispute, takeDisputes } from '../store/disputes.ts'
 import type { Publication } from '../store/outbox.ts'
-import { type DuePoll, giveBack, type Result, storeResult, takeDuePolls } from '../store/pending.ts'
+import { closeDisputes, type DuePoll, giveBack, takeDuePolls } from '../store/pending.ts'
 import { type ApiFailure, callerFor, isFailure } from './client.ts'
 import { type Answer, describe } from './describe.ts'
-import { judge } from './dispute.ts'
+import { type Ask, decide } from './dispute.ts'
 import { vendorOf, type ZegoConfig, zegoConfig } from './parameters.ts'
-import { completedResult, failedResult } from './result.ts'
 
 /** How far a run may still go. */
 export type PollRun = {
-  /** How many more slices and questions; a run has 40 questions. */
+  /** How many more tasks; a run has 40. */
   left: number
   /** The apps that ZEGOCLOUD did not answer for: they are left alone until the next run. */
   without: readonly string[]
@@ -25,125 +23,78 @@ export type PollRun = {
 
 export const WHOLE_RUN: PollRun = { left: 40, without: [] }
 
-/**
- * An invocation of the free plan has 50 subrequests and 50 queries. A task takes up to six (slot, question, two
- * statements, and three to publish it); a dispute up to thirty.
- */
-const SLICE = 5
-const DISPUTE_SLICE = 1
+/** The free plan has 50 subrequests and 50 queries an invocation: a registered task takes up to 8, a dispute up to 30. */
+const SLICES = { snapshots: 5, quarantine: 1 } as const
 
-/** Disputes go first, for the first quarter of a run: a flood of them holds no task back. */
-const FOR_TASKS_ALONE = 30
-
-const GIVE_UP_MS = 86_400_000
-
-/** Something to ask about, and what to do with the answer. */
-type Question = {
-  subject: { task_id: string; appid: string; vendor: string }
-  settle: (answer: Answer) => Promise<Publication | undefined>
-}
+/** Disputes go first, for the first quarter of a run: a flood of them holds no registered task back. */
+const FOR_REGISTERED_ALONE = 30
 
 /** One slice; how the run may go on, or `undefined` if it has ended. */
 export async function pollSlice(env: Env, settings: Settings, run: PollRun, now: number): Promise<PollRun | undefined> {
   const config = zegoConfig(settings)
   if (isFault(config) || run.left <= 0) return undefined
   const appids = [...config.secrets.keys()].filter((appid) => !run.without.includes(appid))
-  const questions = await takeQuestions(env, config, appids, run.left, now)
-  if (questions.length === 0) return undefined
+  const polls = await takeSlice(env.DB, appids, run.left, now)
+  if (polls.length === 0) return undefined
 
   const publications: Publication[] = []
   const silent = new Set<string>()
-  const unasked: string[] = []
-  for (const { subject, settle } of questions) {
-    const { task_id, appid } = subject
+  const unasked: DuePoll[] = []
+  for (const poll of polls) {
     // The app that got no answer would hardly get one for its next question.
-    const outcome = silent.has(appid) ? 'unasked' : await ask(subject, settle, config, env.DB)
-    if (outcome === 'unasked' || outcome === 'too frequent') unasked.push(task_id)
-    if (outcome === 'too frequent' || outcome === 'silent') silent.add(appid)
+    const outcome = silent.has(poll.appid) ? 'unasked' : await settle(poll, config, env, now)
+    if (outcome === 'unasked') unasked.push(poll)
+    if (outcome === 'unasked' || outcome === 'silent') silent.add(poll.appid)
     if (typeof outcome === 'object') publications.push(outcome)
   }
   await giveBack(env.DB, unasked, now)
   await publish(publications, env, settings, now)
-  return { left: run.left - questions.length, without: [...run.without, ...silent] }
+  return { left: run.left - polls.length, without: [...run.without, ...silent] }
 }
 
-async function takeQuestions(
+async function takeSlice(db: D1Database, appids: readonly string[], left: number, now: number): Promise<DuePoll[]> {
+  const take = (table: keyof typeof SLICES) => takeDuePolls(db, table, appids, now, Math.min(SLICES[table], left))
+  const disputes = left > FOR_REGISTERED_ALONE ? await take('quarantine') : []
+  return disputes.length > 0 ? disputes : take('snapshots')
+}
+
+/** What is to be published of it, or why there is nothing. What goes wrong with one task holds no other one back. */
+async function settle(
+  poll: DuePoll,
+  config: ZegoConfig,
   env: Env,
-  config: ZegoConfig,
-  appids: readonly string[],
-  left: number,
   now: number,
-): Promise<Question[]> {
-  const disputes = left > FOR_TASKS_ALONE ? await takeDisputes(env.DB, appids, now, DISPUTE_SLICE) : []
-  if (disputes.length > 0) {
-    return disputes.map((dispute) => ({
-      subject: dispute,
-      settle: (answer) => settleDispute(dispute, answer, config, env, now),
-    }))
-  }
-  const tasks = await takeDuePolls(env.DB, appids, now, Math.min(SLICE, left))
-  return tasks.map((task) => ({ subject: task.record, settle: (answer) => settleTask(task, answer, env, now) }))
-}
-
-/** What is to be published of it, or why there is nothing. What goes wrong with one question holds no other one back. */
-async function ask(
-  subject: Question['subject'],
-  settle: Question['settle'],
-  config: ZegoConfig,
-  db: D1Database,
-): Promise<Publication | 'nothing' | 'silent' | 'too frequent'> {
-  const { task_id, appid } = subject
+): Promise<Publication | 'nothing' | 'silent' | 'unasked'> {
+  const { task_id, appid } = poll
+  const ask: Ask = (task) => askAbout(task, config, env.DB)
   try {
-    const answer = await describeTask(subject, config, db)
-    if (isFailure(answer)) return noteFailure(task_id, appid, answer)
+    const answer = await ask(poll)
+    if (isFailure(answer)) return noteFailure(poll, answer)
     log('info', 'zego.answer', { task_id, appid, status: answer.status })
-    return (await settle(answer)) ?? 'nothing'
+    const decision = await decide(poll, answer, ask, env, now)
+    if (decision && isFailure(decision)) return noteFailure(poll, decision)
+    const isDecided = poll.table === 'quarantine' && answer.status !== 'unfinished'
+    if (isDecided) await closeDisputes(env.DB, poll, now)
+    return decision ?? 'nothing'
   } catch (error) {
     log('error', 'zego.unsettled', { task_id, appid, why: messageOf(error) })
     return 'nothing'
   }
 }
 
-async function describeTask({ task_id, appid, vendor }: Question['subject'], config: ZegoConfig, db: D1Database) {
+async function askAbout(
+  { task_id, appid, vendor }: Parameters<Ask>[0],
+  config: ZegoConfig,
+  db: D1Database,
+): Promise<Answer | ApiFailure> {
   const caller = callerFor(config, appid, db)
   const known = vendorOf(vendor)
-  return caller && known ? describe(caller, task_id, known) : unknownVendor(vendor)
-}
-
-function unknownVendor(vendor: string): Answer {
+  if (caller && known) return describe(caller, task_id, known)
   return { status: 'unknown', message: `ZEGOCLOUD cannot be asked about the vendor ${JSON.stringify(vendor)}` }
 }
 
 /** A question that was not put costs the task no gap. */
-function noteFailure(task_id: string, appid: string, { code, ...facts }: ApiFailure): 'silent' | 'too frequent' {
+function noteFailure({ task_id, appid }: DuePoll, { code, ...facts }: ApiFailure): 'silent' | 'unasked' {
   log(code === 'zego_error' ? 'error' : 'warn', `poll.${code}`, { task_id, appid, ...facts })
-  return code === 'too_frequent' ? 'too frequent' : 'silent'
-}
-
-async function settleTask({ record }: DuePoll, answer: Answer, env: Env, now: number) {
-  const result = await resultOf(record, answer, now)
-  return result && storeResult(env.DB, result, now)
-}
-
-async function settleDispute(dispute: Dispute, answer: Answer, config: ZegoConfig, env: Env, now: number) {
-  if (answer.status === 'unfinished') return undefined
-  const askAbout = (task: Question['subject']) => describeTask(task, config, env.DB)
-  const publication = answer.status === 'finished' ? await judge(dispute, answer, askAbout, env, now) : undefined
-  await closeDispute(env.DB, dispute, now)
-  return publication
-}
-
-/** What comes of ZEGOCLOUD's answer for a pending task; `undefined` while nothing does. */
-async function resultOf(record: DuePoll['record'], answer: Answer, now: number): Promise<Result | undefined> {
-  switch (answer.status) {
-    case 'finished':
-      return completedResult(record, answer, now)
-    case 'failed':
-      return failedResult(record, answer.message, now)
-    case 'unknown':
-      if (now - Date.parse(record.registered_at) < GIVE_UP_MS) return undefined
-      return failedResult(record, `${answer.message}, 24 hours after it was registered`, now)
-    case 'unfinished':
-      return undefined
-  }
+  return code === 'too_frequent' ? 'unasked' : 'silent'
 }
