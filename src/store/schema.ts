@@ -39,7 +39,7 @@ const MAKE_RECORD_OF_MIGRATIONS = `CREATE TABLE IF NOT EXISTS "d1_migrations"(
 
 /** D1's words for a schema older than the code. */
 export function isSchemaOutdated(error: unknown): boolean {
-  return /no such (?:table|column)|has no column named/.test(messageOf(error))
+  return /no such (?:table|column|index)|has no column named/.test(messageOf(error))
 }
 
 /**

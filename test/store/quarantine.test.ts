@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { factsOrNothing } from '../../src/store/health.ts'
 import { sha256 } from '../../src/callback/bytes.ts'
-import { keep, newEntry } from '../../src/store/keep.ts'
+import { keep, lookIsDue, newEntry } from '../../src/store/keep.ts'
 import { findEntry, listEntries, removeOfReason } from '../../src/store/quarantine.ts'
 import { applyMigrations } from '../../src/store/schema.ts'
 import { settle } from '../../src/store/settle.ts'
@@ -140,6 +140,19 @@ describe('the quarantine', () => {
       for (let n = 0; n < 17; n += 1) await keepOf(1_900_000, n, 100 + n)
       expect(await env.DB.prepare(KEPT).first()).toMatchObject({ count: 16 })
       expect(await full()).toEqual({ since: 115, onlyOfLarge: true })
+    })
+
+    it('finds an entry to look at without reading those that this version has refused', async () => {
+      await fill('bad_signature', 1000)
+      await env.DB.prepare('UPDATE quarantine SET refused_by = 5').run()
+      const read = async (version: number) => {
+        const { results, meta } = await env.DB.prepare(`SELECT ${lookIsDue(`${version}`, '0')} AS isDue`).all()
+        return [results[0]!['isDue'], meta.rows_read < 5]
+      }
+      expect([await read(5), await read(6)]).toEqual([
+        [0, true],
+        [1, true],
+      ])
     })
 
     it('has the genuine one of a content known beforehand, though forged copies came before and one after', async () => {
