@@ -44,6 +44,7 @@ export default defineConfig({
               compatibilityFlags: ['service_binding_extra_handlers'],
               queueConsumers: { 'zego-snapshots-intake': { maxBatchTimeout: 0.05, maxRetries: 100 } },
               serviceBindings: { CONSUMER: 'consumer' },
+              r2Buckets: ['PICTURES'], // of the example consumer
               workers: [consumer],
             },
           }),

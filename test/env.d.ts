@@ -11,6 +11,8 @@ declare namespace Cloudflare {
     API_TOKEN: string
     /** The stand-in consumer of vitest.config.ts. */
     CONSUMER: Fetcher
+    /** The example consumer's bucket. */
+    PICTURES: R2Bucket
   }
   interface GlobalProps {
     mainModule: typeof import('../src/worker.ts')
