@@ -48,10 +48,10 @@ afterAll(async () => {
 })
 
 /** The doctor as a user runs it, with variables for secrets. What it prints never holds one. */
-async function doctor(url: string, env: Record<string, string>, ...flags: string[]) {
+async function doctor(url: string, env: Record<string, string>) {
   const node = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning']
   const program = join(copy.directory, 'tools/doctor.ts')
-  const child = spawn(process.execPath, [...node, program, url, ...flags], {
+  const child = spawn(process.execPath, [...node, program, url], {
     cwd: elsewhere, // where no .dev.vars is
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -86,10 +86,6 @@ test('the ServerSecret in the place of the CallbackSecret is named in these word
   expect(out).toContain('npx wrangler secret put ZEGO_CALLBACK_SECRET')
   expect(status).toBe(1)
   expect(await rows('SELECT id FROM quarantine')).toEqual([])
-  const unknowing = await doctor(origin, ALL)
-  expect(unknowing.out).toContain('401 bad_signature')
-  expect(unknowing.out).toContain('with ZEGO_SERVER_SECRET in the environment, doctor can tell')
-  expect(unknowing.status).toBe(1)
 })
 
 test('a path token that is missing, or wrong, is named; with the right one all is well', async () => {
@@ -103,31 +99,4 @@ test('a path token that is missing, or wrong, is named; with the right one all i
   const inVariable = await doctor(origin, { ...ALL, CALLBACK_PATH_TOKEN: PATH_TOKEN })
   expect([inUrl.status, inVariable.status], inUrl.out + inVariable.out).toEqual([0, 0])
   expect(inUrl.out).toContain('The path token is right.')
-})
-
-test('says which setting a Worker without its secret lacks', async () => {
-  const { out, status } = await doctor(await receiver({ API_TOKEN }), ALL)
-  expect(out).toContain('a setting cannot be read (settings)')
-  expect(out).toContain('503 not_configured: ZEGO_CALLBACK_SECRET cannot be used: it is not set.')
-  expect(out).toContain('It is the CallbackSecret, not the ServerSecret.')
-  expect(status).toBe(1)
-})
-
-test('secrets by app: an app that is not there is named, and what was kept of it is deleted', async () => {
-  const origin = await receiver({ ...ALL, ZEGO_CALLBACK_SECRET: `{"77":["${SECRET}","older"]}` })
-  const unnamed = await doctor(origin, ALL)
-  expect(unnamed.out).toContain('401 unknown_app: the Worker has this secret, but not for the app 12345.')
-  expect(unnamed.out).toContain('--appid <AppID>')
-  expect(unnamed.status).toBe(1)
-  expect(await rows('SELECT id FROM quarantine')).toEqual([])
-  const named = await doctor(origin, ALL, '--appid', '77')
-  expect(named.status, named.out).toBe(0)
-})
-
-test('a wrong API token is named; the callback is checked all the same', async () => {
-  const { out, status } = await doctor(await receiver(ALL), { ...ALL, API_TOKEN: 'another' })
-  expect(out).toContain('401 unauthorized: the Worker has another API_TOKEN.')
-  expect(out).toContain('ok Signed callback')
-  expect(out).toMatch(/these stay in the quarantine, for 30 days: unsupported_event:[0-9a-f]{64}\./)
-  expect(status).toBe(1)
 })
