@@ -190,7 +190,7 @@ describe('a database of an earlier version', () => {
     const pending = JSON.stringify({ task_id: 'pending', status: 'pending', appid: '12345', vendor: 'hw' })
     const insert = (table: string, row: Record<string, unknown>) =>
       env.DB.prepare(
-        `INSERT INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map((_, n) => `?${n + 1}`)})`,
+        `INSERT INTO ${table} (${Object.keys(row).join()}) VALUES (${Array(Object.keys(row).length).fill('?').join()})`,
       ).bind(...Object.values(row))
     const completed = { status: 'completed', content, delivery: 'd', via: 'callback', record }
     const entry = { reason: 'conflict', detail: 'd', signature: 's', task_id: 'stored', received_at: at, body: '{}' }
