@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { SnapshotRecord } from '../../src/event.ts'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, read, rows, storedAt } from '../worker.ts'
-import { del, get, post, said } from './api.ts'
+import { get } from './api.ts'
 
 type Page = { items: SnapshotRecord[]; next_cursor: string }
 
@@ -58,19 +58,6 @@ describe('GET /v1/snapshots?order=oldest', () => {
     expect(items.map(({ task_id }) => task_id)).toEqual(all.toReversed())
   })
 
-  it('shows what is stored after a record that was read and deleted since', async () => {
-    const next = reader()
-    await deliverAt(1, 'first')
-    await deliverAt(9, 'deleted')
-    expect(await next()).toEqual(['first', 'deleted'])
-    await del('/v1/snapshots/deleted')
-    await deliverAt(5, 'late')
-    expect(await next()).toEqual(['late'])
-    await del('/v1/snapshots/late')
-    await deliverAt(4, 'later still')
-    expect(await next()).toEqual(['later still'])
-  })
-
   it('shows a task again once it has finished', async () => {
     await pending('task')
     const next = reader()
@@ -78,20 +65,6 @@ describe('GET /v1/snapshots?order=oldest', () => {
     await deliverAt(1, 'task')
     expect(await next()).toEqual(['task'])
     expect(await next()).toEqual([])
-  })
-
-  it('shows a task again whose other content wins, received before it, and what is stored between the two', async () => {
-    await deliverAt(3, 'elsewhere')
-    await deliverAt(9, 'task')
-    const next = reader()
-    expect(await next()).toEqual(['elsewhere', 'task'])
-    vi.useFakeTimers({ now: START + 5000, toFake: ['Date'] })
-    await deliver(signedCallback({ task_id: 'task', vendor: 'hw' }))
-    const { items } = await (await get('/v1/quarantine')).json<{ items: { id: string }[] }>()
-    await post(`/v1/quarantine/${items[0]!.id}/retry?replace=true`)
-    expect(await next()).toEqual(['task'])
-    await deliverAt(7, 'between')
-    expect(await next()).toEqual(['between'])
   })
 
   it('takes the filters of the list', async () => {
@@ -105,15 +78,6 @@ describe('GET /v1/snapshots?order=oldest', () => {
     expect(await next()).toEqual(['t3'])
     expect(await reader('&status=pending')()).toEqual([])
   })
-
-  it.each([
-    ['oldest', 's1'],
-    ['newest', 'f1'],
-    ['oldest', 'f1-'],
-  ])('refuses in the order %s the cursor %s', async (order, cursor) => {
-    const answer = await said(get(`/v1/snapshots?order=${order}&cursor=${cursor}`))
-    expect(answer).toMatchObject([400, { code: 'invalid_request', parameter: 'cursor' }])
-  })
 })
 
 it('goes on from a cursor of the version before, at the first late result that its reader has not seen', async () => {
@@ -125,36 +89,4 @@ it('goes on from a cursor of the version before, at the first late result that i
   const ids = async (cursor: string) => (await from(cursor)).map(({ task_id }) => task_id)
   expect(await ids(`f${last}-7`)).toEqual(['t4'])
   expect(await ids(`f${last}-6`)).toEqual(['t2', 't3', 't4'])
-})
-
-/** Writes in any order, deletes and reads among them: what was stored is read, whoever reads when. */
-it('misses nothing, and repeats nothing, whatever the order', async () => {
-  let seed = 7
-  const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % below
-  const readers = [reader('&limit=1'), reader('&limit=3')]
-  const seen: string[][] = [[], []]
-  const stored = new Set<string>()
-  const deleted = new Set<string>()
-  const readSome = async (index: number) => seen[index]!.push(...(await readers[index]!()))
-  for (let step = 0; step < 120; step += 1) {
-    const task_id = `t${step}`
-    const [some] = [...stored].toReversed()
-    if (random(4) === 0) await readSome(random(2))
-    else if (random(6) === 0 && some !== undefined) {
-      await del(`/v1/snapshots/${some}`)
-      stored.delete(some)
-      deleted.add(some)
-    } else {
-      await deliverAt(random(30), task_id)
-      stored.add(task_id)
-    }
-  }
-  for (const index of [0, 1]) {
-    for (let before = -1; before < seen[index]!.length;) {
-      before = seen[index]!.length
-      await readSome(index)
-    }
-    const left = seen[index]!.filter((id) => !deleted.has(id))
-    expect(left.toSorted()).toEqual([...stored].toSorted())
-  }
 })
