@@ -55,12 +55,8 @@ export const FIELD_SPELLINGS = new Map([...spellings(DOCUMENTED_FIELDS), ['filei
  * the list's name anything but a letter may be one: pictures are at stake.
  */
 export function isPartOfDocumented(name: string): boolean {
-  return FIELD_SPELLINGS.has(bareBefore(/[[.]/, name) ?? '') || /^snapshotpiclist[^a-z]/.test(bare(name))
-}
-
-function bareBefore(sign: RegExp, name: string): string | undefined {
-  const at = name.search(sign)
-  return at < 0 ? undefined : bare(name.slice(0, at))
+  const [beforePart, part] = bare(name).split(/[[.]/, 2)
+  return (part !== undefined && FIELD_SPELLINGS.has(beforePart!)) || /^snapshotpiclist[^a-z]/.test(bare(name))
 }
 
 /**
@@ -184,13 +180,13 @@ function pictureOf(item: unknown): unknown {
   if (isPlain(item)) return offset === undefined ? { url } : { offset, url }
   const fields = underDocumentedNames(Object.entries(item), PICTURE_FIELDS, isAbsentInPicture)
   if (fields.has('offset')) fields.set('offset', numberOf(fields.get('offset')))
-  if (!fields.has('url') && !isUrlMisread(fields)) fields.set('url', '')
+  if (!fields.has('url')) fields.set('url', '')
   return inOrder(Object.fromEntries(fields))
 }
 
 /** Whether an index or a key stands behind the name of the URL: it may hold one, in a form that we do not know. */
-function isUrlMisread(fields: ReadonlyMap<string, unknown>): boolean {
-  return fields.keys().some((name) => bareBefore(/[[.\d]/, name) === 'url')
+export function isPartOfUrl(name: string): boolean {
+  return !PICTURE_FIELDS.has(name) && /^url(?:[[.]|\d+$)/.test(bare(name))
 }
 
 /** Whether it has the documented fields and no others. Nearly all of thousands of pictures do. */

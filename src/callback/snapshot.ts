@@ -1,7 +1,15 @@
 /** A verified callback and its record, by the rules for a usable snapshot: a store or a reader needs each of them. */
 import type { CompletedRecord, Picture } from '../event.ts'
 import { isWithin, type RawBody, ROW_LIMIT_BYTES, sha256 } from './bytes.ts'
-import { type Content, contentOf, type ContentJson, jsonAround, jsonOf, isPartOfDocumented } from './content.ts'
+import {
+  type Content,
+  type ContentJson,
+  contentOf,
+  isPartOfDocumented,
+  isPartOfUrl,
+  jsonAround,
+  jsonOf,
+} from './content.ts'
 import { decode, type Decoded, SHOWN_CHARACTERS } from './decode.ts'
 import { isObject } from './json.ts'
 import { latestClaim, timeOf } from './signature.ts'
@@ -125,7 +133,7 @@ function whyMisread({ garbled, extra = {} }: Content): string | undefined {
 }
 
 function isPicture(item: unknown): item is Picture {
-  if (!isObject(item) || typeof item.url !== 'string') return false
+  if (!isObject(item) || typeof item.url !== 'string' || Object.keys(item).some(isPartOfUrl)) return false
   return item.offset === undefined || typeof item.offset === 'number'
 }
 

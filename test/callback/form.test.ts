@@ -50,6 +50,7 @@ const MISREAD = [
   ['a deeper path', '[0][url][0]=a', '[0][url][0]'],
   ['half a path', '[0=A', '[0'],
   ['two kinds of path', '[]=A&[0]=B', '[0]'],
+  ['an index behind the name of the URL, and the URL beside it', '[0][url]=a&[0][url0]=b', '[0]'],
 ] as const
 
 const sent = (text: string) =>
