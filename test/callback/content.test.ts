@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { inOrder, jsonOf } from '../../src/callback/content.ts'
+import { jsonOf } from '../../src/callback/content.ts'
 import { encodeAs, shapeNames } from '../../tools/zegocloud/encodings.ts'
-import { contentIn, hashIn, raw, readBody, recordIn, withList, withPicture } from './bodies.ts'
+import { contentIn, hashIn, raw, readBody, withList, withPicture } from './bodies.ts'
 
 /** What a callback says, in small alphabets: so that two of them often say the same, or nearly. */
 const statement = fc.record({
@@ -133,23 +133,35 @@ describe('the content of a callback', () => {
     expect(Math.min(seen.same, seen.other)).toBeGreaterThan(200)
   })
 
-  it('is in order at every level, since its JSON is hashed', () => {
+  it('has its keys in order at every level, since its JSON is hashed', () => {
     const json = fc.oneof(
       fc.json({ maxDepth: 4 }),
-      fc.array(fc.record({ url: fc.string(), offset: fc.integer() })).map((list) => JSON.stringify(list)),
       fc
         .array(fc.dictionary(fc.oneof(fc.constantFrom('url', 'offset', 'Url', 'more'), fc.string()), fc.jsonValue()))
         .map((list) => JSON.stringify(list)),
     )
     const name = fc.constantFrom('event', 'appid', 'task_id', 'field_id', 'snapshot_pic_list', 'more', '__proto__')
+    /** Whole numbers come first in every object. */
+    const inOrder = (keys: string[]) => Object.keys(Object.fromEntries(keys.toSorted().map((key) => [key, 0])))
     fc.assert(
       fc.property(fc.dictionary(name, json), (fields) => {
         const content = contentIn(raw(fields))
-        const text = JSON.stringify(content)
-        expect(text).toBe(JSON.stringify(inOrder(content)))
-        expect(new TextDecoder().decode(jsonOf(content).bytes)).toBe(text)
+        const text = new TextDecoder().decode(jsonOf(content).bytes)
+        expect(text).toBe(JSON.stringify(content))
+        JSON.parse(text, (_, value: unknown) => {
+          if (typeof value === 'object' && value !== null)
+            expect(Object.keys(value)).toEqual(inOrder(Object.keys(value)))
+          return value
+        })
       }),
       { numRuns: 300 },
+    )
+  })
+
+  it('sorts keys by UTF-16 unit, those that are whole numbers first', () => {
+    const more = '{"\u20ac":1,"\r":2,"\ufb33":3,"10":4,"9":5,"\ud83d\ude00":6,"\u0080":7,"__proto__":{"b":1,"a":2}}'
+    expect(JSON.stringify(contentIn(raw({ more: more.replace('\r', '\\r') })).extra)).toBe(
+      '{"more":{"9":5,"10":4,"\\r":2,"__proto__":{"a":2,"b":1},"\u0080":7,"\u20ac":1,"\ud83d\ude00":6,"\ufb33":3}}',
     )
   })
 
@@ -158,11 +170,6 @@ describe('the content of a callback', () => {
     for (const name of ['timestamp', 'nonce', 'signature', 'Timestamp', 'NONCE', 'Signature']) {
       expect(await hashIn(raw({ [name]: '"x"' }))).toBe(hash)
     }
-  })
-
-  it.each(['null', '""', undefined])('has no field_id when that is %s', async (field_id) => {
-    expect(recordIn(raw({ field_id }))).not.toHaveProperty('field_id')
-    expect(await hashIn(raw({ field_id }))).toBe(await hashIn(raw({ field_id: undefined })))
   })
 
   it('has the documented spelling where two keys are one, wherever it stands, else the last', async () => {
@@ -181,10 +188,6 @@ describe('the content of a callback', () => {
       expect(titles.get(hash), title).toBeUndefined()
       titles.set(hash, title)
     }
-  })
-
-  it('has a hash of 64 hexadecimal digits', async () => {
-    expect(await hashIn(raw())).toMatch(/^[0-9a-f]{64}$/)
   })
 })
 

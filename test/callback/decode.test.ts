@@ -1,10 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ROW_LIMIT_BYTES } from '../../src/callback/bytes.ts'
-import { type Fields, signedText, type Value } from '../../src/callback/json.ts'
+import type { Value } from '../../src/callback/json.ts'
 import { anyString } from './arbitraries.ts'
 import { decodeOrRefusal as decode } from './bodies.ts'
-import { shapeNames, shapes } from '../../tools/zegocloud/encodings.ts'
 import { signedCallback } from '../callbacks.ts'
 
 /** The fields with their JSON undone, in order, or why there are none. */
@@ -22,14 +21,6 @@ describe('a callback in any encoding', () => {
   // A URL that has to come through byte for byte.
   const url = 'http://a.test/1.jpg?sign=a%2Bb%3D%3D&t=1+2&n=%7B%22&stray=100%&"\\\u00e9\ud83d\ude00'
   const fields = signedCallback({ snapshot_pic_list: JSON.stringify([{ url, offset: 1 }]) })
-
-  it.each(shapeNames.filter((name) => !name.startsWith('multipart')))('has the same fields: %s', (name) => {
-    const decoded = decode(shapes[name].text(fields, encodeURIComponent))
-    if ('code' in decoded) throw new Error(decoded.why)
-    expect([...decoded.fields.keys()].toSorted()).toEqual(Object.keys(fields).toSorted())
-    const { snapshot_pic_list: _, ...texts } = fields
-    for (const [key, text] of Object.entries(texts)) expect(signedText(decoded.fields.get(key)), key).toBe(text)
-  })
 
   type Wraps = Record<string, (body: string) => string>
   const aroundAnything: Wraps = {
@@ -81,14 +72,6 @@ describe('JSON', () => {
     expect(read('{"event":"%7B%2B%","a":"1+1"}')).toEqual([
       ['event', '%7B%2B%'],
       ['a', '1+1'],
-    ])
-  })
-
-  it('keeps its values as they are written', () => {
-    const { fields } = decode('{"event" : { "a":\t1.0 } , "nonce":9007199254740993}') as { fields: Fields }
-    expect([...fields]).toEqual([
-      ['event', { json: '{ "a":\t1.0 }', parsed: { a: 1 } }],
-      ['nonce', { json: '9007199254740993', parsed: 9007199254740992 }],
     ])
   })
 
@@ -241,24 +224,5 @@ describe('hostile text', () => {
     ],
   ])('may be 1.9 MB of %s', (_, body) => {
     expect(() => decode(body)).not.toThrow()
-  })
-})
-
-describe('the text of a value', () => {
-  it.each([
-    ['7348807134281767609', '7348807134281767609'],
-    ['-1.50E+400', '-1.50E+400'],
-    ['0', '0'],
-    ['null', undefined],
-    ['true', undefined],
-    ['[]', undefined],
-    ['{}', undefined],
-  ])('of %s is %j', (json, text) => {
-    expect(signedText({ json, parsed: JSON.parse(json) })).toBe(text)
-  })
-
-  it('is that of a string, and nothing where nothing is', () => {
-    expect(signedText({ text: '' })).toBe('')
-    expect(signedText(undefined)).toBeUndefined()
   })
 })

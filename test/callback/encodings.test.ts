@@ -98,28 +98,13 @@ describe('a callback', () => {
     },
   )
 
-  it.each(packings)('packed as %s is the same record, in every shape and charset', async (packing) => {
-    const sent = signed({ task_id: '截图', appid: '1', note: '图', snapshot_pic_list: [{ url: '截图', offset: 1 }] })
-    const usual = await recordOf(sent, { shape: 'json' })
-    for (const manner of manners) {
-      expect(await recordOf(sent, { ...manner, packing }), JSON.stringify(manner)).toEqual(usual)
-      expect(await recordOf(sent, { ...manner, packing }, { contentEncoding: undefined })).toEqual(usual)
-    }
-  })
-
   it('is the same record whatever its headers claim', async () => {
     const sent = signed({ task_id: '截图', appid: '1', note: '图', snapshot_pic_list: [{ url: '截图', offset: 1 }] })
     const usual = await recordOf(sent, { shape: 'json' })
-    const types = [
-      '',
-      'nonsense',
-      'multipart/form-data',
-      'multipart/form-data; boundary=other',
-      'text/html; charset=utf-8',
-    ]
+    const types = ['', 'nonsense', 'multipart/form-data; boundary=other', 'text/html; charset=utf-8']
     const lies = ['text/plain; charset=utf-16le', 'text/plain; charset="none such"', 'application/json;charset=utf-16']
     for (const contentType of [...types, ...lies, null]) {
-      for (const contentEncoding of ['gzip', 'deflate', 'br', 'identity', undefined]) {
+      for (const contentEncoding of ['gzip', 'x-deflate, gzip', undefined]) {
         for (const manner of manners) {
           const found = await recordOf(sent, manner, { contentType, contentEncoding })
           expect(found, JSON.stringify({ ...manner, contentType, contentEncoding })).toEqual(usual)

@@ -16,6 +16,8 @@ const jsonText = fc
   .tuple(fc.jsonValue({ noUnicodeString: false, maxDepth: 4 }), fc.constantFrom('', ' ', '\t', '\n\r'))
   .map(([value, space]) => JSON.stringify(value, null, space))
 
+const quoted = (text: string) => JSON.stringify(text)
+
 /** The pieces that a reader of JSON tells apart, and some that only look like them. */
 const PIECES = [
   ['{', '}', '[', ']', ',', ':', '"', '"a"', '"__proto__":', '""', '\\', '\\u12', '\\ud800', '\\n', '\u0000'],
@@ -47,7 +49,10 @@ describe('the fields of an object', () => {
   })
 
   it('are those that JSON.parse finds: a string its characters, anything else its JSON text', () => {
-    const members = fc.array(fc.tuple(fc.oneof(anyString, fc.constantFrom('__proto__', 'a', '')), jsonText))
+    const escapes = fc.string({ unit: fc.constantFrom('\\', '"', '\u0000', 'u12', 'a') })
+    const anyKey = fc.oneof(anyString, escapes, fc.constantFrom('__proto__', 'a', ''))
+    const anyJson = fc.oneof(jsonText, escapes.map(quoted))
+    const members = fc.array(fc.tuple(anyKey, anyJson))
     fc.assert(
       fc.property(members, fc.constantFrom('', ' \n'), (fields, space) => {
         const text = `{${fields.map(([key, json]) => `${space}${JSON.stringify(key)}${space}:${json}${space}`).join(',')}}`
@@ -59,17 +64,6 @@ describe('the fields of an object', () => {
         expect(JSON.stringify(found)).toBe(JSON.stringify(fields))
       }),
     )
-  })
-
-  it.each(['{}', ' { } '])('are none in %s', (text) => {
-    expect(fieldsOf(text)).toEqual([])
-  })
-
-  it.each(['\\', '\\\\', '\\"', '\\\\"', '"', '\u0000', '\\u12'])('end where their strings end: %j', (text) => {
-    expect(fieldsOf(JSON.stringify({ [text]: text, next: `${text}${text}` }))).toEqual([
-      [text, { text }],
-      ['next', { text: `${text}${text}` }],
-    ])
   })
 
   it('are read no further than one more than are wanted', () => {
@@ -131,26 +125,6 @@ describe('parse', () => {
       }),
       { numRuns: 1_000 },
     )
-  })
-
-  it.each([
-    ['9007199254740992', 2 ** 53],
-    ['-9007199254740992', -(2 ** 53)],
-    ['9007199254740992.000', 2 ** 53],
-    ['9.007199254740992e15', 2 ** 53],
-    ['9007199254740993', '9007199254740993'],
-    ['-9007199254740993', '-9007199254740993'],
-    ['9007199254740993.0', '9007199254740993.0'],
-    ['9007199254740992.1', '9007199254740992.1'],
-    ['9.007199254740993e15', '9.007199254740993e15'],
-    ['1e400', '1e400'],
-    ['-1E+400', '-1E+400'],
-    ['1e16', '1e16'],
-    ['1e-400', 0],
-    ['0.12500000000000000000', 0.125],
-  ])('reads the number %s as %j', (source, value) => {
-    expect(parse(source)).toBe(value)
-    expect(parse(`[{"a":${source}}]`)).toEqual([{ a: value }])
   })
 
   it('leaves digits in strings and keys alone', () => {

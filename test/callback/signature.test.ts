@@ -24,13 +24,6 @@ const NO_SIGNATURES = [
 ].flat()
 
 describe('a signature', () => {
-  it("agrees with ZEGOCLOUD's published example", async () => {
-    const signature = '5bd59fd62953a8059fb7eaba95720f66d19e4517'
-    const envelope = { appid: undefined, timestamp: '1470820198', nonce: '123412', signature }
-    expect(await verify(envelope, everyApp('secret'))).toBeUndefined()
-    expect(await verify(envelope, everyApp('Secret'))).toEqual(BAD_SIGNATURE)
-  })
-
   it('is over the three strings in the order of their bytes, whatever they are', async () => {
     // Texts that begin alike, and characters that UTF-16 units and bytes sort differently.
     const likeAnother = fc.string({ unit: fc.constantFrom('a', 'b', '\uff61', '\ud83d\ude00', '\ud800'), maxLength: 4 })
@@ -41,12 +34,6 @@ describe('a signature', () => {
       }),
       { numRuns: 500 },
     )
-  })
-
-  it('sorts an astral character behind U+FF61, unlike JavaScript', async () => {
-    const envelope = { appid: undefined, timestamp: '\ud83d\ude00', nonce: '\uff61' }
-    const signature = '51542abb43c2fd21e9978e5be4b4e05e03cbf8ae'
-    expect(await verify({ ...envelope, signature }, everyApp('secret'))).toBeUndefined()
   })
 
   it('is refused where one bit of it is another', async () => {
@@ -60,13 +47,6 @@ describe('a signature', () => {
 
   it.each(NO_SIGNATURES)('is never %j', async (signature) => {
     expect(await verify({ ...signed('secret'), signature }, everyApp('secret'))).toEqual(BAD_SIGNATURE)
-  })
-
-  it('is refused when something is around it', async () => {
-    const envelope = signed('secret')
-    for (const signature of [` ${envelope.signature}`, `${envelope.signature} `, `${envelope.signature}00`]) {
-      expect(await verify({ ...envelope, signature }, everyApp('secret'))).toEqual(BAD_SIGNATURE)
-    }
   })
 
   it('is refused for another timestamp or nonce', async () => {
@@ -102,10 +82,6 @@ describe('while secrets are rotated', () => {
     expect(await verify(signed(secret), everyApp('new', 'old', 'older'))).toBeUndefined()
     expect(await verify(signed(secret), byApp({ '12345': ['new', 'old', 'older'] }))).toBeUndefined()
   })
-
-  it('any other is not', async () => {
-    expect(await verify(signed('newold'), everyApp('new', 'old'))).toEqual(BAD_SIGNATURE)
-  })
 })
 
 describe('with several apps', () => {
@@ -130,10 +106,6 @@ describe('with several apps', () => {
     for (const appid of ['12345', '999', undefined]) {
       expect(await verify({ ...signed('nobody'), appid }, secrets)).toEqual(BAD_SIGNATURE)
     }
-  })
-
-  it('two may have the same secret', async () => {
-    expect(await verify(signed('same'), byApp({ '1': ['same'], '12345': ['same'] }))).toBeUndefined()
   })
 })
 

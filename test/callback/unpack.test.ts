@@ -2,9 +2,7 @@ import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { bytesOf, ROW_LIMIT_BYTES } from '../../src/callback/bytes.ts'
 import { decode } from '../../src/callback/decode.ts'
-import { encodeAs, shapeNames } from '../../tools/zegocloud/encodings.ts'
-import { signedCallback } from '../callbacks.ts'
-import { readBody, refusalOf } from './bodies.ts'
+import { refusalOf } from './bodies.ts'
 
 const refused = (bytes: Uint8Array) => refusalOf(() => decode({ bytes, contentType: null, contentEncoding: null }))
 
@@ -38,16 +36,6 @@ describe('a packed body', () => {
     const damaged = packed.map((byte, index) => (index === 20 ? byte ^ 1 : byte))
     for (const bytes of [packed.subarray(0, -1), packed.subarray(0, 12), damaged]) {
       expect(await refused(bytes), String(bytes.length)).toMatchObject({ code: 'undecodable' })
-    }
-  })
-
-  it('that only claims to be packed is read as it is', async () => {
-    const fields = signedCallback()
-    for (const shape of shapeNames) {
-      const body = encodeAs(fields, { shape })
-      for (const contentEncoding of ['gzip', 'deflate', 'x-deflate, gzip']) {
-        expect((await readBody({ ...body, contentEncoding })).task_id, shape).toBe(fields.task_id)
-      }
     }
   })
 

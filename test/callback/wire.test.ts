@@ -1,10 +1,8 @@
 import { env } from 'cloudflare:workers'
-import { gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { timeOf, verify } from '../../src/callback/signature.ts'
-import { type Body, encode, encodings, headersOf } from '../../tools/zegocloud/encodings.ts'
-import { post, sign, signedCallback } from '../callbacks.ts'
+import { post, sign } from '../callbacks.ts'
 import { anyString } from './arbitraries.ts'
 import { refusalOf } from './bodies.ts'
 import bodies from '../wire/bodies.json'
@@ -36,20 +34,6 @@ describe('every body that ZEGOCLOUD may send', () => {
     const record = JSON.parse(rows.results[0]!.record) as Record<string, unknown>
     for (const [field, value] of Object.entries(expected.snapshot)) expect(record[field], field).toEqual(value)
     expect('field_id' in record).toBe('field_id' in expected.snapshot)
-  })
-})
-
-describe('every encoding that the tools can send', () => {
-  it.each(encodings)('is taken, and is the same callback: %s', async (encoding) => {
-    const [fields, again] = [signedCallback(), signedCallback()]
-    const send = (sent: Body) => post(sent.bytes, { headers: headersOf(sent) })
-    expect(await (await send(encode(fields, encoding))).json()).toMatchObject({ status: 'stored' })
-    expect(await (await send(encode(again, 'json'))).json()).toMatchObject({ status: 'duplicate' })
-  })
-
-  it('is refused where it unpacks beyond the limit', async () => {
-    const answer = await post(new Uint8Array(gzipSync(new Uint8Array(5_000_000))))
-    expect([answer.status, await answer.json()]).toMatchObject([413, { code: 'body_too_large' }])
   })
 })
 
