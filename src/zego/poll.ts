@@ -24,7 +24,7 @@ export type PollRun = {
 export const WHOLE_RUN: PollRun = { left: 40, without: [] }
 
 /** The free plan has 50 subrequests and 50 queries an invocation: a registered task takes up to 8, a dispute up to 30. */
-const SLICES = { snapshots: 5, quarantine: 1 } as const
+const SLICES = { snapshots: 4, quarantine: 1 } as const
 
 /** Disputes go first, for the first quarter of a run: a flood of them holds no registered task back. */
 const FOR_REGISTERED_ALONE = 30
