@@ -28,61 +28,50 @@ const nothing = { snapshots: [], quarantine: [], ledger: 0 }
 
 describe('without the secret, nothing is stored', () => {
   const { timestamp, nonce, signature } = signedCallback()
-  const rowsOfTable: [string, () => unknown, number, string][] = [
-    ['no signature', () => ({ ...forged(), signature: undefined }), 401, 'bad_signature'],
-    ['an empty signature', () => forged({ signature: '' }), 401, 'bad_signature'],
-    ['signed with no secret', () => forged({ signature: sign('', timestamp, nonce) }), 401, 'bad_signature'],
-    ['signed with "undefined"', () => forged(signedCallback({ task_id: 'forged' }, 'undefined')), 401, 'bad_signature'],
-    ['signed with another secret', () => forged(signedCallback({ task_id: 'forged' }, 'Secret')), 401, 'bad_signature'],
-    ['a signature cut short', () => forged({ signature: signature.slice(0, 39) }), 401, 'bad_signature'],
-    ['a signature with a tail', () => forged({ signature: `${signature}00` }), 401, 'bad_signature'],
-    ['a signature that is no hex', () => forged({ signature: 'z'.repeat(40) }), 401, 'bad_signature'],
-    ['a signature in a list', () => ({ ...forged(), signature: [signature] }), 401, 'bad_signature'],
-    ['another timestamp', () => ({ ...forged(), timestamp: '1700000001' }), 401, 'bad_signature'],
-    ['another nonce', () => ({ ...forged(), nonce: '2' }), 401, 'bad_signature'],
+  const rowsOfTable: [string, () => unknown, 'bad_signature' | 'undecodable'][] = [
+    ['no signature', () => ({ ...forged(), signature: undefined }), 'bad_signature'],
+    ['an empty signature', () => forged({ signature: '' }), 'bad_signature'],
+    ['signed with no secret', () => forged({ signature: sign('', timestamp, nonce) }), 'bad_signature'],
+    ['signed with "undefined"', () => forged(signedCallback({ task_id: 'forged' }, 'undefined')), 'bad_signature'],
+    ['signed with another secret', () => forged(signedCallback({ task_id: 'forged' }, 'Secret')), 'bad_signature'],
+    ['a signature cut short', () => forged({ signature: signature.slice(0, 39) }), 'bad_signature'],
+    ['a signature with a tail', () => forged({ signature: `${signature}00` }), 'bad_signature'],
+    ['a signature that is no hex', () => forged({ signature: 'z'.repeat(40) }), 'bad_signature'],
+    ['a signature in a list', () => ({ ...forged(), signature: [signature] }), 'bad_signature'],
+    ['another timestamp', () => ({ ...forged(), timestamp: '1700000001' }), 'bad_signature'],
+    ['another nonce', () => ({ ...forged(), nonce: '2' }), 'bad_signature'],
     [
       'a nonce beyond reason',
       () => forged(signedCallback({ task_id: 'forged', nonce: '1'.repeat(1_800_000) })),
-      401,
       'bad_signature',
     ],
-    ['a nonce as a list', () => ({ ...forged(), nonce: ['1'] }), 401, 'bad_signature'],
-    ['only __proto__', () => '{"__proto__":{"event":"snapshot","signature":"x"}}', 400, 'undecodable'],
+    ['a nonce as a list', () => ({ ...forged(), nonce: ['1'] }), 'bad_signature'],
+    ['only __proto__', () => '{"__proto__":{"event":"snapshot","signature":"x"}}', 'undecodable'],
     [
       'a deep JSON',
       () => `{"event":"snapshot","signature":"x","a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
-      401,
       'bad_signature',
     ],
-    ['a deep JSON cut off', () => `{"event":"snapshot","a":${'['.repeat(900_000)}`, 400, 'undecodable'],
-    ['a million form fields', () => 'a&'.repeat(940_000), 400, 'undecodable'],
+    ['a deep JSON cut off', () => `{"event":"snapshot","a":${'['.repeat(900_000)}`, 'undecodable'],
+    ['a million form fields', () => 'a&'.repeat(940_000), 'undecodable'],
     [
       '1,001 fields',
       () => Object.fromEntries(Array.from({ length: 1_001 }, (_, n) => [`event${n}`, 1])),
-      400,
       'undecodable',
     ],
-    ['100,000 keys in a list', () => `{"event":"x","a":[${keys(100_000)}]}`, 401, 'bad_signature'],
-    ['more than the limit', () => 'x'.repeat(1_900_001), 413, 'body_too_large'],
-    ['white space alone', () => ' '.repeat(1_900_000), 400, 'undecodable'],
-    ['plus signs alone', () => '+'.repeat(1_900_000), 400, 'undecodable'],
-    ['NUL', () => '\0', 400, 'undecodable'],
-    ['bytes that are no UTF-8', () => new Uint8Array([0xff, 0xfe, 0x7b, 0x00]), 400, 'undecodable'],
+    ['100,000 keys in a list', () => `{"event":"x","a":[${keys(100_000)}]}`, 'bad_signature'],
+    ['white space alone', () => ' '.repeat(1_900_000), 'undecodable'],
+    ['plus signs alone', () => '+'.repeat(1_900_000), 'undecodable'],
+    ['NUL', () => '\0', 'undecodable'],
+    ['bytes that are no UTF-8', () => new Uint8Array([0xff, 0xfe, 0x7b, 0x00]), 'undecodable'],
   ]
   const keys = (count: number) => `{${Array.from({ length: count }, (_, n) => `"k${n}":1`).join()}}`
 
-  it.each(rowsOfTable)('%s', async (_title, body, status, code) => {
+  it.each(rowsOfTable)('%s', async (_title, body, code) => {
     const answer = await deliver(body())
-    expect([answer.status, (await answer.json<{ code: string }>()).code]).toEqual([status, code])
-    const kept = code === 'body_too_large' ? [] : [code]
-    expect(await stored()).toEqual({ ...nothing, quarantine: kept })
-  })
-
-  it('a second app’s secret for the first app’s id: kept, and the ledger untouched', async () => {
-    const settings = { ZEGO_CALLBACK_SECRET: '{"12345":"secret","777":"other"}' }
-    const answer = await deliver(signedCallback({ task_id: 'forged' }, 'other'), settings)
-    expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'unknown_app' }])
-    expect(await stored()).toEqual({ ...nothing, quarantine: ['unknown_app'] })
+    const status = code === 'undecodable' ? 400 : 401
+    expect([answer.status, await answer.json()]).toMatchObject([status, { code }])
+    expect(await stored()).toEqual({ ...nothing, quarantine: [code] })
   })
 
   it.each(['', '/', '/wrong', '/wrong/token', '/tokeN'])('a path token that is wrong or missing: %j', async (path) => {
@@ -132,32 +121,11 @@ describe('a captured signature', () => {
     expect(await stored()).toEqual({ snapshots: [], quarantine: ['signature_reused', 'unsupported_event'], ledger: 1 })
   })
 
-  it('on fifty bodies at once places one at most, and leaves sixteen behind', async () => {
-    const captured = signedCallback()
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, n) => deliver({ ...captured, task_id: `forged ${n}` })),
-    )
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
-    expect(answers.filter(({ status }) => status === 409)).toHaveLength(49)
-    const { snapshots, quarantine } = await stored()
-    expect([snapshots.length, quarantine.length]).toEqual([1, 16])
-  })
-
   it('that a forger uses first is what the scheme cannot prevent: the genuine one is kept, not lost', async () => {
     const genuine = signedCallback({ task_id: 'genuine' })
     await deliver({ ...genuine, task_id: 'forged' })
     expect((await deliver(genuine)).status).toBe(409)
     expect(await rows('SELECT task_id FROM quarantine')).toEqual([{ task_id: 'genuine' }])
-  })
-
-  it('is stale after the window, also in the future, and touches no ledger', async () => {
-    const captured = signedCallback({ task_id: 'forged' })
-    for (const shift of [601_000, -601_000]) {
-      vi.useFakeTimers({ now: Number(captured.timestamp) * 1000 + shift, toFake: ['Date'] })
-      expect((await deliver(captured)).status).toBe(401)
-      vi.useRealTimers()
-    }
-    expect(await stored()).toEqual({ ...nothing, quarantine: ['stale'] })
   })
 
   it('that is old, repeated without end, writes nothing to the ledger and sixteen rows at most', async () => {
