@@ -11,6 +11,8 @@ export type Failing = {
   words?: string
   /** Fails every second call instead of each. */
   everySecond?: boolean
+  /** Of D1: a pattern. Only a call fails of which a statement, or what is bound to it, matches. */
+  only?: string
 }
 
 export type Failures = Partial<Record<Store, Failing>>
@@ -69,6 +71,8 @@ export type State = {
   /** Messages that INTAKE has taken and the Worker has not acknowledged. */
   inIntake: number
   inAside: number
+  /** Those in ASIDE that D1 refused while it took others. */
+  poison: number
   /** Calls that hung and are still to be carried out. */
   late: number
   /** The task of each event, by the event's id. */

@@ -1,6 +1,6 @@
 /** The Worker's stores, each of which fails as it is told to, and its clock. */
-import type { Store, Watch } from '../lib/stores.ts'
-import { AT_REST, type Commands } from './commands.ts'
+import type { Call, Store, Watch } from '../lib/stores.ts'
+import { AT_REST, type Commands, type Failing } from './commands.ts'
 
 /** The words of the platform where nothing else is asked for. */
 const OUTAGE: Record<Store, string> = {
@@ -34,7 +34,7 @@ export type Invocation = { callsLeft: number | null }
 
 export const failingIn =
   (invocation: Invocation): Watch =>
-  async ({ store, method }, work) => {
+  async ({ store, method, statements }, work) => {
     if (invocation.callsLeft === 0) return stall(store)
     if (invocation.callsLeft !== null) invocation.callsLeft -= 1
     const call = async () => {
@@ -44,7 +44,7 @@ export const failingIn =
     }
     const failing = shared.commands.failures[store]
     shared.calls += 1
-    if (!failing || (failing.everySecond && shared.calls % 2 === 0)) return call()
+    if (!failing || !isMeant(failing, statements) || (failing.everySecond && shared.calls % 2 === 0)) return call()
     shared.failed[store] += 1
     if (failing.way === 'hangs') {
       shared.held.push(call)
@@ -57,6 +57,9 @@ export const failingIn =
     if (failing.way === 'takes it, then throws') await call()
     throw new Error(failing.words ?? OUTAGE[store])
   }
+
+const isMeant = ({ only }: Failing, statements: Call['statements']) =>
+  only === undefined || statements.some(({ sql, bound }) => new RegExp(only).test([sql, ...bound].join(' ')))
 
 /** What hangs ends in an error, long after whoever called has to have given up. */
 async function stall(store: Store): Promise<never> {

@@ -11,8 +11,11 @@ import { type Sender, senderTo, type Sent } from './sender.ts'
 /** `tasks` without a fault's own pace; `scale` of ZEGOCLOUD's schedule and of the Worker's time. */
 export type Pace = { scale: number; tasksFor: (seconds: number, storm: number) => number }
 
-/** What was sent, and what became of it. `heldUp`: tasks that a fault elsewhere kept from KV. */
-export type Played = Sent & { fault: Scenario; state: State; stored: Stored[]; deleted: Set<string>; heldUp: string[] }
+/** What was sent, and what became of it. */
+export type Played = Sent & Ends & { fault: Scenario; state: State; stored: Stored[] }
+
+/** What is noted on the way. `heldUp`: tasks that a fault elsewhere kept from KV. `poison`: the most that was in ASIDE. */
+type Ends = { deleted: Set<string>; heldUp: string[]; poison: number }
 
 /** Sent before the fault, so that there are signatures to steal. */
 const CAPTURED_TASKS = 3
@@ -34,7 +37,7 @@ export async function playScenario(fault: Scenario, receiver: Receiver, { scale,
   const over = new AbortController()
   const cron = withoutCron ? undefined : runCron(receiver, scale, over.signal)
   const running: Promise<unknown>[] = []
-  const ends: Ends = { deleted: new Set(), heldUp: [] }
+  const ends: Ends = { deleted: new Set(), heldUp: [], poison: 0 }
   let index = 0
   for (const { seconds, cron: withCron, isQuiet, ending, ...commands } of fault.phases) {
     await receiver.command({ ...ALL_WELL, ...commands })
@@ -42,7 +45,7 @@ export async function playScenario(fault: Scenario, receiver: Receiver, { scale,
     const began = performance.now()
     const ms = seconds * 1000 * scale
     const until = (part: number) => sleep(Math.max(0, began + part * ms - performance.now()))
-    const stolen = captured.pop()
+    const stolen = isQuiet ? undefined : captured.pop()
     if (stolen) running.push(sender.playForgeries(stolen))
     const tasks = isQuiet ? 0 : tasksFor(seconds, storm)
     for (let each = 0; each < tasks; each += 1, index += 1) {
@@ -50,9 +53,11 @@ export async function playScenario(fault: Scenario, receiver: Receiver, { scale,
       running.push(sender.playTask(index))
     }
     await until(1)
-    if (!ending) continue
-    await Promise.all(running)
-    await endings[ending](receiver, sender, ends)
+    if (ending) {
+      await Promise.all(running)
+      await endings[ending](receiver, sender, ends)
+    }
+    ends.poison = Math.max(ends.poison, (await receiver.state()).poison)
   }
   await receiver.command(ALL_WELL)
   await Promise.all(running)
@@ -127,9 +132,6 @@ async function quiet(receiver: Receiver, isDone: (state: State) => boolean): Pro
   return receiver.state()
 }
 
-/** What an ending leaves for the verdict. */
-type Ends = { deleted: Set<string>; heldUp: string[] }
-
 const TEN_MINUTES_MS = 600_000
 const FORGED_TASKS = 5
 /** More than the quarantine keeps of one signature. */
@@ -137,11 +139,8 @@ const FORGERIES = 20
 
 const endings: Record<Ending, (receiver: Receiver, sender: Sender, ends: Ends) => Promise<unknown>> = {
   'an hour passes': (receiver) => passAnHour(receiver),
-  async 'KV must have all'(receiver, { so }, ends) {
-    await passAnHour(receiver)
-    const { kvKeys } = await receiver.state()
-    ends.heldUp = [...so.acknowledged].filter((task_id) => !kvKeys.includes(task_id))
-  },
+  'KV must have all': (receiver, sender, ends) => noteHeldUp(receiver, sender, ends, ['tencent', 'hw']),
+  "KV must have Huawei's": (receiver, sender, ends) => noteHeldUp(receiver, sender, ends, ['hw']),
   'is forged': (_receiver, { so, playManyForgeries }) =>
     Promise.all(so.accepted.slice(0, FORGED_TASKS).map((callback) => playManyForgeries(callback, FORGERIES))),
   async 'is operated'({ callbackUrl }, { so }, { deleted }) {
@@ -152,6 +151,13 @@ const endings: Record<Ending, (receiver: Receiver, sender: Sender, ends: Ends) =
     const winners = await Promise.all(third(1).map((callback) => replace(callbackUrl, callback)))
     for (const winner of winners) so.sent.set(winner.task_id, winner)
   },
+}
+
+async function noteHeldUp(receiver: Receiver, { so }: Sender, ends: Ends, vendors: string[]) {
+  await passAnHour(receiver)
+  const { kvKeys } = await receiver.state()
+  const awaited = [...so.acknowledged].filter((task_id) => vendors.includes(so.sent.get(task_id)?.vendor ?? ''))
+  ends.heldUp = awaited.filter((task_id) => !kvKeys.includes(task_id))
 }
 
 async function passAnHour(receiver: Receiver) {

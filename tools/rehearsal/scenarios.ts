@@ -7,7 +7,7 @@ export type Phase = {
   seconds: number
   /** It begins with a run of cron that does all that cron does. */
   cron?: boolean
-  /** No task begins in it. */
+  /** Nobody sends anything new in it. */
   isQuiet?: boolean
   /** What happens at its end, once all that was sent has an answer. */
   ending?: Ending
@@ -19,10 +19,10 @@ export type Phase = {
 >
 
 /**
- * `an hour passes`: with a run of cron each tenth minute; `KV must have all`: the same, and the fault is no excuse.
+ * `an hour passes`: with a run of cron each tenth minute; `KV must have …`: the same, and the fault is no excuse.
  * `is forged`: whatever waits in INTAKE has its signature used by others. `is operated`: records are deleted and replaced.
  */
-export type Ending = 'an hour passes' | 'KV must have all' | 'is forged' | 'is operated'
+export type Ending = 'an hour passes' | 'KV must have all' | "KV must have Huawei's" | 'is forged' | 'is operated'
 
 export type Scenario = {
   name: string
@@ -40,6 +40,8 @@ export type Scenario = {
   refuses?: boolean
   /** Some are forged before they are settled: those keep their place in the quarantine alone. */
   forgesFirst?: boolean
+  /** D1 refuses some for a while: at least so many are poison then. In every other row none is. */
+  leastPoison?: number
   /** Where the Worker bounds how much it keeps. */
   mostTasks?: number
 }
@@ -88,6 +90,11 @@ const UNAUTHORIZED = saying('KV PUT failed: 401 Unauthorized')
 const WRONG_SECRET = { ZEGO_CALLBACK_SECRET: 'wrong', VERSION: { id: 'wrong', timestamp: '2026-01-01T00:00:00Z' } }
 
 const OVERLOADED = 'D1_ERROR: D1 DB is overloaded. Requests queued for too long.'
+const FULL: Failing = { ...saying('D1_ERROR: Exceeded maximum DB size'), only: 'INSERT|UPDATE' }
+const REFUSES_TENCENT: Failing = {
+  ...saying('D1_ERROR: constraint failed: SQLITE_CONSTRAINT'),
+  only: '"vendor":"tencent"',
+}
 const QUEUE_OVERLOADED = 'Queue send failed: Too Many Requests'
 const KV_TOO_MANY = 'KV PUT failed: 429 Too Many Requests'
 const KV_DAY = 'KV put() limit exceeded for the day.'
@@ -121,6 +128,24 @@ export const scenarios: Scenario[] = [
     mayLose: true,
   },
   { name: 'd1-hang-80s', about: 'D1 does not answer for 80 s', phases: [phase({ D1: HANGS }, 80)] },
+  {
+    name: 'd1-full',
+    about: 'D1 has no space left: it takes no write, while INTAKE and then ASIDE take callbacks, and cron drains them',
+    phases: [
+      phase({ D1: FULL }, 2 * PHASE_SECONDS),
+      phase({ D1: FULL, INTAKE: THROWS }),
+      { seconds: 40, isQuiet: true, cron: true, failures: { D1: FULL } },
+    ],
+  },
+  {
+    name: 'd1-refuses-some',
+    about: "ASIDE has callbacks of which D1 refuses Tencent Cloud's for an hour; Huawei Cloud's wait behind them",
+    phases: [
+      phase({ D1: THROWS, INTAKE: THROWS }),
+      { seconds: 0, isQuiet: true, failures: { D1: REFUSES_TENCENT }, ending: "KV must have Huawei's" },
+    ],
+    leastPoison: 6,
+  },
   {
     name: 'kv-429',
     about: 'KV accepts every second write',

@@ -56,7 +56,8 @@ function* remarksOn(played: Played) {
  * seconds are counted against the Worker only in real time, losses always
  */
 export function violations(played: Played, inRealTime: boolean): string[] {
-  const { fault, sent, acknowledged, answers, forged, state, stored, deleted, heldUp, worstMs } = played
+  const { fault, sent, acknowledged, answers, forged, state, stored, deleted, heldUp, poison, worstMs } = played
+  const { leastPoison = 0 } = fault
   const { missing } = arrivals(played)
   const lostAfterAnswer = missing.filter((task_id) => acknowledged.has(task_id))
   const refused = answers.filter((answer) => !isSuccess(answer))
@@ -87,6 +88,8 @@ export function violations(played: Played, inRealTime: boolean): string[] {
     [[...deleted].every((task_id) => !ids.has(task_id)), 'what was deleted is in D1'],
     [state.kvKeys.every((key) => ids.has(key)), 'KV holds what D1 does not'],
     [heldUp.length === 0, `held up, though KV was there: ${heldUp.slice(0, 3).join(' ')}`],
+    [leastPoison > 0 || poison === 0, `${poison} became poison, though D1 was only down`],
+    [poison >= leastPoison, `only ${poison} became poison`],
     [state.unpublished === 0, `${state.unpublished} rows are unpublished`],
     [state.inIntake + state.inAside === 0, `${state.inIntake} wait in INTAKE, ${state.inAside} in ASIDE`],
     [state.dead === 0, `${state.dead} messages ran out of retries`],

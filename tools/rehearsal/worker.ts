@@ -3,7 +3,7 @@
  * unchanged, with stores that fail as they are told to and a clock that can be put forward.
  */
 import type { SnapshotEvent } from '../../src/event.ts'
-import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS } from '../../src/intake/buffer.ts'
+import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS, POISON } from '../../src/intake/buffer.ts'
 import type { IntakeMessage } from '../../src/jobs.ts'
 import type { Env } from '../../src/settings.ts'
 import { D1_DEADLINE_MS } from '../../src/store/database.ts'
@@ -80,12 +80,13 @@ async function state(env: Env): Promise<State> {
   const counted = 'SELECT count(*) AS rows, count(publish_at) AS unpublished FROM snapshots'
   const counts = await env.DB.prepare(counted).first<Pick<State, 'rows' | 'unpublished'>>()
   const { late, inIntake, failed } = shared
-  const inAside = (await env.ASIDE.list()).keys.length
+  const aside = (await env.ASIDE.list()).keys
+  const poison = aside.filter(({ name }) => name.startsWith(POISON)).length
   const kvKeys = (await env.RESULTS.list()).keys.map(({ name }) => name)
   const kept = await env.DB.prepare('SELECT task_id FROM quarantine').all<{ task_id: string }>()
   const quarantined = kept.results.map(({ task_id }) => task_id)
   const deadlines = [D1_DEADLINE_MS, INTAKE_DEADLINE_MS, ASIDE_DEADLINE_MS]
-  const waiting = { inIntake, inAside, late, dead }
+  const waiting = { inIntake, inAside: aside.length, poison, late, dead }
   return { rows: 0, unpublished: 0, ...counts, ...waiting, kvKeys, quarantined, events, failed, deadlines }
 }
 
