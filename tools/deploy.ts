@@ -1,13 +1,13 @@
 /** `npm run deploy`: `wrangler deploy` for one installation, which can be repeated after anything that went wrong. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { InvalidArgumentError } from '@commander-js/extra-typings'
 import { experimental_readRawConfig } from 'wrangler'
 import { command } from './lib/command.ts'
-import { type Config, DeployError, installation, remedyFor, urlAmong, withStores } from './lib/installation.ts'
+import { type Config, DeployError, installation, remedyFor, urlIn, withStores } from './lib/installation.ts'
 
 const SUMMARY = `Deploys the Worker, and creates the D1 database, the KV namespaces and the queues that are missing.
 
@@ -29,13 +29,12 @@ const options = command('deploy', SUMMARY)
   .opts()
 
 process.chdir(join(import.meta.dirname, '..'))
-const results = join('.wrangler', 'deployed.ndjson')
 
 async function run(args: string[], isShown = false) {
   const wrangler = createRequire(import.meta.url).resolve('wrangler')
   const child = spawn(process.execPath, ['--no-warnings', wrangler, ...args], {
     stdio: ['inherit', 'pipe', 'pipe'],
-    env: { ...process.env, WRANGLER_HIDE_BANNER: 'true', WRANGLER_OUTPUT_FILE_PATH: results },
+    env: { ...process.env, WRANGLER_HIDE_BANNER: 'true' },
   })
   let output = ''
   for (const [stream, to] of [[child.stdout, process.stdout] as const, [child.stderr, process.stderr] as const]) {
@@ -46,57 +45,45 @@ async function run(args: string[], isShown = false) {
   return { isDone: status === 0, output }
 }
 
-function refuseEnvironments(name: string) {
-  const environment = process.env['CLOUDFLARE_ENV']
-  if (!environment) return
-  throw new DeployError(`CLOUDFLARE_ENV is set, and an environment would share the database and the queues. Unset it;
-for an installation that shares nothing: npm run deploy -- --name ${name}-${environment}`)
-}
-
-/** @returns what Wrangler calls the targets */
-async function upload(config: Config): Promise<string[]> {
+/** @returns what Wrangler prints */
+async function upload(config: Config): Promise<string> {
   // Beside wrangler.toml, because every path in it is relative to it.
   const file = `.deploy-${config.name}.json`
-  rmSync(results, { force: true })
   writeFileSync(file, JSON.stringify({ ...config, env: undefined }, null, 2))
   try {
     const { isDone, output } = await run(['deploy', '--config', file], true)
-    if (!isDone)
-      throw new DeployError(`Wrangler failed: it says why above. What was made stays. Fix the cause, and run this command
+    if (isDone) return output
+    throw new DeployError(`Wrangler failed: it says why above. What was made stays. Fix the cause, and run this command
 again.${remedyFor(output, 'Workers Scripts')}`)
   } finally {
     rmSync(file)
   }
-  const lines = readFileSync(results, 'utf8').split('\n').filter(Boolean)
-  return lines.flatMap((line) => (JSON.parse(line) as { targets?: string[] }).targets ?? [])
 }
 
 const SECRETS = {
   ZEGO_CALLBACK_SECRET: "the app's CallbackSecret, not its ServerSecret",
   API_TOKEN: 'a long random text: it opens the API and the dashboard',
+  CALLBACK_PATH_TOKEN: 'made by `openssl rand -hex 24`; set it once callbacks arrive with it, since no body is signed',
 }
 
 /** Where Cloudflare does not tell which secrets are set, each is taken for missing. */
-async function tellWhatIsMissing(name: string, targets: string[]) {
+async function tellWhatIsMissing(name: string, url: string | undefined) {
   const { isDone, output } = await run(['secret', 'list', '--format', 'json', '--name', name])
-  const isSet = (secret: string) => isDone && output.includes(`"${secret}"`)
-  for (const [secret, meaning] of Object.entries(SECRETS).filter(([required]) => !isSet(required)))
+  for (const [secret, meaning] of Object.entries(SECRETS)) {
+    if (isDone && output.includes(`"${secret}"`)) continue
     console.log(`\nNot set yet: ${secret}, ${meaning}:\n  npx wrangler secret put ${secret} --name ${name}`)
-  const url = urlAmong(targets)
-  if (url === undefined) return
-  console.log(`\nThe URL to give to ZEGOCLOUD: ${url}/zego/callback/<path token>`)
-  if (!isSet('CALLBACK_PATH_TOKEN'))
-    console.log(`Create a path token with \`openssl rand -hex 24\`, and set it as CALLBACK_PATH_TOKEN once callbacks arrive with
-it: ZEGOCLOUD does not sign the body. Until then every path below /zego/callback is accepted.`)
+  }
+  if (url !== undefined) console.log(`\nThe URL to give to ZEGOCLOUD: ${url}/zego/callback/<path token>`)
 }
 
 async function deploy() {
   const base = experimental_readRawConfig({ config: 'wrangler.toml' }).rawConfig as Config
   const config = installation(base, options.name ?? base.name)
-  refuseEnvironments(config.name)
-  mkdirSync('.wrangler', { recursive: true })
-  const targets = await upload(await withStores(config, run))
-  await tellWhatIsMissing(config.name, targets)
+  const environment = process.env['CLOUDFLARE_ENV']
+  if (environment)
+    throw new DeployError(`CLOUDFLARE_ENV is set, and an environment would share the database and the queues. Unset it;
+for an installation that shares nothing: npm run deploy -- --name ${config.name}-${environment}`)
+  await tellWhatIsMissing(config.name, urlIn(await upload(await withStores(config, run))))
 }
 
 if (existsSync('.env')) process.loadEnvFile('.env') // Wrangler reads it, too

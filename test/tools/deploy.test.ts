@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { installation, type RunWrangler, remedyFor, urlAmong, withStores } from '../../tools/lib/installation.ts'
+import { installation, type RunWrangler, remedyFor, urlIn, withStores } from '../../tools/lib/installation.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -127,7 +127,7 @@ test('another installation takes neither ids nor routes from wrangler.toml, and 
 
 test('the URL for ZEGOCLOUD is at the domain of the installation, if it has one', () => {
   const workersDev = 'https://zego-snapshots.acme.workers.dev'
-  expect(urlAmong(['schedule: * * * * *', workersDev])).toBe(workersDev)
-  expect(urlAmong([workersDev, 'callbacks.example.com (custom domain)'])).toBe('https://callbacks.example.com')
-  expect(urlAmong(['schedule: * * * * *'])).toBeUndefined()
+  expect(urlIn(`Deployed zego-snapshots triggers\n  ${workersDev}\n  schedule: * * * * *`)).toBe(workersDev)
+  expect(urlIn(`  ${workersDev}\n  callbacks.example.com (custom domain)\n`)).toBe('https://callbacks.example.com')
+  expect(urlIn('  schedule: * * * * *')).toBeUndefined()
 })

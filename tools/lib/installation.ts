@@ -50,6 +50,10 @@ The token lacks the permission ${permission}: Edit. Add it under Account at http
 docs/deploying.md lists all that it needs. With \`npx wrangler login\`, log in again.`
 }
 
+/** Where `name` stands in what a list says, and `id`. */
+const KV = { permission: 'Workers KV Storage', kind: ['kv', 'namespace'], list: ['list'], name: 'title', id: 'id' }
+const D1 = { permission: 'D1', kind: ['d1'], list: ['list', '--json'], name: 'name', id: 'uuid' }
+
 /**
  * Makes the stores that are missing, and gives Wrangler the ids of all: it finds a namespace only through the deployed
  * Worker. Each is made by a command of its own, so that a refusal tells which permission is missing.
@@ -60,37 +64,28 @@ export async function withStores(config: Config, run: RunWrangler): Promise<Conf
     if (isDone || (fine && output.includes(fine))) return output
     throw new DeployError(`Wrangler cannot do \`${args.join(' ')}\`:\n${output}${remedyFor(output, permission)}`)
   }
-  const namespaces = async () => idsBy('title', 'id', await ask('Workers KV Storage', ['kv', 'namespace', 'list']))
-  const databases = async () => idsBy('name', 'uuid', await ask('D1', ['d1', 'list', '--json']))
-
-  const titles = new Map((config.kv_namespaces ?? []).map(({ binding }) => [binding, titleOf(config, binding)]))
-  const found = await namespaces()
-  for (const [binding, title] of titles) {
-    const isGiven = config.kv_namespaces?.some((one) => one.binding === binding && one.id)
-    if (!isGiven && !found.has(title)) await ask('Workers KV Storage', ['kv', 'namespace', 'create', title])
+  const idsOf = async ({ permission, kind, list, name, id }: typeof KV, names: string[]) => {
+    const rows = async () => JSON.parse(await ask(permission, [...kind, ...list])) as Record<string, string>[]
+    const found = (await rows()).map((row) => row[name])
+    const missing = names.filter((wanted) => !found.includes(wanted))
+    for (const wanted of missing) await ask(permission, [...kind, 'create', wanted])
+    return new Map((await rows()).map((row) => [row[name], row[id]!]))
   }
-  const known = await databases()
-  for (const { database_name = config.name, database_id } of config.d1_databases ?? []) {
-    if (!database_id && !known.has(database_name)) await ask('D1', ['d1', 'create', database_name])
-  }
+  const { kv_namespaces = [], d1_databases = [] } = config
+  const title = ({ binding }: { binding: string }) => titleOf(config, binding)
+  const database = ({ database_name }: { database_name?: string }) => database_name ?? config.name
+  const namespaceIds = await idsOf(KV, kv_namespaces.filter(({ id }) => !id).map(title))
+  const databaseIds = await idsOf(D1, d1_databases.filter(({ database_id }) => !database_id).map(database))
   for (const queue of queuesOf(config)) await ask('Queues', ['queues', 'create', queue], QUEUE_EXISTS)
-
-  const [namespaceIds, databaseIds] = [await namespaces(), await databases()]
   return {
     ...config,
-    kv_namespaces: (config.kv_namespaces ?? []).map((one) => ({
+    kv_namespaces: kv_namespaces.map((one) => ({ ...one, id: one.id ?? namespaceIds.get(title(one))! })),
+    d1_databases: d1_databases.map((one) => ({
       ...one,
-      id: one.id ?? namespaceIds.get(titles.get(one.binding)!)!,
-    })),
-    d1_databases: (config.d1_databases ?? []).map((one) => ({
-      ...one,
-      database_id: one.database_id ?? databaseIds.get(one.database_name ?? config.name)!,
+      database_id: one.database_id ?? databaseIds.get(database(one))!,
     })),
   }
 }
-
-const idsBy = (name: string, id: string, output: string) =>
-  new Map((JSON.parse(output) as Record<string, string>[]).map((row) => [row[name]!, row[id]!]))
 
 /** KV namespaces have no name in wrangler.toml: this is the title that Wrangler gives them. */
 const titleOf = ({ name }: Config, binding: string) => `${name}-${binding.toLowerCase().replaceAll('_', '-')}`
@@ -101,8 +96,8 @@ const queuesOf = ({ queues = {} }: Config) =>
     ...(queues.consumers ?? []).flatMap(({ queue, dead_letter_queue }) => [queue, dead_letter_queue ?? queue]),
   ])
 
-/** The Worker's URL among what Wrangler calls the targets of a deployment: a domain of its own comes first. */
-export function urlAmong(targets: string[]): string | undefined {
-  const [domain] = targets.flatMap((target) => /^(\S+) \(custom domain/.exec(target)?.[1] ?? [])
-  return domain ? `https://${domain}` : targets.find((target) => target.startsWith('https://'))
+/** The Worker's URL in what Wrangler prints of a deployment: a domain of its own comes first. */
+export function urlIn(output: string): string | undefined {
+  const [, domain] = /(\S+) \(custom domain/.exec(output) ?? []
+  return domain ? `https://${domain}` : /https:\/\/\S+\.workers\.dev/.exec(output)?.[0]
 }
