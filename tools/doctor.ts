@@ -1,28 +1,24 @@
 /** `npm run doctor -- URL`: says from outside why callbacks do not arrive or do not verify, and how to fix it. */
-import { readLocalSecrets } from './lib/dev-vars.ts'
 import { prepare } from './doctor/context.ts'
 import { examine } from './doctor/examine.ts'
 import { askHidden, GivenError, readCommandLine } from './doctor/given.ts'
 import { format } from './doctor/result.ts'
+import { readLocalSecrets } from './lib/dev-vars.ts'
 
 const WRONG = 1
 const MISUSED = 2
 const INTERRUPTED = 130
 
-const { env, stdin, stdout, stderr } = process
+const { env, stdin, stderr } = process
 
 /** Nobody can be asked where input or questions go elsewhere. */
 const ask = stdin.isTTY && stderr.isTTY ? (question: string) => askHidden(question, stdin, stderr) : undefined
 
 async function run(): Promise<number> {
-  const context = await prepare(readCommandLine(process.argv.slice(2)), { env, readLocal: readLocalSecrets, ask })
-  const { target, given, appid } = context
-  console.log(`\n  ${target.shown}, app ${appid}\n  ${given.origins.join(', ')}\n`)
-  // The first Ctrl-C still cleans up; the second one ends it at once.
-  const stop = new AbortController()
-  process.once('SIGINT', () => stop.abort())
-  const isWell = await examine(context, (title, result) => console.log(format(title, result, stdout)), stop.signal)
-  if (stop.signal.aborted) return INTERRUPTED
+  const readLocal = () => readLocalSecrets().vars
+  const context = await prepare(readCommandLine(process.argv.slice(2)), { env, readLocal, ask })
+  console.log(`\n  ${context.target.shown}, app ${context.appid}\n`)
+  const isWell = await examine(context, (title, result) => console.log(format(title, result)))
   const allWell =
     'All is well, as seen from here. A firewall may treat ZEGOCLOUD differently: Security > Events shows it.'
   console.log(`\n  ${isWell ? allWell : 'Something is wrong: see WRONG above.'}\n`)

@@ -27,7 +27,7 @@ test.concurrent.each(programs)('npm run %s says what it does, and does nothing e
 
 test.concurrent.each(programs)('npm run %s refuses what it does not know, and does nothing else', async (program) => {
   const { out, err, status } = await run(program, '--colour=red')
-  expect(err).toMatch(new RegExp(`^${program}: (unknown option '--colour=red'|there is no such option)`))
+  expect(err).toMatch(new RegExp(`^${program}: (unknown option '--colour=red'|type the URL, and --appid at most)`))
   expect({ out, status }).toEqual({ out: '', status: 2 })
 })
 

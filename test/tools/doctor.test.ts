@@ -5,8 +5,7 @@ import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { prepare } from '../../tools/doctor/context.ts'
 import { examine } from '../../tools/doctor/examine.ts'
-import type { Ask } from '../../tools/doctor/given.ts'
-import { explainSilence } from '../../tools/doctor/obstacle.ts'
+import { silence } from '../../tools/doctor/obstacle.ts'
 import type { Result } from '../../tools/doctor/result.ts'
 import { sign } from '../../tools/zegocloud/callback.ts'
 
@@ -41,17 +40,20 @@ type Way = {
   env?: Record<string, string>
   path?: string
   appid?: string
-  ask?: Ask
   timeoutMs?: number
 }
 
 /** All results by their titles. */
-async function examined(origin: string, way: Way = {}, stop?: AbortSignal) {
-  const { env = {}, path = '', ask, timeoutMs = 2_000, ...options } = way
-  const sources = { env: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: '', ...env }, ask, readLocal: () => undefined }
+async function examined(origin: string, way: Way = {}) {
+  const { env = {}, path = '', timeoutMs = 2_000, ...options } = way
+  const sources = {
+    env: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: '', ...env },
+    ask: undefined,
+    readLocal: () => ({}),
+  }
   const context = await prepare({ url: origin + path, ...options }, sources, { timeoutMs, patienceMs: 50 })
   const results: Record<string, Result> = {}
-  const isWell = await examine(context, (title, result) => (results[title] = result), stop)
+  const isWell = await examine(context, (title, result) => (results[title] = result))
   for (const secret of [SECRET, SERVER_SECRET, API_TOKEN, PATH_TOKEN]) {
     expect(JSON.stringify(results)).not.toContain(secret)
   }
@@ -127,9 +129,9 @@ test.each<[string, Answer, string]>([
     page(403, 'x', '<span>Error</span>\n<span class="code">1020</span>'),
     "Cloudflare's error 1020.",
   ],
-  ['a plain refusal', { status: 403, body: 'Forbidden' }, 'something before the Worker refuses'],
-  ['a page that is not found', page(404, 'Not found'), "web page in the Worker's place"],
-  ['a parking page', page(200, 'For sale'), "web page in the Worker's place"],
+  ['a plain refusal', json(403, {}), 'something before the Worker refuses'],
+  ['a page that is not found', page(404, 'Not found'), 'sends no JSON'],
+  ['a parking page', page(200, 'For sale'), 'sends no JSON'],
   ['another program', json(200, { hello: 'world' }), 'it is not this Worker'],
 ])('recognises %s, sends nothing there, and ends', async (_title, answer, words) => {
   const { origin, requests } = await serve(() => answer)
@@ -146,18 +148,14 @@ test.each<[string, Answer, string]>([
 test('gives up on what hangs', async () => {
   const { origin } = await serve(() => undefined)
   const { results } = await examined(origin, { timeoutMs: 150 })
-  expect(results[FIRST]?.evidence).toMatch(/gave no answer within \d\.\d s/)
+  expect(results[FIRST]?.evidence).toMatch(/gave no answer: .*timeout/)
 })
 
-test.each([
-  ['ENOTFOUND', /npm run deploy.*NODE_USE_ENV_PROXY=1.*npm start/],
-  ['ECONNREFUSED', /NODE_USE_ENV_PROXY=1/],
-  ['CERT_HAS_EXPIRED', /Edge Certificates/],
-  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /Edge Certificates/],
-])('says what to do about %s', (code, remedy) => {
-  const result = explainSilence({ code, message: 'it broke' }, 'x.test', 1)
-  expect(result).toMatchObject({ verdict: 'wrong', evidence: `x.test gave no answer: it broke (${code}).` })
-  expect(result.remedy).toMatch(remedy)
+test('says what happened where nothing answers, and what to do', () => {
+  const error = new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND x.test') })
+  const { result } = silence(error, 'x.test')
+  expect(result).toMatchObject({ verdict: 'wrong', evidence: 'x.test gave no answer: getaddrinfo ENOTFOUND x.test.' })
+  expect(result.remedy).toMatch(/npm run deploy.*NODE_USE_ENV_PROXY=1.*npm start/)
 })
 
 test('sees that a POST is stopped where a GET is not', async () => {
@@ -169,7 +167,7 @@ test('sees that a POST is stopped where a GET is not', async () => {
   )
   const { results } = await examined(origin)
   expect(results[FIRST]?.verdict).toBe('well')
-  expect(results[SIGNED]?.evidence).toMatch(/^A GET gets through, a POST does not\. 403: a web page/)
+  expect(results[SIGNED]?.evidence).toMatch(/^A GET gets through, a POST does not\. 403: /)
 })
 
 test('does not mind a login before everything but callbacks, and says so', async () => {
@@ -185,7 +183,10 @@ test('does not mind a login before everything but callbacks, and says so', async
     verdict: 'note',
     evidence: expect.stringContaining('a redirect to https://team.cloudflareaccess.com'),
   })
-  expect(results['Clean-up']).toMatchObject({ verdict: 'skipped', evidence: expect.stringContaining(ID) })
+  expect(results['Clean-up']).toMatchObject({
+    verdict: 'skipped',
+    evidence: expect.stringContaining('unsupported_event'),
+  })
 })
 
 test('minds it when what is guarded by nobody does not answer', async () => {
@@ -199,13 +200,8 @@ test('minds it when what is guarded by nobody does not answer', async () => {
 })
 
 test.each([
-  [{ status: 'degraded', parts: ['kv'] }, 200, 'note', 'KV is late (kv)'],
-  [
-    { status: 'unhealthy', parts: ['settings', 'd1'] },
-    503,
-    'wrong',
-    'a setting cannot be read (settings), D1 does not',
-  ],
+  [{ status: 'degraded', parts: ['kv'] }, 200, 'note', 'degraded (kv)'],
+  [{ status: 'unhealthy', parts: ['settings', 'd1'] }, 503, 'wrong', 'unhealthy (settings,d1)'],
   [{ hello: 'world' }, 200, 'wrong', 'not an answer of this Worker'],
 ])('reads %j on the health page', async (body, status, verdict, words) => {
   const { origin } = await serve(worker(SECRET, ({ path }) => (path === '/healthz' ? json(status, body) : undefined)))
@@ -222,10 +218,10 @@ test.each<[Answer, string, string | undefined]>([
     'SIGNATURE_TOLERANCE_SECONDS cannot be used: it is not a whole number.',
     'npm run deploy',
   ],
-  [problem(503, 'storage_unavailable'), 'D1, the queue and KV all failed', 'npx wrangler tail'],
+  [problem(503, 'storage_unavailable'), '503 storage_unavailable', 'npx wrangler tail'],
   [json(202, { status: 'accepted' }), 'D1 did not take it in time', 'npx wrangler tail'],
-  [problem(400, 'undecodable'), 'It was correct when it was sent', undefined],
-  [problem(413, 'body_too_large'), 'It was correct when it was sent', undefined],
+  [problem(400, 'undecodable'), '400 undecodable', undefined],
+  [problem(413, 'body_too_large'), '413 body_too_large', undefined],
   [problem(500, 'internal_error'), '500 internal_error', 'npx wrangler tail'],
   [problem(500, 'internal_error', `${SECRET} is not good.`), '500 internal_error: … is not good', 'npx wrangler tail'],
   [json(200, { status: 'stored' }), '200 stored', 'npx wrangler tail'],
@@ -248,29 +244,22 @@ test('warns of an answer that took over 5 s', async () => {
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 6_000))
   onTestFinished(() => clock.mockRestore())
   const { results, isWell } = await examined(origin)
-  expect(results[SIGNED]).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('only after') })
+  expect(results[SIGNED]).toMatchObject({ verdict: 'note', evidence: expect.stringContaining('It took ') })
   expect(isWell).toBe(true)
 })
 
-const byTheirClock = (aheadSeconds: number, withDate: boolean): Answerer =>
-  onPost((body) => {
-    const timestamp = /"timestamp":"(\d{10})"/.exec(body)?.[1]
-    const now = Math.floor(Date.now() / 1000) + aheadSeconds
-    if (timestamp === undefined || Math.abs(now - Number(timestamp)) <= 600) return undefined
-    const age = now - Number(timestamp)
-    const headers = withDate ? { date: new Date(now * 1000).toUTCString() } : { date: '' }
-    return { ...problem(401, 'stale', 'It is too old.', { age_seconds: age }), headers }
-  })
-
 test.each([
-  [1200, true, /The clock here is 1[12]\d\d s behind the Worker's\./],
-  [-7200, true, /The clock here is 7[12]\d\d s ahead of the Worker's\./],
-  [1200, false, /The clock here is 1[12]\d\d s behind the Worker's\./],
-])("tells a clock that is %i s off (header: %s), and goes on by the Worker's", async (ahead, withDate, words) => {
-  const { origin } = await serve(worker(SECRET, byTheirClock(ahead, withDate)))
-  const { results, isWell } = await examined(origin)
-  expect(results[SIGNED]).toMatchObject({ verdict: 'note', evidence: expect.stringMatching(words) })
-  expect(isWell).toBe(true)
+  [1200, "The clock here is 1200 s behind the Worker's."],
+  [-7200, "The clock here is 7200 s ahead of the Worker's."],
+])('tells a clock that is %i s off', async (age_seconds, words) => {
+  const { origin } = await serve(
+    worker(
+      SECRET,
+      onPost(() => problem(401, 'stale', 'It is too old.', { age_seconds })),
+    ),
+  )
+  const { results } = await examined(origin)
+  expect(results[SIGNED]).toMatchObject({ verdict: 'wrong', evidence: expect.stringContaining(words) })
 })
 
 test('tells a tolerance that is too small from a wrong clock', async () => {
@@ -305,55 +294,33 @@ test.each([
   })
 })
 
-test.each([
-  [`"${SECRET}"`, 'What was given here has quotes around it; the Worker has it without.'],
-  [`${SECRET}\\n`, 'What was given here has the two characters \\n in it; the Worker has it without.'],
-  [
-    `the-callback\u200B-secret`,
-    'What was given here has white space in it, perhaps invisible; the Worker has it without.',
-  ],
-])('sees what is too much in the secret that was given: %j', async (ours, evidence) => {
-  const { origin } = await serve(worker())
-  const { results } = await examined(origin, { env: { ZEGO_CALLBACK_SECRET: ours } })
-  expect(results[SIGNED]).toMatchObject({ verdict: 'wrong', evidence })
-})
+test.each([`"${SECRET}"`, `${SECRET}\\n`, `the-callback\u200B-secret`])(
+  'sees what is too much in the secret that was given: %j',
+  async (ours) => {
+    const { origin } = await serve(worker())
+    const { results } = await examined(origin, { env: { ZEGO_CALLBACK_SECRET: ours } })
+    const evidence = 'What was given here has quotes or white space, perhaps invisible; the Worker has none.'
+    expect(results[SIGNED]).toMatchObject({ verdict: 'wrong', evidence })
+  },
+)
 
-test('asks for the path token only where the Worker requires it', async () => {
-  const asked: string[] = []
-  const answering = (token: string) => async (question: string) => {
-    asked.push(question)
-    return question.includes('path token') ? token : ''
-  }
+test('tells a path token that is missing from one that is wrong, and one that is not required', async () => {
+  const env = { CALLBACK_PATH_TOKEN: PATH_TOKEN }
   const free = await serve(worker())
-  expect((await examined(free.origin, { ask: answering(`${PATH_TOKEN}\n`) })).results[FIRST]?.evidence).toContain(
-    'requires no path token',
-  )
-  expect(asked).toEqual(['API token (not shown; Enter: skip): '])
-
+  expect((await examined(free.origin)).results[FIRST]?.evidence).toContain('requires no path token')
+  expect((await examined(free.origin, { env })).results[FIRST]).toMatchObject({ verdict: 'note' })
   const right = `/zego/callback/${PATH_TOKEN}`
   const guarded = worker(SECRET, ({ path }) =>
     path.startsWith('/zego/') && path !== right ? problem(404, 'not_found') : undefined,
   )
   const { origin } = await serve(guarded)
-  const { results, isWell } = await examined(origin, { ask: answering(`${PATH_TOKEN}\n`) })
+  const { results, isWell } = await examined(origin, { env })
   expect(results[FIRST]?.evidence).toContain('The path token is right.')
   expect(isWell).toBe(true)
-  const unanswered = await examined(origin, { ask: answering('') })
-  expect(unanswered.results[FIRST]?.evidence).toContain('the Worker requires a path token, and the URL has none')
-  const wrong = await examined(origin, { ask: answering('another') })
+  const missing = await examined(origin)
+  expect(missing.results[FIRST]?.evidence).toContain('the Worker requires a path token, and the URL has none')
+  const wrong = await examined(origin, { path: '/zego/callback/another' })
   expect(wrong.results[FIRST]?.evidence).toContain("the path token is not the Worker's")
-})
-
-test('asks for the ServerSecret only where it would tell something', async () => {
-  const env = { API_TOKEN }
-  const ask = vi.fn(async () => SERVER_SECRET)
-  const well = await serve(worker())
-  await examined(well.origin, { env, ask })
-  expect(ask).not.toHaveBeenCalled()
-  const mixed = await serve(worker(SERVER_SECRET))
-  const { results } = await examined(mixed.origin, { env, ask })
-  expect(ask).toHaveBeenCalledOnce()
-  expect(results[SIGNED]?.evidence).toContain('the ServerSecret where the CallbackSecret belongs')
 })
 
 test('sees that the ServerSecret was given as CallbackSecret, whether or not the Worker has it too', async () => {
@@ -378,18 +345,12 @@ test('says so when no secret fits', async () => {
 })
 
 test('tells an app that is another one', async () => {
-  const only77 = worker(
-    SECRET,
-    onPost((body) => (body.includes('"appid":"77"') ? undefined : problem(401, 'unknown_app'))),
-  )
-  const { origin } = await serve(only77)
+  const another = onPost(() => problem(401, 'unknown_app'))
+  const { origin } = await serve(worker(SECRET, another))
   const unnamed = await examined(origin)
   expect(unnamed.results[SIGNED]?.command).toBe(`npm run doctor -- ${origin}/zego/callback --appid <AppID>`)
   const named = await examined(origin, { appid: '12' })
   expect(named.results[SIGNED]?.evidence).toContain('not for the app 12.')
-  const two = { ZEGO_CALLBACK_SECRET: `{"12":"${SECRET}","77":"another"}` }
-  const mixed = await examined(origin, { env: two })
-  expect(mixed.results[SIGNED]?.evidence).toContain('not for the app 12. It has it for the app 77.')
 })
 
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
@@ -407,8 +368,9 @@ test('tells what was refused in the last day, a wrong path too', async () => {
   const { results } = await examined(origin, { env: { API_TOKEN } })
   expect(results['So far']).toMatchObject({
     verdict: 'note',
-    evidence:
-      'The API token is right. The last callback came 5 min ago. Refused: wrong_path (It was sent to the wrong URL) 3 min ago.',
+    evidence: expect.stringMatching(
+      /^The API token is right\. The last callback came at .*Z\. Refused at .*Z: wrong_path \(It was sent to the wrong URL\)\.$/,
+    ),
   })
 })
 
@@ -452,7 +414,7 @@ test('says what stays where it cannot be deleted', async () => {
   for (const title of ['So far', 'Read back']) expect(results[title]?.evidence).toContain('API_TOKEN is not given')
   expect(results['Clean-up']).toEqual({
     verdict: 'skipped',
-    evidence: `Without an API token these stay in the quarantine, for 30 days: ${ID}. Task: ${task_id}`,
+    evidence: `Without an API token these stay in the quarantine, for 30 days: unsupported_event. Task: ${task_id}`,
   })
 })
 
@@ -475,24 +437,3 @@ test.each(['bad_signature', 'not_configured', 'undecodable', 'stale'])(
     ])
   },
 )
-
-test('cleans up what it left when it is told to stop', async () => {
-  const stop = new AbortController()
-  const { origin, requests } = await serve(
-    worker(
-      SECRET,
-      onPost(() => {
-        stop.abort()
-        return undefined
-      }),
-    ),
-  )
-  const { results } = await examined(origin, { env: { API_TOKEN } }, stop.signal)
-  expect(results[SIGNED]?.verdict).toBe('well')
-  expect(results['Read back']?.evidence).toBe('Not checked.')
-  expect(results['Clean-up']).toEqual({
-    verdict: 'well',
-    evidence: 'What was left in the quarantine is deleted: 1.',
-  })
-  expect(requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
-})

@@ -1,9 +1,9 @@
 /** What the user gives: the URL on the command line, and secrets in the environment, in a file, or typed. */
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
-import type { Secrets } from '../../src/callback/signature.ts'
-import { command } from '../lib/command.ts'
 import { type Env, isFault, readSettings, type SettingFault } from '../../src/settings.ts'
+import { command } from '../lib/command.ts'
+import { secretsIn } from '../lib/dev-vars.ts'
 
 /** One line for the user. It never holds a value, because the value may be a secret. */
 export class GivenError extends Error {}
@@ -26,136 +26,80 @@ For the Worker of \`npm start\` they come from .dev.vars or .env. The exit statu
 is 0 when all is well, 1 when something is wrong, 2 when the command line is
 wrong.`
 
-const NO_SECRETS =
-  "a secret does not belong on the command line, where the shell's history and other users see it: set ZEGO_CALLBACK_SECRET, API_TOKEN, CALLBACK_PATH_TOKEN or ZEGO_SERVER_SECRET in the environment, or leave them out and be asked"
-
 /** In place of commander's own words, which repeat what was typed: it may be a secret. */
-const COMPLAINTS: Record<string, string> = {
-  'commander.missingArgument': 'which URL? For example: npm run doctor -- https://<your host>',
-  'commander.excessArguments': 'there is more than one URL; see --help. Do not type a secret there',
-  'commander.unknownOption': 'there is no such option; see --help',
-}
+const MISUSE =
+  "type the URL, and --appid at most: npm run doctor -- https://<your host>. A secret does not belong there, where the shell's history and other users see it: set it in the environment, or leave it out and be asked. See --help"
 
 export function readCommandLine(args: string[]): CommandLine {
-  if (args.some(isSecret)) throw new GivenError(NO_SECRETS)
   const program = command('doctor', SUMMARY)
     .argument('<url>')
     .option('--appid <appid>', 'the app, if ZEGO_CALLBACK_SECRET is a JSON object by appid')
     .configureOutput({ outputError: () => undefined })
-    .exitOverride(({ exitCode, code, message }) => {
+    .exitOverride(({ exitCode }) => {
       if (exitCode === 0) process.exit()
-      throw new GivenError(COMPLAINTS[code] ?? message)
+      throw new GivenError(MISUSE)
     })
     .parse(args, { from: 'user' })
   return { url: program.processedArgs[0], ...program.opts() }
 }
 
-const isSecret = (arg: string) =>
-  /^--?[\w-]*(?:secret|token|password|key)/i.test(arg) || /^[A-Z_]*(?:SECRET|TOKEN)=/.test(arg)
-
-const PATH = '/zego/callback'
-
-export type Target = ReturnType<typeof targetOf>
-
 /** @param pathToken is added to a URL that has none */
-export function targetOf(given: string, pathToken?: string) {
-  const url = urlOf(given)
-  const token = tokenIn(url) ?? (pathToken === undefined ? undefined : encodeURIComponent(pathToken))
+export function targetOf(typed: string, pathToken?: string) {
+  if (!/^https?:\/\//i.test(typed) || !URL.canParse(typed))
+    throw new GivenError('the URL must begin with https:// (or http:// on this machine)')
+  const url = new URL(typed)
+  if (url.username || url.password) throw new GivenError('the URL must not contain a user name or a password')
+  const path = /^\/(?:zego\/callback(?:\/(.*?)\/?)?)?$/.exec(url.pathname)
+  if (!path)
+    throw new GivenError(
+      'callbacks are accepted at /zego/callback and below it, and this URL has another path. If ZEGOCLOUD has this URL, give it the right one',
+    )
+  const token = path[1] || (pathToken === undefined ? undefined : encodeURIComponent(pathToken))
   return {
-    callbackUrl: `${url.origin}${PATH}${token === undefined ? '' : `/${token}`}${url.search}`,
+    callbackUrl: `${url.origin}/zego/callback${token === undefined ? '' : `/${token}`}${url.search}`,
     origin: url.origin,
     host: url.host,
-    pathToken: token === undefined ? undefined : decoded(token),
+    pathToken: token,
     /** The Worker of `npm start`. */
     isLocal: ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname),
     /** As it may be printed: without its token and query. */
-    shown: `${url.origin}${PATH}${token === undefined ? '' : '/…'}`,
+    shown: `${url.origin}/zego/callback${token === undefined ? '' : '/…'}`,
   }
 }
 
-function urlOf(given: string): URL {
-  if (!/^https?:\/\//i.test(given) || !URL.canParse(given)) {
-    throw new GivenError('the URL must begin with https:// (or http:// on this machine)')
-  }
-  const url = new URL(given)
-  if (url.username || url.password) throw new GivenError('the URL must not contain a user name or a password')
-  return url
+/** What is asked for where it is given neither in the environment nor in a file. */
+const QUESTIONS = {
+  ZEGO_CALLBACK_SECRET: 'CallbackSecret (not shown): ',
+  API_TOKEN: 'API token (not shown; Enter: skip): ',
+  CALLBACK_PATH_TOKEN: 'Path token, if the Worker requires one (not shown; Enter: skip): ',
+  ZEGO_SERVER_SECRET: 'ServerSecret, to see whether the Worker has it instead (not shown; Enter: skip): ',
 }
-
-function tokenIn({ pathname }: URL): string | undefined {
-  if (pathname === '/') return undefined
-  if (pathname === PATH || pathname.startsWith(`${PATH}/`)) {
-    return pathname.slice(PATH.length + 1).replace(/\/$/, '') || undefined
-  }
-  throw new GivenError(
-    `callbacks are accepted at ${PATH} and below it, and this URL has another path. If ZEGOCLOUD has this URL, give it the right one`,
-  )
-}
-
-function decoded(token: string): string {
-  try {
-    return decodeURIComponent(token)
-  } catch {
-    return token
-  }
-}
-
-const NAMES = ['ZEGO_CALLBACK_SECRET', 'API_TOKEN', 'CALLBACK_PATH_TOKEN', 'ZEGO_SERVER_SECRET'] as const
-type Name = (typeof NAMES)[number]
-type Values = Readonly<Record<string, string | undefined>>
-
-export type Ask = (question: string) => Promise<string>
+type Values = Partial<Record<string, string>>
 
 export type Sources = {
   env: Values
   /** Of the Worker of `npm start`, and of no other. */
-  local: { file: string; vars: Values } | undefined
+  local: Values
   /** `undefined` where nobody can be asked. */
-  ask: Ask | undefined
-}
-
-export type Given = Awaited<ReturnType<typeof gather>>
-
-/** The other two matter only to some Workers, and are asked for when they do. */
-const QUESTIONS: Partial<Record<Name, string>> = {
-  ZEGO_CALLBACK_SECRET: 'CallbackSecret (not shown): ',
-  API_TOKEN: 'API token (not shown; Enter: skip): ',
+  ask: ((question: string) => Promise<string>) | undefined
 }
 
 /** Read as the Worker reads them: a text, a JSON array, or a JSON object by appid. */
-export async function gather(sources: Sources) {
-  const values: Partial<Record<Name, string>> = {}
-  const origins: string[] = [] // for people
-  for (const name of NAMES) {
-    const [value, origin] = await find(name, sources)
-    if (!value?.trim()) continue
-    values[name] = value
-    origins.push(`${name} ${origin}`)
+export async function gather({ env, local, ask }: Sources) {
+  const values: Values = {}
+  for (const [name, question] of Object.entries(QUESTIONS)) {
+    const value = env[name]?.trim() || local[name]?.trim() || (await ask?.(question))?.trim()
+    if (value) values[name] = value
   }
-  const { secrets, apiTokens, pathTokens } = readSettings(values as Env)
-  const advice =
-    values.ZEGO_CALLBACK_SECRET === undefined ? '; set it in the environment, or run this in a terminal' : ''
+  const { secrets, apiTokens, pathTokens } = readSettings(Object.assign({} as Env, values))
+  const advice = 'ZEGO_CALLBACK_SECRET' in values ? '' : '; set it in the environment, or run this in a terminal'
   return {
     secrets: readable(secrets, advice),
-    serverSecrets: serverSecretsOf(values.ZEGO_SERVER_SECRET),
-    apiToken: values.API_TOKEN === undefined ? undefined : readable(apiTokens)[0],
+    /** The Worker wants them by appid; here any form will do. */
+    serverSecrets: secretsIn(values['ZEGO_SERVER_SECRET']),
+    apiToken: 'API_TOKEN' in values ? readable(apiTokens)[0] : undefined,
     pathToken: readable(pathTokens)[0],
-    origins,
   }
-}
-
-async function find(name: Name, { env, local, ask }: Sources): Promise<[string | undefined, origin: string]> {
-  if (env[name]?.trim()) return [env[name], 'from the environment']
-  if (local?.vars[name]?.trim()) return [local.vars[name], `from ${local.file}`]
-  const question = QUESTIONS[name]
-  return [question && (await ask?.(question)), 'as typed']
-}
-
-/** The Worker wants them by appid; here any form will do. */
-export function serverSecretsOf(value: string | undefined): Secrets {
-  if (!value?.trim()) return { everyApp: [], byApp: new Map() }
-  const { secrets } = readSettings({ ZEGO_CALLBACK_SECRET: value } as Env)
-  return readable(isFault(secrets) ? { ...secrets, setting: 'ZEGO_SERVER_SECRET' } : secrets)
 }
 
 function readable<Value>(setting: Value | SettingFault, advice = ''): Value {

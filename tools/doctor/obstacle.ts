@@ -1,6 +1,6 @@
 /** What answers in the Worker's place: nothing at all, a redirect, an error page of Cloudflare's, something else. */
 import type { Members } from '../lib/members.ts'
-import { type Result, seconds, TAIL, wrong } from './result.ts'
+import { type Result, TAIL, wrong } from './result.ts'
 
 export type Reply = {
   status: number
@@ -10,8 +10,6 @@ export type Reply = {
   json: Members
   /** Until the end of the answer. */
   ms: number
-  /** How many seconds the other side's clock is ahead of ours, if it says. */
-  ahead: number | undefined
 }
 
 /** Thrown in place of an answer of the Worker. Where nothing answered, there is no status. */
@@ -26,32 +24,22 @@ export class Obstacle extends Error {
   }
 }
 
-/** For `catch`, where the obstacle itself is the answer. */
-export function obstacleOf(error: unknown): Obstacle {
-  if (error instanceof Obstacle) return error
-  throw error
-}
-
 const SLOW = 'The Worker answers within 5 s whatever its stores do, so check what stands before it. Its log:'
 const NETWORK =
   'Check the URL: `npm run deploy` prints it. Behind a proxy, set NODE_USE_ENV_PROXY=1. On this machine, is `npm start` running?'
-const CERTIFICATE =
-  'ZEGOCLOUD cannot connect either. On Cloudflare: SSL/TLS > Edge Certificates; a new custom domain takes some minutes.'
 
-export function explainSilence(
-  { code, message }: { code: string; message: string },
-  host: string,
-  timeoutMs: number,
-): Result {
-  if (code === 'TIMEOUT') return wrong(`${host} gave no answer within ${seconds(timeoutMs)}.`, SLOW, TAIL)
-  const isCertificate = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:SSL|TLS)|^EPROTO$/.test(code)
-  return wrong(`${host} gave no answer: ${message} (${code}).`, isCertificate ? CERTIFICATE : NETWORK)
+/** Nothing answered. `fetch` hides the reason behind "fetch failed", and several addresses behind one error. */
+export function silence(error: unknown, host: string): Obstacle {
+  if (!(error instanceof Error)) throw error
+  const cause: unknown = error.cause instanceof AggregateError ? error.cause.errors[0] : (error.cause ?? error)
+  const isSlow = error.name === 'TimeoutError'
+  const evidence = `${host} gave no answer: ${cause instanceof Error ? cause.message : String(cause)}.`
+  return new Obstacle(isSlow ? wrong(evidence, SLOW, TAIL) : wrong(evidence, NETWORK))
 }
 
 const GUARD =
   'Something before the Worker answers. On Cloudflare see Security > Events, and docs/deploying.md, "Firewall and Access".'
 const CODES = 'https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/'
-const ELSEWHERE = '`npm run deploy` prints the right URL.'
 
 /** What stands in the way; `undefined` where an answer looks like a program's. */
 export function obstacleIn({ status, headers, text, json }: Reply): Obstacle | undefined {
@@ -63,8 +51,7 @@ export function obstacleIn({ status, headers, text, json }: Reply): Obstacle | u
   if (mitigated !== null) return found(`Cloudflare's firewall answers (cf-mitigated: ${mitigated}).`, GUARD)
   const [, number] = /\berror(?: code)?:?\s*(?:<[^>]*>\s*)*(1\d{3})\b/i.exec(text) ?? []
   if (status >= 400 && number) return found(`Cloudflare's error ${number}.`, `${CODES} explains it.`)
-  if (/^\s*(?:<!doctype html|<html|<head|<body)/i.test(text))
-    return found("a web page in the Worker's place.", ELSEWHERE)
+  if (text !== '' && !text.startsWith('{')) return found("what answers in the Worker's place sends no JSON.", GUARD)
   const isGuarded = json['code'] === undefined && [401, 403, 429].includes(status)
   return isGuarded ? found('something before the Worker refuses.', GUARD) : undefined
 }

@@ -2,8 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encode } from '../zegocloud/callback.ts'
 import { membersOf, textIn } from '../lib/members.ts'
-import { type Context, quote, read } from './context.ts'
-import { obstacleOf } from './obstacle.ts'
+import { type Context, orObstacle, quote, read } from './context.ts'
 import { note, type Result, skipped, well, wrong } from './result.ts'
 import { NO_TOKEN } from './reach.ts'
 
@@ -29,36 +28,34 @@ const entryPath = (id: string) => `/v1/quarantine/${encodeURIComponent(id)}`
 /** Deletes what the test callbacks left in the quarantine. The ledger keeps their signatures, as it should. */
 export async function cleanUp(context: Context): Promise<Result> {
   const { left, callback, canRead } = context
-  if (left.ids.size === 0 && left.reasons.size === 0) return well('Nothing is left.')
-  if (!canRead) {
-    const ids = [...left.ids, ...[...left.reasons].map((reason) => `one as ${reason}`)].join(', ')
-    return skipped(`Without an API token these stay in the quarantine, for 30 days: ${ids}. Task: ${callback.task_id}`)
-  }
+  const reasons = [...left].join(', ')
+  if (left.size === 0) return well('Nothing is left.')
+  if (!canRead)
+    return skipped(
+      `Without an API token these stay in the quarantine, for 30 days: ${reasons}. Task: ${callback.task_id}`,
+    )
   const found = await findLeft(context)
-  const ids = new Set([...found.keys(), ...left.ids])
-  for (const id of ids) {
-    const reply = await read(context, entryPath(id), 'DELETE').catch(obstacleOf)
-    if (reply.status !== 204)
-      return wrong(`${id} could not be deleted.`, 'It leaves the quarantine by itself after 30 days.')
+  for (const id of found.keys()) {
+    const { status } = await orObstacle(read(context, entryPath(id), 'DELETE'))
+    if (status !== 204) return wrong(`${id} could not be deleted.`, 'It leaves the quarantine by itself after 30 days.')
   }
-  const missing = [...left.reasons].filter((reason) => ![...found.values()].includes(reason))
-  const evidence = `What was left in the quarantine is deleted: ${ids.size}.`
-  if (missing.length === 0) return well(evidence)
-  return note(`${evidence} More may come as ${missing.join(', ')}, of the task ${callback.task_id}.`)
+  const evidence = `What was left in the quarantine is deleted: ${found.size}.`
+  const isAll = [...left].every((reason) => [...found.values()].includes(reason))
+  return isAll ? well(evidence) : note(`${evidence} More may come as ${reasons}, of the task ${callback.task_id}.`)
 }
 
 /** The ids and reasons of everything of this task. What was refused is kept after the answer, so it may take a moment. */
 async function findLeft(context: Context): Promise<Map<string, string>> {
-  const found = new Map<string, string>()
-  const until = Date.now() + context.patienceMs
+  const { left, taken, callback, patienceMs } = context
+  const until = Date.now() + patienceMs
   for (;;) {
-    const { json } = await read(context, '/v1/quarantine?limit=100')
+    const { json } = await read(context, `/v1/quarantine?limit=100&task_id=${callback.task_id}`)
     const items: unknown[] = Array.isArray(json['items']) ? json['items'] : []
-    for (const { id, reason, task_id } of items.map(membersOf)) {
-      if (task_id === context.callback.task_id) found.set(String(id), String(reason))
-    }
+    const ours = items.map(membersOf).filter(({ task_id }) => task_id === callback.task_id)
+    const found = new Map(ours.map(({ id, reason }) => [String(id), String(reason)]))
+    if (taken) found.set(taken.id, 'unsupported_event')
     const reasons = new Set(found.values())
-    if ([...context.left.reasons].every((reason) => reasons.has(reason)) || Date.now() > until) return found
+    if ([...left].every((reason) => reasons.has(reason)) || Date.now() > until) return found
     await sleep(POLL_MS)
   }
 }
