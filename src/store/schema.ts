@@ -74,7 +74,8 @@ async function makeWhole(db: D1Database): Promise<void> {
     await db.batch([...records, ...statementsOf(whole).map((statement) => db.prepare(statement))])
     log('info', 'schema.made')
   } catch (error) {
-    log('warn', 'schema.unmade', { why: messageOf(error) })
+    const isMade = (await recordedNames(db)).size > 0
+    if (!isMade) log('warn', 'schema.unmade', { why: messageOf(error) })
   }
 }
 
