@@ -24,16 +24,12 @@ export const hasReplacement = (text: string) => text.includes('\uFFFD')
 const isAscii = (text: string) => !/[^\0-\x7f]/.test(text)
 
 const [PERCENT, PLUS, SPACE] = [0x25, 0x2b, 0x20]
-const HEX = '0123456789ABCDEF'
 
 /** The text of a whole body. */
 export function readBody(bytes: Uint8Array, contentType: string | null): Text {
   const unicode = decodeUtf16(bytes) ?? decodeUtf8(bytes)
   if (unicode !== undefined) return { text: unicode, isExact: true }
-  const body = onlyOf(readTogether([bytes], decodersFor(contentType)))
-  if (/^\s*(?:["{]|--)/.test(body.text)) return body
-  // A form. Some bytes of one character may be percent-encoded and others not: now all are, to be read together.
-  return { text: percentEncoded(bytes), isExact: true }
+  return onlyOf(readTogether([bytes], decodersFor(contentType)))
 }
 
 /** Percent-encoding undone, `+` for a space; `undefined` if a `%` is not followed by two digits. */
@@ -96,17 +92,6 @@ function tryDecode(decoder: TextDecoder, bytes: Uint8Array): string | undefined 
   } catch {
     return undefined
   }
-}
-
-/** The bytes beyond ASCII percent-encoded. */
-function percentEncoded(bytes: Uint8Array): string {
-  const encoded = new Uint8Array(3 * bytes.length)
-  let length = 0
-  for (const byte of bytes) {
-    if (byte < 0x80) encoded[length++] = byte
-    else for (const code of [PERCENT, HEX.charCodeAt(byte >> 4), HEX.charCodeAt(byte & 15)]) encoded[length++] = code
-  }
-  return byteByByte.decode(encoded.subarray(0, length))
 }
 
 /** The bytes of a text whose percent-encoding is undone. */

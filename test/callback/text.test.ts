@@ -22,17 +22,6 @@ async function moreIn(body: string, contentType: string | null = null) {
 }
 
 describe('the characters of a body', () => {
-  it('in a form of another charset leave a field without a name as it is', async () => {
-    const { snapshot } = await read(`${FORM_BODY}&=\xc4\xe3`)
-    expect(snapshot).toMatchObject({ record: { extra: { '': '你' } } })
-  })
-
-  it('are shown of a long task_id as far as a task_id can be', async () => {
-    const longest = 'x'.repeat(512)
-    const callback = await read(JSON_BODY.replace('"7"', `"${longest}x"`))
-    expect(callback.task_id).toBe(longest)
-  })
-
   it.each([
     ['UTF-8', '\xc3\xa9', 'é'],
     ['UTF-8, whatever is declared', '\xc3\xa9', 'é', 'text/plain; charset=gbk'],
@@ -104,16 +93,6 @@ describe('bytes that fit no encoding', () => {
     const whole = await readBody({ bytes: bytesOf(JSON_BODY.replace('?', 'ÿ')), contentType: null })
     const hashes = await Promise.all(bodies.map(async (body) => (await read(body)).content))
     expect(new Set([...hashes, whole.content]).size).toBe(HOPELESS.length + 1)
-  })
-
-  it('beside neither an event nor a signature are no callback', async () => {
-    const raw = { bytes: latin('\xff\xfe\xfdhello'), contentType: null, contentEncoding: null }
-    expect(await refusalOf(() => decode(raw))).toMatchObject({ code: 'undecodable' })
-  })
-
-  it('are those of characters and of bytes mixed', async () => {
-    const bytes = bytesOf(FORM_BODY.replace('?', 'é%c4%e3'))
-    expect((await readBody({ bytes, contentType: null })).snapshot).toHaveProperty('reason', 'invalid_snapshot')
   })
 })
 
