@@ -7,7 +7,7 @@
  */
 import { decodeUtf8, type RawBody, ROW_LIMIT_BYTES } from './bytes.ts'
 import { FIELD_SPELLINGS, underDocumentedNames } from './content.ts'
-import { boundaryIn, countFormFields, fieldsOfForm, type Form, readForm, readMultipart } from './form.ts'
+import { boundaryIn, fieldsOfForm, type Form, hasMoreFields, readForm, readMultipart } from './form.ts'
 import { type Field, type Fields, fieldsOf, parse, signedText, type Value } from './json.ts'
 import { Refused } from './refusal.ts'
 import { type Envelope, envelopeOf } from './signature.ts'
@@ -128,7 +128,7 @@ function formIn({ text, isExact }: Text, contentType: string | null): Form | str
       ? { entries, isExact }
       : 'it begins like multipart/form-data but its end or the name of a part is missing'
   }
-  if (countFormFields(text) > MOST_FIELDS) return TOO_MANY_FIELDS
+  if (hasMoreFields(text, MOST_FIELDS)) return TOO_MANY_FIELDS
   const form = readForm(text, contentType)
   return { entries: form.entries, isExact: isExact && form.isExact }
 }
