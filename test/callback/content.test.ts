@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { jsonOf } from '../../src/callback/content.ts'
-import { encodeAs, shapeNames } from '../../tools/zegocloud/encodings.ts'
+import { encodeAs } from '../../tools/zegocloud/encodings.ts'
 import { contentIn, hashIn, raw, readBody, withList, withPicture } from './bodies.ts'
 
 /** What a callback says, in small alphabets: so that two of them often say the same, or nearly. */
@@ -29,7 +29,6 @@ type Statement = typeof statement extends fc.Arbitrary<infer Value> ? Value : ne
 
 /** How it may be said. */
 const manner = fc.record({
-  shape: fc.constantFrom(...shapeNames),
   turn: fc.nat({ max: 9 }),
   spelling: fc.array(fc.nat({ max: 3 }), { minLength: 10, maxLength: 10 }),
   absent: fc.constantFrom('left out' as const, 'empty' as const),
@@ -49,10 +48,7 @@ const turned = <Value>(list: Value[], by: number) => {
   return [...list.slice(at), ...list.slice(0, at)]
 }
 
-/** In some forms each member of a picture is a text: a number would become another value. */
-const TEXTS_ONLY: readonly string[] = ['form-members', 'form-dots']
-
-function say(said: Statement, { shape, turn, spelling, absent, space, nonce }: Manner) {
+function say(said: Statement, { turn, spelling, absent, space, nonce }: Manner) {
   const spell = (name: string, at: number) => SPELLINGS[spelling[at % 10]!]!(name)
   const offsetText = (offset: number, at: number) =>
     [String(offset), `"${offset}"`, `${offset}e0`, `"${offset}E+0"`][spelling[at % 10]!]!
@@ -79,9 +75,7 @@ function say(said: Statement, { shape, turn, spelling, absent, space, nonce }: M
     ['snapshot_pic_list', said.pictures.length > 0 || turn > 4 ? list : ABSENT[absent]] as const,
     ...Object.entries(said.extra),
   ].filter(([, value]) => value !== undefined)
-  const isText = said.pictures.every(({ width }) => width === undefined)
-  const able = isText || !TEXTS_ONLY.includes(shape) ? shape : 'form-indices'
-  return encodeAs(Object.fromEntries(turned(entries, turn)), { shape: able })
+  return encodeAs(Object.fromEntries(turned(entries, turn)), { shape: 'json' })
 }
 
 const DIFFERENCES: [string, string][] = [
@@ -195,11 +189,16 @@ function canonicalStatement(said: Statement): string {
   return JSON.stringify({ ...said, extra: Object.entries(said.extra).toSorted() })
 }
 
-it('a list may be wrapped in three more strings, and not in four', () => {
-  const wrapped = [1, 2, 3, 4, 5].map((times) => {
-    let list = '[{"url":"u"}]'
-    for (let n = 1; n < times; n += 1) list = JSON.stringify(list)
-    return contentIn(withList(JSON.stringify(list))).snapshot_pic_list
-  })
-  expect(wrapped.map((list) => Array.isArray(list))).toEqual([true, true, true, true, false])
+it('a list may be wrapped in three strings more, percent-encoded or not, and not in four', () => {
+  const layers = fc.array(fc.boolean(), { maxLength: 5 })
+  fc.assert(
+    fc.property(layers, (isPercent) => {
+      let list = '[{"url":"a%2Bb + \uFEFF"}]'
+      for (const percent of isPercent)
+        list = percent && !list.startsWith('%') ? encodeURIComponent(list) : `${JSON.stringify(list)} `
+      const { snapshot_pic_list } = contentIn(withList(JSON.stringify(list)))
+      if (isPercent.length <= 3) expect(snapshot_pic_list).toEqual([{ url: 'a%2Bb + \uFEFF' }])
+      else expect(snapshot_pic_list).toEqual(expect.any(String))
+    }),
+  )
 })

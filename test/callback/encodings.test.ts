@@ -85,19 +85,6 @@ describe('a callback', () => {
     )
   })
 
-  it.each(['snapshot_pic_list_0', 'TaskId[0]', 'vendor.name'])(
-    'with a field %s that could not be read into a documented one is kept whole, in every manner',
-    async (name) => {
-      const sent = signed({ task_id: '截图', appid: '1', [name]: '截图' })
-      for (const manner of manners) {
-        for (const packing of [undefined, ...packings]) {
-          const { snapshot } = await readBody(encodeAs(sent, { ...manner, packing }))
-          expect(snapshot, JSON.stringify({ ...manner, packing })).toHaveProperty('reason', 'invalid_snapshot')
-        }
-      }
-    },
-  )
-
   it('is the same record whatever its headers claim', async () => {
     const sent = signed({ task_id: '截图', appid: '1', note: '图', snapshot_pic_list: [{ url: '截图', offset: 1 }] })
     const usual = await recordOf(sent, { shape: 'json' })

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { anyString, anyText } from './arbitraries.ts'
-import { picturesIn, raw, read, readSigned, recordIn, withList, withPicture } from './bodies.ts'
+import { picturesIn, raw, read, readSigned, recordIn, withList, hashIn, withPicture } from './bodies.ts'
 
 const NO_TASK_IDS = [
   ['.', '..', '\u0000', 'a\nb', 'a\tb', '\u007f', '\u0085', '\u009f', '\ud800', 'a\udc00b', '\udc00\ud800'],
@@ -11,7 +11,10 @@ const NO_TASK_IDS = [
 
 describe('the record of a callback', () => {
   it('has its fields, decoded, and nothing of the envelope', () => {
-    const list = [{ url: 'http://abc.com/1.jpg?sign=a%2Bb%3D%3D', offset: 1000 }, { url: 'http://abc.com/2.jpg' }]
+    const list = [
+      { url: 'http://abc.com/1.jpg?sign=a%2Bb%3D%3D', offset: 1000 },
+      { url: 'u', more: { a: [null, '', 0] } },
+    ]
     const fields = signedCallback({ snapshot_pic_list: JSON.stringify(list) })
     const body = JSON.stringify({ ...fields, request_id: 'r-1', status: { code: 0 } })
     expect(recordIn(body)).toStrictEqual({
@@ -49,11 +52,6 @@ describe('the record of a callback', () => {
     )
   })
 
-  it('keeps unknown fields of a picture as they are', () => {
-    const list = [{ url: 'u', width: 1280, more: { a: [null, '', 0] }, empty: null }]
-    expect(picturesIn(withList(JSON.stringify(list)))).toEqual(list)
-  })
-
   it("has a picture's own fields under their documented names", () => {
     expect(picturesIn(withList('[{"URL":"u","Off_Set":"1","Width":2}]'))).toEqual([{ url: 'u', offset: 1, Width: 2 }])
     expect(picturesIn(withList('[{"url":"documented","Url":"other","offset":1,"Offset":2}]'))).toEqual([
@@ -79,27 +77,11 @@ describe('the record of a callback', () => {
     })
   })
 
-  it.each([
-    ['a field', raw({ __proto__x: '1' }).replace('__proto__x', '__proto__'), '"extra":{"__proto__":1}'],
-    ["a picture's field", withPicture('"__proto__":{"offset":1}'), '{"__proto__":{"offset":1},"url":"u"}'],
-    ['a field within a field', raw({ a: '{"__proto__":{"b":1}}' }), '"extra":{"a":{"__proto__":{"b":1}}}'],
-    ['a url', withList('[{"url":"u","__proto__":{"url":"v"}}]'), '{"__proto__":{"url":"v"},"url":"u"}'],
-  ])('takes __proto__ for a name like any other: of %s', (_, body, json) => {
-    const said = read(body)
-    expect(JSON.stringify(said)).toContain(json)
-    expect(({} as Record<string, unknown>).offset).toBeUndefined()
-  })
-
   it('inherits nothing from __proto__', () => {
     expect(JSON.stringify(read(withList('[{"__proto__":{"url":"u"}}]')))).toContain(
       '[{"__proto__":{"url":"u"},"url":""}]',
     )
     expect(read('{"event":1,"__proto__":{"event":"snapshot"}}')).toMatchObject({ reason: 'unsupported_event' })
-  })
-
-  it('keeps what nests deeper than 64 levels as its text', () => {
-    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
-    expect(recordIn(raw({ deep })).extra).toEqual({ deep })
   })
 })
 
@@ -128,18 +110,12 @@ describe('a usable snapshot', () => {
     })
   })
 
-  it.each(['task_id', 'appid', 'vendor'])('has a %s that is a text and not empty', (name) => {
-    for (const value of [undefined, 'null', '""', 'true', '{}', '[]', '["x"]', `${'['.repeat(65)}${']'.repeat(65)}`]) {
+  it.each(['task_id', 'appid', 'vendor', 'field_id'])('has a %s that is a text and not empty', (name) => {
+    const texts = name === 'field_id' ? [] : [undefined, 'null', '""']
+    for (const value of [...texts, 'true', '{}', '["x"]', `${'['.repeat(65)}${']'.repeat(65)}`]) {
       const detail = expect.stringMatching(`^${name} is `)
       expect(read(raw({ [name]: value })), value).toMatchObject({ reason: 'invalid_snapshot', detail })
     }
-  })
-
-  it.each(['true', '{}', '["x"]', `${'['.repeat(65)}${']'.repeat(65)}`])('has no field_id %s', (value) => {
-    expect(read(raw({ field_id: value }))).toMatchObject({
-      reason: 'invalid_snapshot',
-      detail: expect.stringMatching(/^field_id is /),
-    })
   })
 
   it.each(NO_TASK_IDS)('has no task_id %j', (task_id) => {
@@ -173,5 +149,91 @@ describe('a usable snapshot', () => {
         expect('reason' in said && said.detail.length).toBeLessThan(250)
       }
     }
+  })
+})
+
+const NO_LISTS = [
+  ['0', 'false', 'true', '{}', '"x"', '"{}"', '"[{\\"url\\":"', '"%5B%"', '"%5B%7B%7D"', '"0"', '[[]]', '[null]'],
+  ['["u"]', '[{"url":1}]', '[{"url":["u"]}]', '[{"url[0]":"u"}]', '[{"Url.x":"u"}]', '[{"url":null,"url_0":"u"}]'],
+  ['9007199254740993', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, `"${'['.repeat(100_000)}"`],
+].flat()
+
+const NO_OFFSETS = [
+  ['true', '{}', '[]', '[1]', '"x"', '"1,5"', '"0x10"', '"1000ms"', '"NaN"', '"Infinity"', '"."', '"--1"', '" "'],
+  ['"١٠"', '1e400', '"1e400"', '9007199254740993', '"9007199254740993"', '-9007199254740993'],
+].flat()
+
+describe('the list', () => {
+  it.each([undefined, 'null', '""', '"  "', '[]', '"[]"', '"null"', '"%5B%5D"', '"\\"\\""'])(
+    'is empty when it is %s',
+    async (value) => {
+      expect(picturesIn(raw({ snapshot_pic_list: value }))).toEqual([])
+      expect(await hashIn(raw({ snapshot_pic_list: value }))).toBe(await hashIn(withList('[]')))
+    },
+  )
+
+  it.each(NO_LISTS)('is invalid when it is %.40s', (value) => {
+    expect(read(withList(value))).toMatchObject({
+      reason: 'invalid_snapshot',
+      detail: expect.stringMatching(/^snapshot_pic_list/),
+    })
+  })
+})
+
+const ONE_SECOND = ['1000', '1000.0', '1e3', '1E+3', '10000e-1', '"1000"', '"1000.0"', '"1e3"', '" 1000 "', '"01000"']
+
+describe('an offset', () => {
+  it.each(ONE_SECOND)('of 1000 may be written %s', async (value) => {
+    expect(picturesIn(withPicture(`"offset":${value}`))).toEqual([{ url: 'u', offset: 1000 }])
+    expect(await hashIn(withPicture(`"offset":${value}`))).toBe(await hashIn(withPicture('"offset":1000')))
+  })
+
+  it.each([
+    ['0', 0],
+    ['-0', 0],
+    ['"-2500.5"', -2500.5],
+    ['9007199254740992', 2 ** 53],
+    ['"9007199254740992"', 2 ** 53],
+  ])('may be %s', (value, offset) => {
+    expect(picturesIn(withPicture(`"offset":${value}`))).toEqual([{ url: 'u', offset }])
+  })
+
+  it.each(['null', '""'])('is absent when it is %s', async (value) => {
+    expect(picturesIn(withPicture(`"offset":${value}`))).toEqual([{ url: 'u' }])
+    expect(await hashIn(withPicture(`"offset":${value}`))).toBe(await hashIn(withList('[{"url":"u"}]')))
+  })
+
+  it.each(NO_OFFSETS)('is invalid when it is %s', (value) => {
+    expect(read(withPicture(`"offset":${value}`))).toMatchObject({
+      reason: 'invalid_snapshot',
+      detail: expect.stringMatching(/^snapshot_pic_list\[0\]/),
+    })
+  })
+})
+
+describe('a picture without a URL', () => {
+  it.each(['{"offset":1,"code":3}', '{"url":null,"offset":1,"code":3}', '{"url":"","offset":1,"code":3}'])(
+    'is kept with "" for it, and its other fields: %s',
+    async (picture) => {
+      const body = withList(`[{"url":"a"},${picture},{"url":"b"}]`)
+      expect(picturesIn(body)).toEqual([{ url: 'a' }, { url: '', offset: 1, code: 3 }, { url: 'b' }])
+      expect(await hashIn(body)).toBe(
+        await hashIn(withList('[{"url":"a"},{"code":3,"offset":1,"url":""},{"url":"b"}]')),
+      )
+    },
+  )
+
+  it('may be each of them', () => {
+    expect(picturesIn(withList('[{},{"url":null},{"offset":2},{"URL":""},{"url_type":1}]'))).toEqual([
+      { url: '' },
+      { url: '' },
+      { url: '', offset: 2 },
+      { url: '' },
+      { url: '', url_type: 1 },
+    ])
+  })
+
+  it('has it under another spelling, if there is one', () => {
+    expect(picturesIn(withList('[{"url":null,"Url":"u"}]'))).toEqual([{ url: 'u' }])
   })
 })

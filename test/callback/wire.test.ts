@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { timeOf, verify } from '../../src/callback/signature.ts'
+import { verify } from '../../src/callback/signature.ts'
 import { post, sign } from '../callbacks.ts'
 import { anyString } from './arbitraries.ts'
 import { refusalOf } from './bodies.ts'
@@ -52,32 +52,10 @@ describe('every split of the published example', () => {
       await refusalOf(() => verify({ appid: undefined, timestamp, nonce, signature }, secretsOf('secret'))),
     ).toBeUndefined()
   })
-
-  it('is a timestamp only with 10 or 13 digits', () => {
-    const timestamps = pairs.map(({ timestamp }) => timestamp)
-    const taken = timestamps.filter((timestamp) => timeOf(timestamp) !== undefined)
-    expect(taken).toEqual(['4121470820198', '1234121470', '1234121470820'])
-  })
 })
 
-describe('hostile bodies', () => {
-  it('are refused, and never answered 500', async () => {
-    const text = fc
-      .array(fc.constantFrom('{', '"', '%7B', '%22', '=', '&', 'event', ':', '}', '\u0000'))
-      .map((parts) => parts.join(''))
-    const bytes = fc.oneof(
-      fc.uint8Array({ maxLength: 100 }),
-      text.map((body) => new TextEncoder().encode(body)),
-    )
-    await fc.assert(
-      fc.asyncProperty(bytes, async (body) => {
-        expect([400, 401]).toContain((await post(body)).status)
-      }),
-      { numRuns: 100 },
-    )
-  })
-
-  it('that are signed are stored or quarantined, whatever else they say', async () => {
+describe('a signed body', () => {
+  it('is stored or quarantined, whatever else it says', async () => {
     const text = fc.oneof(anyString, fc.constantFrom('.', '\u0000', '\ud800', '%7B', '1e400', '9'.repeat(400)))
     const value = fc.oneof(text, fc.jsonValue({ noUnicodeString: false }), fc.constant(undefined))
     const picture = fc.record({ url: value, offset: value, Offset: value, ['__proto__']: value }, { requiredKeys: [] })
