@@ -3,7 +3,6 @@ import { describe, expect, it, vi } from 'vitest'
 import { noteAccepted } from '../../src/store/state.ts'
 import { signedCallback } from '../callbacks.ts'
 import { deliver } from '../worker.ts'
-import { askedBy, counted } from '../counted.ts'
 import { linkOf, pageOf, signedIn } from './visitor.ts'
 
 async function deliverMany(count: number) {
@@ -50,29 +49,6 @@ describe('the gallery', () => {
     expect(idsOf(back)).toEqual(idsOf(pages[1]!))
     const top = await someone.open(linkOf(back, 'prev')!)
     expect([top.status, top.headers.get('location')]).toEqual([303, '/'])
-  })
-
-  it('reads few rows, however many there are', async () => {
-    await deliver(signedCallback())
-    await env.DB.prepare(
-      `WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-      INSERT INTO snapshots (place, task_id, status, content, via, record)
-      SELECT i, 'old-' || i, CASE WHEN i % 7 THEN 'completed' ELSE 'failed' END, 'c', 'callback',
-        '{"task_id":"old","status":"failed","appid":"1","vendor":"hw","error":{"message":"no file"}}' FROM n`,
-    ).run()
-    await env.DB.prepare(
-      `WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 900)
-      INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
-      SELECT 'stale:' || i, 'stale', 'd', 's' || i, i, 'b' FROM n`,
-    ).run()
-    const someone = await signedIn(counted)
-    const statuses = ['/?status=completed', '/?status=failed', '/?status=pending']
-    const others = ['/?below=9000', '/?above=9000', '/?task_id=old-1', '/quarantine', '/quarantine?below=400-400']
-    for (const path of ['/', ...statuses, ...others, '/health', '/new?than=5']) {
-      const { rowsRead } = await askedBy(() => someone.open(path))
-      expect(rowsRead, path).toBeGreaterThan(0)
-      expect(rowsRead, path).toBeLessThanOrEqual(200)
-    }
   })
 
   it('finds a task by its id, and says where there is none', async () => {

@@ -5,6 +5,12 @@ import { deliver, recordInKv, rows } from '../worker.ts'
 import { finished, ON, playZegocloud } from '../zego/zegocloud.ts'
 import { linkOf, pageOf, signedIn } from './visitor.ts'
 
+/** The page of the only entry. */
+async function pathOfEntry(): Promise<string> {
+  const [entry] = await rows<{ id: string }>('SELECT id FROM quarantine')
+  return `/quarantine/${encodeURIComponent(entry!.id)}`
+}
+
 describe('the quarantine', () => {
   it('says in sentences what is in it, each with what can be done about it alone', async () => {
     await deliver(signedCallback({ task_id: 'old', timestamp: '1700000000' }))
@@ -20,8 +26,7 @@ describe('the quarantine', () => {
 
   it('accepts what was too old', async () => {
     await deliver(signedCallback({ task_id: 'old', timestamp: '1700000000' }))
-    const [{ id }] = (await rows<{ id: string }>('SELECT id FROM quarantine')) as [{ id: string }]
-    const answer = await (await signedIn()).submit(`/quarantine/${encodeURIComponent(id)}/retry`)
+    const answer = await (await signedIn()).submit(`${await pathOfEntry()}/retry`)
     expect(answer.headers.get('location')).toBe('/quarantine?flash=stored')
     expect(await rows('SELECT id FROM quarantine')).toEqual([])
     expect(await recordInKv('old')).toMatchObject({ status: 'completed' })
@@ -68,8 +73,7 @@ describe('the quarantine', () => {
   it('compares a conflict, and lets it win', async () => {
     await deliver(signedCallback({ task_id: 'task', field_id: 'first' }))
     await deliver(signedCallback({ task_id: 'task', field_id: 'second' }))
-    const [{ id }] = (await rows<{ id: string }>('SELECT id FROM quarantine')) as [{ id: string }]
-    const path = `/quarantine/${encodeURIComponent(id)}`
+    const path = await pathOfEntry()
     const someone = await signedIn()
     const { text } = await pageOf(await someone.open(path))
     expect(text).toMatch(/This one.*Stored for its task.*<mark>second.*<mark>first.*As it was received.*second/s)
@@ -91,8 +95,7 @@ describe('the quarantine', () => {
       const snapshot_pic_list = list(same, { url: 'https://abc.com/2.jpg', offset })
       await deliver(signedCallback({ task_id: 'task', snapshot_pic_list }))
     }
-    const [{ id }] = (await rows<{ id: string }>('SELECT id FROM quarantine')) as [{ id: string }]
-    const { text } = await pageOf(await (await signedIn()).open(`/quarantine/${encodeURIComponent(id)}`))
+    const { text } = await pageOf(await (await signedIn()).open(await pathOfEntry()))
     expect(Array.from(text.matchAll(/<mark>(.*?)<\/mark>/g), ([, words]) => words)).toEqual(
       [3000, 2000].flatMap((offset) => ['https://abc.com/2.jpg', `{&quot;offset&quot;:${offset}}`]),
     )
@@ -173,9 +176,8 @@ describe('the quarantine', () => {
     const list = (url: string) => JSON.stringify([{ url }])
     await deliver(signedCallback({ task_id: 'task', snapshot_pic_list: list('http://abc.com/1.jpg') }))
     await deliver(signedCallback({ task_id: 'task', snapshot_pic_list: list('http://abc.com/2.jpg') }))
-    const [{ id }] = (await rows<{ id: string }>('SELECT id FROM quarantine')) as [{ id: string }]
     const someone = await signedIn(ON)
-    const { text } = await pageOf(await someone.submit(`/quarantine/${encodeURIComponent(id)}/confirmation`))
+    const { text } = await pageOf(await someone.submit(`${await pathOfEntry()}/confirmation`))
     expect(text).toMatch(/<td>ZEGOCLOUD confirms it\.<\/td><td>ZEGOCLOUD does not confirm it: it names 1 other picture/)
   })
 })

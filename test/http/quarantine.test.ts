@@ -1,25 +1,26 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
-import { cron, deliver, events, read, recordInKv } from '../worker.ts'
+import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
 import { del, get, post, said } from './api.ts'
+import { at, list, only } from './entries.ts'
 
-type Item = { id: string; reason: string; detail: string; task_id?: string; received_at: string; body?: string }
-type Page = { items: Item[]; next_cursor: string | null }
+const START = Date.UTC(2026, 5, 1)
 
-const list = async (query = '') => (await get(`/v1/quarantine${query}`)).json<Page>()
-const at = (id: string) => `/v1/quarantine/${encodeURIComponent(id)}`
-
-/** The only one that is kept. */
-async function only(): Promise<Item> {
-  const { items } = await list()
-  expect(items).toHaveLength(1)
-  return items[0]!
+/** Entries of a reason, a second apart; every other one is of the task `even`. */
+async function keep(reason: string, count: number) {
+  await read('anything') // makes the schema
+  const insert = `
+    WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
+    INSERT INTO quarantine (id, reason, detail, signature, task_id, received_at, body)
+    SELECT ?1 || ':' || i, ?1, '', '', iif(i % 2 = 0, 'even', 'odd'), ?3 + i * 1000, '{}' FROM n`
+  await env.DB.prepare(insert).bind(reason, count, START).run()
 }
+
+const ids = ({ items }: Awaited<ReturnType<typeof list>>) => items.map(({ id }) => id)
 
 describe('GET /v1/quarantine', () => {
   it('lists what was kept, newest first, without the bodies', async () => {
-    const START = Date.UTC(2026, 5, 1)
     for (let n = 0; n < 5; n += 1) {
       vi.useFakeTimers({ now: START + n * 1000, toFake: ['Date'] })
       await deliver(signedCallback({ event: 'compose', task_id: `t${n}` }))
@@ -28,8 +29,8 @@ describe('GET /v1/quarantine', () => {
     await deliver(signedCallback({ event: 'compose', task_id: 'newer' }))
     const second = await list(`?limit=2&cursor=${first.next_cursor}`)
     const third = await list(`?limit=2&cursor=${second.next_cursor}`)
-    const ids = [first, second, third].map(({ items }) => items.map(({ task_id }) => task_id))
-    expect(ids).toEqual([['t4', 't3'], ['t2', 't1'], ['t0']])
+    const tasks = [first, second, third].map(({ items }) => items.map(({ task_id }) => task_id))
+    expect(tasks).toEqual([['t4', 't3'], ['t2', 't1'], ['t0']])
     expect(third.next_cursor).toBeNull()
     expect(first.items[0]).toEqual({
       id: expect.stringMatching(/^unsupported_event:[0-9a-f]{64}$/),
@@ -51,13 +52,6 @@ describe('GET /v1/quarantine', () => {
     const first = await list('?limit=1&reason=unsupported_event')
     const second = await list(`?limit=2&reason=unsupported_event&cursor=${first.next_cursor}`)
     expect([...first.items, ...second.items].map(({ task_id }) => task_id)).toEqual(['t2', 't1', 't0'])
-  })
-
-  it('filters by reason', async () => {
-    await deliver(signedCallback({ event: 'compose' }))
-    await deliver(signedCallback({ task_id: '' }))
-    expect((await list('?reason=invalid_snapshot')).items.map(({ reason }) => reason)).toEqual(['invalid_snapshot'])
-    expect((await list('?reason=stale')).items).toEqual([])
   })
 })
 
@@ -175,4 +169,41 @@ it('a replaced record keeps its 30 days, however old it is', async () => {
   vi.setSystemTime(old + 71 * 86_400_000)
   await cron()
   expect((await list()).items).toEqual([])
+})
+
+describe('a list of many', () => {
+  it('filters by task_id, and by reason with it', async () => {
+    await keep('stale', 3)
+    await keep('conflict', 1)
+    expect(ids(await list('?task_id=even')).toSorted()).toEqual(['conflict:0', 'stale:0', 'stale:2'])
+    expect(ids(await list('?task_id=even&reason=stale'))).toEqual(['stale:2', 'stale:0'])
+    expect(ids(await list('?task_id=none'))).toEqual([])
+  })
+
+  it('keeps to its filters on the next page', async () => {
+    await keep('stale', 5)
+    const first = await list('?task_id=even&limit=2')
+    expect(ids(first)).toEqual(['stale:4', 'stale:2'])
+    expect(ids(await list(`?task_id=even&limit=2&cursor=${first.next_cursor}`))).toEqual(['stale:0'])
+  })
+})
+
+describe('DELETE /v1/quarantine', () => {
+  const left = () => rows('SELECT reason, count FROM quarantine_counts WHERE count > 0')
+
+  it('deletes all of a reason, a thousand a call, and says whether there are more', async () => {
+    await keep('stale', 1_003)
+    await keep('conflict', 1)
+    expect(await said(del('/v1/quarantine?reason=stale'))).toEqual([200, { deleted: 1_000, more: true }])
+    expect(await said(del('/v1/quarantine?reason=stale'))).toEqual([200, { deleted: 3, more: false }])
+    expect(await said(del('/v1/quarantine?reason=stale'))).toEqual([200, { deleted: 0, more: false }])
+    expect(await left()).toEqual([{ reason: 'conflict', count: 1 }])
+  })
+
+  it('spares what was received since `before`', async () => {
+    await keep('stale', 3)
+    const answer = await said(del(`/v1/quarantine?reason=stale&before=${new Date(START + 2000).toISOString()}`))
+    expect(answer).toEqual([200, { deleted: 2, more: false }])
+    expect(ids(await list())).toEqual(['stale:2'])
+  })
 })

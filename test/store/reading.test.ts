@@ -4,11 +4,13 @@ import { applyMigrations } from '../../src/store/schema.ts'
 import { everyMinute } from '../../src/jobs.ts'
 import type { Statement } from '../../tools/lib/stores.ts'
 import { askedBy, counted } from '../counted.ts'
+import { signedIn } from '../dashboard/visitor.ts'
 import { del, get, post } from '../http/api.ts'
 import { request } from '../worker.ts'
 
 const STORED = 20_000
 const MOST_ROWS_READ = 200
+const MOST_ROWS_JUDGED = 500
 /** What waits is counted up to a thousand, of each kind. */
 const MOST_ROWS_COUNTED = 4_000
 const START = Date.UTC(2026, 0, 1)
@@ -80,9 +82,25 @@ describe(`with ${STORED} snapshots stored, and a backlog`, () => {
     }
   })
 
+  it('reads as little for a page of the dashboard, whose badge judges health', async () => {
+    const someone = await signedIn(counted)
+    const lists = ['/?status=completed', '/?status=failed', '/?status=pending', '/?task_id=t19', '/new?than=5']
+    const middle = [
+      `/?below=${newest.slice(1)}`,
+      `/?above=${newest.slice(1)}`,
+      `/quarantine?below=${START + 4000}-4000`,
+    ]
+    for (const path of ['/', ...lists, ...middle, '/quarantine', '/tasks/t5']) {
+      const { asked, rowsRead } = await askedBy(() => someone.open(path))
+      expect(rowsRead, path).toBeGreaterThan(0)
+      expect(rowsRead, path).toBeLessThan(MOST_ROWS_READ + MOST_ROWS_JUDGED)
+      for (const one of asked) expect([path, await scansOf(one)]).toEqual([path, []])
+    }
+  })
+
   it('judges health by an index, and by no more than the first hundred that are due with or without an event', async () => {
     const { asked, rowsRead } = await askedBy(() => request('https://receiver.test/healthz', {}, counted))
-    expect(rowsRead).toBeLessThan(500)
+    expect(rowsRead).toBeLessThan(MOST_ROWS_JUDGED)
     for (const one of asked) expect(await scansOf(one)).toEqual([])
   })
 
