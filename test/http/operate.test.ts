@@ -108,17 +108,6 @@ describe('POST /v1/snapshots/{task_id}/republish', () => {
     expect(await rows('SELECT publish_at FROM snapshots')).toEqual([{ publish_at: null }])
   })
 
-  it('is done by the sweep where its own request could not', async () => {
-    await deliver(signedCallback({ task_id: 'swept' }))
-    await env.RESULTS.delete('swept')
-    const put = vi.spyOn(env.RESULTS, 'put').mockImplementation(down)
-    expect((await post('/v1/snapshots/swept/republish')).status).toBe(202)
-    put.mockRestore()
-    vi.useFakeTimers({ now: Date.now() + 3_600_000, toFake: ['Date'] })
-    await cron()
-    expect(await recordInKv('swept')).toMatchObject({ task_id: 'swept' })
-  })
-
   it('tries KV once more after KV refused it for good', async () => {
     const put = vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('KV PUT failed: 413 Value too large'))
     await deliver(signedCallback({ task_id: 'refused' }))

@@ -108,12 +108,6 @@ describe('publishing', () => {
     expect(await outbox()).toEqual([{ kv: 660 * MINUTE, event: null }])
   })
 
-  it('leaves KV alone until midnight UTC once its day is used up', async () => {
-    vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('KV put() limit exceeded for the day.'))
-    await deliver(signedCallback())
-    expect(await outbox()).toEqual([{ kv: 12 * 60 * MINUTE, event: null }])
-  })
-
   it('marks what KV will never take, and does not try it again', async () => {
     const put = vi
       .spyOn(env.RESULTS, 'put')
@@ -178,18 +172,6 @@ describe('publishing', () => {
     })
     await deliver(signedCallback())
     expect(await outbox()).toEqual([{ kv: MINUTE, event: MINUTE }])
-  })
-
-  it('writes KV once more where an earlier record was on its way there', async () => {
-    await deliver(signedCallback())
-    await env.DB.prepare('UPDATE snapshots SET kv_due = ?1, kv_again = ?2')
-      .bind(START, START + 2 * MINUTE)
-      .run()
-    await cron()
-    expect(await outbox()).toEqual([{ kv: 2 * MINUTE, event: null }])
-    later(2 * MINUTE)
-    await cron()
-    expect(await outbox()).toEqual(nothingOwed)
   })
 })
 
