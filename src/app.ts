@@ -2,7 +2,7 @@
 import { Hono } from 'hono/tiny'
 import { getPath } from 'hono/utils/url'
 import { dashboard } from './dashboard/app.tsx'
-import { answerError, enter } from './http/api.ts'
+import { respondToError, enter } from './http/api.ts'
 import { callback } from './http/callback.ts'
 import document from './http/openapi.json'
 import { methodNotAllowed, notFound, problem } from './http/problem.ts'
@@ -44,7 +44,7 @@ app.notFound((c) => {
   return problem(found.problem)
 })
 
-app.onError(answerError)
+app.onError(respondToError)
 
 /** The methods that a path takes: those that lead to more than the middleware, which is for all of them. */
 function methodsAt(path: string): string[] {

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { createMiddleware } from 'hono/factory'
-import { requestId } from '../http/request.ts'
+import { requestId } from '../http/api.ts'
 import { isToken } from '../token.ts'
 import { log } from '../log.ts'
 import { isFault } from '../settings.ts'

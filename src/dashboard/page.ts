@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { getContext } from 'hono/context-storage'
 import { createMiddleware } from 'hono/factory'
-import { requestId } from '../http/request.ts'
+import { requestId } from '../http/api.ts'
 import { log } from '../log.ts'
 import type { Operation } from '../operate.ts'
 import { type Env, readSettings, type Settings } from '../settings.ts'

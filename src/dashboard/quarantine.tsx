@@ -1,6 +1,6 @@
 /** What is in quarantine, in sentences, and what can be done about it. */
 import type { Context } from 'hono'
-import { partOf } from '../http/request.ts'
+import { partOf } from '../http/api.ts'
 import { deleteEntry, deleteOfReason } from '../operate.ts'
 import { cursorAbove } from '../store/gallery.ts'
 import { type Count, type HealthFacts, totalOf } from '../store/health.ts'

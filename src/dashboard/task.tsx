@@ -1,7 +1,7 @@
 /** One task: its facts, its pictures, the record as programs get it. */
 import type { Context } from 'hono'
 import type { CompletedRecord, SnapshotRecord } from '../event.ts'
-import { partOf } from '../http/request.ts'
+import { partOf } from '../http/api.ts'
 import { removeSnapshot, republish } from '../operate.ts'
 import { findTask, MOST_COUNTED, type StoredTask } from '../store/gallery.ts'
 import { Answer, askZego, canBeAsked, type ZegoAnswer } from './compare.tsx'

@@ -1,4 +1,4 @@
-/** What every route under `/v1` shares: who may ask, the settings, a line of the log, and what becomes of an error. */
+/** What routes share: who may ask, what is read of a request, a line of the log, and what becomes of an error. */
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
@@ -7,15 +7,14 @@ import type { Operation } from '../operate.ts'
 import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
 import { isOutage } from '../store/database.ts'
 import { notConfigured, problem, ProblemError, unavailable } from './problem.ts'
-import { bearerIn, isToken } from '../token.ts'
-import { requestId } from './request.ts'
+import { bearerIn, decodePath, isToken } from '../token.ts'
 
 /** Whoever has the API token may do everything; whoever has the read token alone changes nothing. */
 export type Access = 'full' | 'read'
 
 export type Api = { Bindings: Env; Variables: { settings: Settings; startedAt: number; access: Access } }
 
-/** Lets in whoever has a token. What they are answered is for no shared cache, and a private one asks each time. */
+/** Lets in whoever has a token. No shared cache may keep a response, and a private one asks each time. */
 export const enter = createMiddleware<Api>(async (c, next) => {
   const settings = readSettings(c.env)
   const access = await accessOf(c.req.header('authorization') ?? '', settings)
@@ -71,7 +70,7 @@ export function report(c: Context<Api>, event: string, facts: Record<string, unk
 }
 
 /** A problem that was thrown, an outage of D1, or a fault of our own. */
-export async function answerError(error: Error, c: Context<{ Bindings: Env }>): Promise<Response> {
+export async function respondToError(error: Error, c: Context<{ Bindings: Env }>): Promise<Response> {
   if (error instanceof ProblemError) return problem(error.problem)
   const facts = { method: c.req.method, route: routePath(c), why: messageOf(error), request_id: requestId(c) }
   if (await isOutage(error, c.env.DB)) {
@@ -85,4 +84,40 @@ export async function answerError(error: Error, c: Context<{ Bindings: Env }>): 
     title: 'The receiver failed',
     detail: 'This is a fault of the receiver: its log says more, under request.failed.',
   })
+}
+
+/** The whole body, or `undefined` if it is larger than the limit, whether or not its length was announced. */
+export async function readBody(request: Request, limitBytes: number): Promise<Uint8Array | undefined> {
+  const announced = request.headers.get('content-length')
+  if (Number(announced) > limitBytes) return undefined
+  // Read at once it costs the least; only a body of no announced length could go on for ever.
+  const body = announced === null ? await readBeyond(limitBytes, request) : new Uint8Array(await request.arrayBuffer())
+  return body.length > limitBytes ? undefined : body
+}
+
+/** The body, or as much of it as is larger than the limit. */
+async function readBeyond(limitBytes: number, request: Request): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of request.body ?? []) {
+    chunks.push(chunk)
+    length += chunk.byteLength
+    if (length > limitBytes) break
+  }
+  const body = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    body.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return body
+}
+
+/** The n-th part of a URL's path, decoded. Hono decodes less than all of it (`%2F`, `%25`), and an id may hold anything. */
+export function partOf(url: string, n: number): string {
+  return decodePath(new URL(url).pathname.split('/')[n] ?? '')
+}
+
+export function requestId(c: Context): string {
+  return c.req.header('cf-ray') ?? crypto.randomUUID()
 }

@@ -8,16 +8,16 @@ import { TEST_EVENT } from '../callback/snapshot.ts'
 import { log, messageOf } from '../log.ts'
 import { publish } from '../publish/publish.ts'
 import { keepRefused } from '../quarantine/keep.ts'
-import { type Incoming, type Outcome, receive } from '../receive.ts'
+import type { Retried } from '../quarantine/retry.ts'
+import { type Incoming, type Outcome, receive, type Received } from '../receive.ts'
 import { type Env, isFault, readSettings, type Settings, versionOf } from '../settings.ts'
+import { noteCallback, noteRefusal } from '../store/state.ts'
 import { isRightPath, pathWithoutToken, tokenIn } from '../token.ts'
-import { answer } from './answer.ts'
-import { noteRefused, noteTaken } from './note.ts'
-import { notFound, ProblemError } from './problem.ts'
-import { readBody, requestId } from './request.ts'
+import { readBody, requestId } from './api.ts'
+import { notFound, problem, ProblemError } from './problem.ts'
 
-/** Publishing, or a line of the log, in the same moment as the answer would slow the answer down. */
-const AFTER_ANSWER_MS = 5
+/** Publishing, or a line of the log, in the same moment as the response would slow the response down. */
+const AFTER_RESPONSE_MS = 5
 
 export const callback = new Hono<{ Bindings: Env }>()
 
@@ -26,12 +26,12 @@ callback.all('/zego/callback', async (c) => {
   const { pathname: path } = new URL(c.req.url)
   if (c.req.method !== 'POST') throw await onlyPosted(path, settings)
   const receivedAt = Date.now()
-  // Also where the path is wrong: the runtime ends the request's stream with the answer.
+  // Also where the path is wrong: the runtime ends the request's stream with the response.
   const bytes = await readBody(c.req.raw, ROW_LIMIT_BYTES)
   const incoming = { raw: bytes && rawOf(c.req.raw, bytes), path, receivedAt }
   const received = await receive(incoming, settings, c.env)
-  c.executionCtx.waitUntil(afterAnswer(received, incoming, settings, c.env, requestId(c)))
-  return answer(received)
+  c.executionCtx.waitUntil(afterResponse(received, incoming, settings, c.env, requestId(c)))
+  return responseTo(received)
 })
 
 async function onlyPosted(path: string, { pathTokens }: Settings): Promise<ProblemError> {
@@ -51,7 +51,7 @@ function rawOf({ headers }: Request, bytes: Uint8Array) {
 }
 
 /** Never throws: what fails here is published by the sweep, or was evidence, kept at best effort. */
-async function afterAnswer(
+async function afterResponse(
   received: Outcome,
   incoming: Incoming,
   settings: Settings,
@@ -59,7 +59,7 @@ async function afterAnswer(
   request_id: string,
 ): Promise<void> {
   const duration_ms = Date.now() - incoming.receivedAt
-  await scheduler.wait(AFTER_ANSWER_MS)
+  await scheduler.wait(AFTER_RESPONSE_MS)
   const decoded = await decodedOf(received, incoming)
   const path = pathWithoutToken(incoming.path, settings)
   report({ ...received, decoded }, incoming, { path, request_id, duration_ms })
@@ -79,7 +79,7 @@ async function afterAnswer(
   }
 }
 
-/** Refused before it is decoded: whether it is a callback at all is found out after the answer. */
+/** Refused before it is decoded: whether it is a callback at all is found out after the response. */
 const DECODED_LATE: ReadonlySet<string> = new Set(['wrong_path', 'not_configured'])
 
 async function decodedOf(received: Outcome, { raw }: Incoming): Promise<Outcome['decoded']> {
@@ -97,4 +97,56 @@ function report({ decoded, ...received }: Outcome, { raw }: Incoming, facts: Rec
   const { status } = describeRefusal(refusal)
   const body = { content_type: raw?.contentType, content_encoding: raw?.contentEncoding, length: raw?.bytes.length }
   log(status >= 500 || status === 413 ? 'error' : 'warn', 'callback.refused', { status, ...refusal, ...body, ...about })
+}
+
+/** ZEGOCLOUD repeats 2 s after the first attempt anyway. */
+const RETRY_AFTER_SECONDS = 2
+
+/** What became of a callback, as a response. */
+export function responseTo(received: Received | Retried['received']): Response {
+  switch (received.status) {
+    case 'stored':
+    case 'duplicate':
+      return Response.json({ status: received.status, task_id: received.task_id })
+    case 'quarantined':
+      return Response.json({ status: received.status, id: received.id, reason: received.reason }, { status: 202 })
+    case 'accepted':
+      return Response.json({ status: received.status, task_id: received.task_id }, { status: 202 })
+    case 'refused': {
+      const { code } = received.refusal
+      const description = describeRefusal(received.refusal)
+      if (code === 'wrong_path') return problem(notFound(description.detail).problem)
+      const headers = code === 'storage_unavailable' ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}
+      return problem({ code, ...description, headers })
+    }
+  }
+}
+
+const NOTED_FOR_MS = 60_000
+
+/** A cache: when this isolate noted what, in milliseconds. Another isolate notes the same once more. */
+const noted = new Map<string, number>()
+
+/** A verified callback, and whether its URL had a path token. Never throws. */
+async function noteTaken(db: D1Database, withPathToken: boolean, now: number): Promise<void> {
+  await once(`taken ${withPathToken}`, now, () => noteCallback(db, withPathToken, now))
+}
+
+/** @param code why a callback was refused. Never throws. */
+async function noteRefused(db: D1Database, code: string, now: number): Promise<void> {
+  await once(`refused ${code}`, now, async () => {
+    // Health asks which of the two came last: the next callback that is verified is noted at once.
+    for (const withPathToken of [true, false]) noted.delete(`taken ${withPathToken}`)
+    await noteRefusal(db, code, now)
+  })
+}
+
+async function once(what: string, now: number, note: () => Promise<void>): Promise<void> {
+  if (Math.abs(now - (noted.get(what) ?? -Infinity)) < NOTED_FOR_MS) return
+  noted.set(what, now)
+  try {
+    await note()
+  } catch (error) {
+    log('warn', 'callback.unnoted', { what, why: messageOf(error) })
+  }
 }

@@ -12,11 +12,10 @@ import {
   rawOf,
   REASONS,
 } from '../store/quarantine.ts'
-import { answer } from './answer.ts'
-import { type Api, operationOf } from './api.ts'
+import { type Api, operationOf, partOf } from './api.ts'
+import { responseTo } from './callback.ts'
 import { notFound, type ProblemError } from './problem.ts'
 import { cursor, flag, noQuery, oneOf, paging, queryOf, rangeOf, readQuery, time } from './query.ts'
-import { partOf } from './request.ts'
 
 export const quarantineQuery = queryOf(() => ({
   ...paging(),
@@ -58,7 +57,7 @@ quarantine.post('/v1/quarantine/:id/retry', async (c) => {
   const { replace } = readQuery(c.req.url, retryQuery)
   const retried = await retryEntry(partOf(c.req.url, 3), replace, operationOf(c))
   if (retried === undefined) throw unknown()
-  return answer(retried.received)
+  return responseTo(retried.received)
 })
 
 quarantine.delete('/v1/quarantine/:id', async (c) => {

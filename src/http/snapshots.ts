@@ -7,10 +7,9 @@ import { log, messageOf } from '../log.ts'
 import { removeSnapshot, republish, republishRange } from '../operate.ts'
 import type { Env } from '../settings.ts'
 import { type Filter, findRecord, listRecords, placeOfLateCursor, readFeed, type Stored } from '../store/snapshots.ts'
-import { type Api, operationOf } from './api.ts'
+import { type Api, operationOf, partOf } from './api.ts'
 import { notFound, ProblemError, unavailable } from './problem.ts'
 import { cursor, invalid, noQuery, oneOf, paging, queryOf, rangeOf, readQuery, time, wholeNumber } from './query.ts'
-import { partOf } from './request.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const KV_DEADLINE_MS = 2_000

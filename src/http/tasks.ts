@@ -23,10 +23,9 @@ import {
   zegoConfig,
 } from '../zego/parameters.ts'
 import { start } from '../zego/describe.ts'
-import { type Api, report } from './api.ts'
+import { type Api, partOf, readBody, report } from './api.ts'
 import { notConfigured, notFound, ProblemError } from './problem.ts'
 import { checked, invalid, noQuery, readQuery } from './query.ts'
-import { partOf, readBody } from './request.ts'
 
 const BODY_LIMIT_BYTES = 65_536
 const PREFIX = '/v1/snapshots/'

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { readBody } from '../../src/http/request.ts'
+import { readBody } from '../../src/http/api.ts'
 import { PICTURES, signedCallback } from '../callbacks.ts'
 import { deliver, events, read, recordInKv, request, rows } from '../worker.ts'
 
