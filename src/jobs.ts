@@ -12,6 +12,7 @@ import {
   type CallbackMessage,
   INTAKE_DEADLINE_MS,
   isBuffered,
+  isJob,
   POISON,
   WAITING,
 } from './intake/buffer.ts'
@@ -39,16 +40,6 @@ export type Job = { until: number } & (
 
 /** What the queue INTAKE carries. */
 export type IntakeMessage = CallbackMessage | Job
-
-const KINDS: ReadonlySet<unknown> = new Set<Job['kind']>([
-  'sweep',
-  'drain',
-  'poll',
-  'purge',
-  'removals',
-  'again',
-  'schema',
-])
 
 const MS_A_MINUTE = 60_000
 /** The free plan has 1,000 lists of KV a day: these are 504. */
@@ -120,31 +111,15 @@ export async function consume(messages: readonly Message[], env: Env): Promise<v
   for (const message of messages) {
     const { body } = message
     if (isBuffered(body)) continue
-    if (!isJob(body)) await acknowledgeOrKeep(message, env, now)
-    else if (now >= body.until) message.ack()
+    if (!isJob(body)) await keepUnreadable(message, env, now)
+    else if ('until' in body && now >= Number(body.until)) message.ack()
     else if (isTaken) message.retry()
     else {
       isTaken = true
-      await attempt(body.kind, () => runJob(body, env))
+      await attempt(body.kind, () => runJob(body as Job, env))
       message.ack() // what failed, the next minute begins again
     }
   }
-}
-
-function isJob(body: unknown): body is Job {
-  return isMessage(body) && KINDS.has(body.kind)
-}
-
-function isMessage(body: unknown): body is { kind: string } {
-  return typeof body === 'object' && body !== null && 'kind' in body && typeof body.kind === 'string'
-}
-
-/** A job that only another version knows, that version's cron asks for again. */
-async function acknowledgeOrKeep(message: Message, env: Env, now: number): Promise<void> {
-  const { body } = message
-  if (!isMessage(body) || body.kind === 'callback') return keepUnreadable(message, env, now)
-  log('warn', 'job.unknown', { kind: body.kind.slice(0, 64) })
-  message.ack()
 }
 
 /** Each job stands for itself: one that fails holds none of the others back. */
@@ -189,6 +164,10 @@ async function nextSlice(job: Job, env: Env, now: number): Promise<Job | undefin
       return (await lookAgain(env, settings, now)) ? job : undefined
     case 'schema':
       await completeSchema(env.DB)
+      return undefined
+    default:
+      // A job that only another version knows: its cron asks for it again.
+      log('warn', 'job.unknown', { kind: (job satisfies never as { kind: string }).kind.slice(0, 64) })
       return undefined
   }
 }

@@ -78,6 +78,12 @@ export function isBuffered(value: unknown): value is BufferedCallback {
   return isTime && (typeof body === 'string' || typeof body_base64 === 'string')
 }
 
+/** Whether it asks for work, and holds nothing: perhaps a job that only another version knows. */
+export function isJob(value: unknown): value is { kind: string } {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return false
+  return typeof value.kind === 'string' && value.kind !== 'callback'
+}
+
 /** A buffered callback, and what each outcome means for the place where it waits. None of these functions throws. */
 export type Waiting = {
   callback: BufferedCallback

@@ -7,6 +7,7 @@ import {
   ASIDE_DEADLINE_MS,
   type BufferedCallback,
   isBuffered,
+  isJob,
   POISON,
   type Prefix,
   putInAside,
@@ -81,7 +82,10 @@ async function notePoison(db: D1Database, now: number): Promise<void> {
   }
 }
 
-/** The keys of ASIDE that are still to be tried in this run, so that none holds up those behind it. */
+/**
+ * The keys of ASIDE that are still to be tried in this run, so that none holds up those behind it. The thousand keys of a
+ * list, of 70 characters each, fit a message.
+ */
 export type DrainRun = {
   prefix: Prefix
   keys: string[]
@@ -137,9 +141,11 @@ async function* readInTurn(
     if (text === null) continue // KV's lists lag behind
     slice.found += 1
     slice.characters += text.length
-    const callback = bufferedIn(text)
-    if (callback === undefined) await moveAway({ unreadable: text })
-    else yield { callback, settled: remove, refused: () => moveAway(callback), postponed: stay }
+    const value = jsonIn(text)
+    if (isBuffered(value)) yield { callback: value, settled: remove, refused: () => moveAway(value), postponed: stay }
+    // A version that did not know it took it for poison.
+    else if (isJob(value)) await remove()
+    else await moveAway({ unreadable: text })
   }
 }
 
@@ -166,10 +172,10 @@ function handlingOf(key: string, slice: Slice, { ASIDE, DB }: Env, now: number) 
   return { stay, remove, moveAway, read: () => orStay(() => inTime(ASIDE.get(key))) }
 }
 
-function bufferedIn(text: string): BufferedCallback | undefined {
+/** `undefined` where it is no JSON. */
+function jsonIn(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    return isBuffered(value) ? value : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }

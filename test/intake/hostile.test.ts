@@ -56,6 +56,13 @@ it('keys that are gone, and are listed all the same, do not slow the drain', asy
   expect(await stored()).toHaveLength(8)
 })
 
+it('a job of a newer version, which an older one took for poison, is dropped when it is met', async () => {
+  await env.ASIDE.put('parked:1', JSON.stringify({ kind: 'of the next version', until: 0 }))
+  await env.ASIDE.put('parked:2', JSON.stringify({ kind: 'callback' }))
+  await cron(60)
+  expect(await waiting()).toEqual(['parked:2'])
+})
+
 it.each<[string, (key: string) => void]>([
   ['holds no JSON', (key) => void env.ASIDE.put(key, 'no JSON')],
   ['holds something else', (key) => void env.ASIDE.put(key, 'null')],
