@@ -11,7 +11,6 @@ import {
   type Start,
   tasksBeginningWith,
 } from '../store/gallery.ts'
-import { acceptedWords } from '../store/health.ts'
 import { findRecord, type Status } from '../store/snapshots.ts'
 import { canBeAsked } from './compare.tsx'
 import { CallbackUrl, Doctor } from './health.tsx'
@@ -54,9 +53,6 @@ function pathsBeside(filter: Filter, start: Start | undefined, { rows, next }: G
   }
 }
 
-/** After a wrong setting was set right, what was accepted is told so long. */
-const NEWS_MS = 3_600_000
-
 const GALLERY = { title: 'Gallery', section: 'Gallery' } as const
 
 export async function showGallery(c: Context<PageEnv>): Promise<Response> {
@@ -73,8 +69,7 @@ export async function showGallery(c: Context<PageEnv>): Promise<Response> {
     return c.render(<NoCallbackYet isAnyRefused={isAnyRefused} />, { title: 'No callback yet', section: 'Gallery' })
   }
   const beside = pathsBeside(filter, start, page)
-  const accepted = acceptedWords(health.facts, c.get('now') - NEWS_MS)
-  return c.render(<Gallery rows={page.rows} filter={filter} {...beside} accepted={accepted} />, GALLERY)
+  return c.render(<Gallery rows={page.rows} filter={filter} {...beside} />, GALLERY)
 }
 
 async function showFound(c: Context<PageEnv>, beginning: string): Promise<Response> {
@@ -99,16 +94,13 @@ type Gallery = {
   /** Paths of the pages beside this one. */
   older: string | undefined
   newer: string | undefined
-  /** Which kept callbacks were accepted lately, in words. */
-  accepted: string | undefined
 }
 
-function Gallery({ rows, filter, older, newer, accepted }: Gallery) {
+function Gallery({ rows, filter, older, newer }: Gallery) {
   const [first] = rows
   return (
     <>
       <h1 class="unseen">Gallery</h1>
-      {accepted !== undefined && <Note>{accepted}.</Note>}
       <div class="tools">
         <Search beginning="" />
         <StatusFilter filter={filter} />

@@ -1,6 +1,5 @@
 import { env } from 'cloudflare:workers'
-import { describe, expect, it, vi } from 'vitest'
-import { noteAccepted } from '../../src/store/state.ts'
+import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver } from '../worker.ts'
 import { linkOf, pageOf, signedIn } from './visitor.ts'
@@ -23,16 +22,6 @@ describe('the gallery', () => {
     const someone = await signedIn()
     expect((await pageOf(await someone.open('/'))).text).toContain('Callbacks are refused: <a href="/health">')
     expect((await pageOf(await someone.open('/health'))).text).toContain('npx wrangler secret put ZEGO_CALLBACK_SECRET')
-  })
-
-  it('says for an hour that kept callbacks were accepted after all', async () => {
-    await deliver(signedCallback())
-    await noteAccepted(env.DB, 'bad_signature', { callbacks: 12, results: 4 }, 1, Date.now())
-    const someone = await signedIn()
-    const words = '4 results of 12 kept callbacks were accepted.'
-    expect((await pageOf(await someone.open('/'))).text).toContain(words)
-    vi.useFakeTimers({ now: Date.now() + 3_601_000, toFake: ['Date'] })
-    expect((await pageOf(await someone.open('/'))).text).not.toContain(words)
   })
 
   it('shows twenty tasks a page, newest first, and leads there and back', async () => {
