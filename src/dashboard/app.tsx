@@ -11,7 +11,7 @@ import { log, messageOf } from '../log.ts'
 import { isOutage } from '../store/database.ts'
 import { showAsset } from './assets.ts'
 import { enter, setUp, showSignIn, signIn, signOut } from './auth.tsx'
-import { askAboutEntry, retryOne, showEntry } from './entry.tsx'
+import { retryOne, showEntry } from './entry.tsx'
 import { countNew, showGallery } from './gallery.tsx'
 import { showHealth } from './health.tsx'
 import { frame, showFact } from './layout.tsx'
@@ -40,10 +40,9 @@ export const PAGES: readonly Page[] = [
   { method: 'POST', path: '/tasks/:task_id/delete', show: deleteTask },
   { method: 'GET', path: '/quarantine', show: showQuarantine },
   { method: 'POST', path: '/quarantine/delete-all', show: deleteAllOfReason },
-  { method: 'GET', path: '/quarantine/:id', show: (c) => showEntry(c) },
+  { method: 'GET', path: '/quarantine/:id', show: showEntry },
   { method: 'POST', path: '/quarantine/:id/retry', show: retryOne },
   { method: 'POST', path: '/quarantine/:id/delete', show: deleteOne },
-  { method: 'POST', path: '/quarantine/:id/confirmation', show: askAboutEntry },
   { method: 'GET', path: '/health', show: showHealth },
 ]
 

@@ -67,15 +67,6 @@ for (const time of all('time')) {
   else time.title = own + ' · ' + time.title
 }
 
-// Buttons that only a script can serve.
-for (const button of all('[data-copy]')) {
-  button.hidden = !navigator.clipboard
-  button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(button.dataset.copy)
-    button.textContent = 'Copied'
-  })
-}
-
 // What came since, in words: no row moves by itself.
 for (const link of all('[data-newer-than]')) {
   const look = async () => {

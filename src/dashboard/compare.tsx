@@ -9,12 +9,7 @@ import { Moment, Note, Text } from './layout.tsx'
 import { Thumbnail } from './pictures.tsx'
 import { plural, statusTitle, vendorName } from './format.ts'
 
-export type Column = {
-  title: string
-  record: SnapshotRecord
-  /** What ZEGOCLOUD has just said of it. */
-  answer?: ZegoAnswer | undefined
-}
+export type Column = { title: string; record: SnapshotRecord }
 
 type Row<Cell = unknown> = { name: string; cells: readonly Cell[] }
 
@@ -38,12 +33,6 @@ export function Comparison({ columns }: { columns: readonly Column[] }) {
           </tr>
         </thead>
         <tbody>
-          {columns.some(({ answer }) => answer) && (
-            <Line
-              name="ZEGOCLOUD"
-              cells={columns.map(({ answer }) => (answer ? answerWords(answer) : 'cannot be asked'))}
-            />
-          )}
           <Line name="Received" cells={columns.map(({ record }) => timeOf(record))} />
           {fields.map(({ name, cells }) => (
             <Line name={name} cells={cells.map((value) => marked(textOf(value), differ(cells)))} />

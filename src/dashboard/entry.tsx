@@ -19,10 +19,9 @@ import {
 } from '../store/quarantine.ts'
 import { findRecord } from '../store/snapshots.ts'
 import { type Column, Comparison } from './compare.tsx'
-import { askZego, canBeAsked } from './compare.tsx'
 import { showFact } from './layout.tsx'
 import { Ask, Facts, Moment, Note, Post, Text } from './layout.tsx'
-import { formOf, operationOf, usePage, type PageEnv } from './page.ts'
+import { formOf, operationOf, type PageEnv } from './page.ts'
 import { duration, entryPath, taskPath } from './format.ts'
 
 /** What an operator can do about each: accept it, try whether it can be accepted, compare it with what won, or nothing. */
@@ -75,20 +74,16 @@ function staleWords(ageSeconds: number | null): string {
 
 const GONE = 'It may have been accepted, deleted, or dropped after 30 days.'
 
-/** @param isAsking whether ZEGOCLOUD is asked about it, and about what it competes with */
-export async function showEntry(c: Context<PageEnv>, isAsking = false): Promise<Response> {
+export async function showEntry(c: Context<PageEnv>): Promise<Response> {
   const entry = await findEntry(c.env.DB, partOf(c.req.url, 2))
   if (entry === undefined) return showFact(c, 404, 'Nothing is in quarantine under this id', GONE)
   const own = await recordOf(entry, c.get('settings'))
   const contest = REMEDY[entry.reason] === 'compare' ? await contestOf(entry, own, c.env) : undefined
-  if (isAsking) for (const column of contest?.columns ?? []) column.answer = await askZego(c.env, column.record)
   return c.render(<Entry entry={entry} own={own} contest={contest} />, {
     title: 'In quarantine',
     section: 'Quarantine',
   })
 }
-
-export const askAboutEntry = (c: Context<PageEnv>) => showEntry(c, true)
 
 export async function retryOne(c: Context<PageEnv>): Promise<Response> {
   const id = partOf(c.req.url, 2)
@@ -129,7 +124,6 @@ type Contest = {
   firstId: string | undefined
 }
 
-/** Throws when D1 cannot answer. */
 async function contestOf(
   entry: QuarantineEntry,
   own: SnapshotRecord | undefined,
@@ -208,9 +202,6 @@ function Choices({ id, own, contest: { columns } }: { id: string; own: Entry['ow
   const path = entryPath(id)
   return (
     <>
-      {own && canBeAsked(usePage().get('settings'), own) && (
-        <Post to={`${path}/confirmation`}>Ask ZEGOCLOUD which one is genuine</Post>
-      )}
       {own && <Ask to={`${path}/retry`} fields={[['replace', 'true']]} words={isAlone ? STORE : REPLACE} />}
       <Delete id={id} words={isAlone ? undefined : KEEP} />
     </>

@@ -55,12 +55,7 @@ function Task({ record, stored, from, answer }: Task) {
   const { task_id, status } = record
   return (
     <>
-      <div class="tools">
-        <h1 class="id">{task_id}</h1>
-        <button type="button" hidden data-copy={task_id}>
-          Copy
-        </button>
-      </div>
+      <h1 class="id">{task_id}</h1>
       <span class={`status ${status}`}>{statusTitle(status)}</span>
       <Facts of={factsOf(record, stored)} />
       {stored.in_quarantine > 0 && <InQuarantine task_id={task_id} count={stored.in_quarantine} />}
@@ -105,7 +100,7 @@ function factsOf(record: SnapshotRecord, stored: StoredTask): Facts['of'] {
     source !== undefined && ['Source file', <code>{source}</code>],
     ['App', <code>{appid}</code>],
     status === 'pending' && ['Registered', [<Moment at={Date.parse(record.registered_at)} />, dueWords(stored)]],
-    status !== 'pending' && ['Received', [<Moment at={Date.parse(record.received_at)} />, sinceSigned(record)]],
+    status !== 'pending' && ['Received', [<Moment at={Date.parse(record.received_at)} />, sourceWords(record)]],
     status !== 'pending' && ['Published', publicationWords(stored)],
   ]
 }
@@ -125,13 +120,8 @@ function publicationWords({ kv_due, event_due, kv_refused }: StoredTask): string
   return parts.join('; ')
 }
 
-function sinceSigned(record: SnapshotRecord): string {
-  if (record.status !== 'completed') return ''
-  const { via, signed_at, received_at } = record
-  if (via === 'query') return ' · from ZEGOCLOUD’s query API'
-  if (signed_at === undefined) return ''
-  const late = Date.parse(received_at) - Date.parse(signed_at)
-  return late < 0 ? ` · ${duration(-late)} before ZEGOCLOUD’s time` : ` · ${duration(late)} after ZEGOCLOUD signed it`
+function sourceWords(record: SnapshotRecord): string {
+  return record.status === 'completed' && record.via === 'query' ? ' · from ZEGOCLOUD’s query API' : ''
 }
 
 function Pictures({ record, from }: { record: CompletedRecord; from: number }) {

@@ -2,7 +2,6 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, recordInKv, rows } from '../worker.ts'
-import { finished, ON, playZegocloud } from '../zego/zegocloud.ts'
 import { linkOf, pageOf, signedIn } from './visitor.ts'
 
 /** The page of the only entry. */
@@ -169,15 +168,5 @@ describe('the quarantine', () => {
     expect(stored).toMatch(/This one.*Stored with its signature.*<mark>forged<.*<mark>genuine</s)
     const kept = (await pageOf(await someone.open(await path('forged too')))).text
     expect(kept).toContain('first is also in quarantine: <a href="/quarantine/unsupported_event')
-  })
-
-  it('asks ZEGOCLOUD which of two contents is its own', async () => {
-    playZegocloud(() => finished('http://abc.com/2.jpg'))
-    const list = (url: string) => JSON.stringify([{ url }])
-    await deliver(signedCallback({ task_id: 'task', snapshot_pic_list: list('http://abc.com/1.jpg') }))
-    await deliver(signedCallback({ task_id: 'task', snapshot_pic_list: list('http://abc.com/2.jpg') }))
-    const someone = await signedIn(ON)
-    const { text } = await pageOf(await someone.submit(`${await pathOfEntry()}/confirmation`))
-    expect(text).toMatch(/<td>ZEGOCLOUD confirms it\.<\/td><td>ZEGOCLOUD does not confirm it: it names 1 other picture/)
   })
 })

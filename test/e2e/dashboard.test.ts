@@ -149,17 +149,13 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     await page.context().close()
   })
 
-  test('copies an id, and tells times in UTC and in the time zone of the reader', async () => {
+  test('tells times in UTC and in the time zone of the reader', async () => {
     await receiver.deliverSample({ task_id: 'when', pictures: 1 })
-    const options = { timezoneId: 'Asia/Kolkata', locale: 'en-GB' }
-    const { page } = await signedIn({ ...options, permissions: ['clipboard-read', 'clipboard-write'] })
+    const { page } = await signedIn({ timezoneId: 'Asia/Kolkata', locale: 'en-GB' })
     const both = /\d\d \w+ \d{4}, \d\d:\d\d:\d\d (GMT\+5:30|IST).*\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/
     expect(await page.locator('.tasks time').getAttribute('title')).toMatch(both)
     await page.getByRole('link', { name: 'when' }).click()
     expect(await page.locator('dd time').last().innerText()).toMatch(both)
-    await page.getByRole('button', { name: 'Copy', exact: true }).click()
-    await page.getByRole('button', { name: 'Copied' }).waitFor()
-    expect(await page.evaluate(`navigator.clipboard.readText()`)).toBe('when')
     await page.context().close()
   })
 
@@ -167,16 +163,11 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     const urls = (...names: string[]) => names.map((name) => ({ url: `${receiver.picturesAt}/twice/${name}.svg` }))
     await receiver.deliver(withPictures('twice', urls('0', 'forged')))
     await receiver.deliver(withPictures('twice', urls('0', '1')))
-    receiver.known.set(
-      'twice',
-      urls('0', '1').map(({ url }) => url),
-    )
     for (let n = 0; n < 20; n += 1) await receiver.deliverSample({ task_id: `task-${n}`, pictures: 2 })
     const { page } = await signedIn({ javaScriptEnabled: false })
     await page.getByRole('link', { name: 'Older' }).click()
     await page.getByRole('link', { name: 'twice' }).click()
     expect(await page.locator('a.frame').first().getAttribute('href')).toContain('/twice/0.svg')
-    expect(await page.getByRole('button', { name: 'Copy' }).count()).toBe(0)
     await page.getByRole('button', { name: 'Send again' }).click()
     await page.getByText('It is being sent again').waitFor()
     await page.getByRole('link', { name: 'Show them' }).click()
@@ -184,8 +175,6 @@ describe.skipIf(typeof started === 'string')('the dashboard in a browser', () =>
     const cells = (name: string) => page.getByRole('row', { name: new RegExp(`^${name} `) }).getByRole('cell')
     const [left, right] = await Promise.all([0, 1].map((n) => cells('2').nth(n).locator('img').boundingBox()))
     expect([left!.y, left!.width]).toEqual([right!.y, right!.width])
-    await page.getByRole('button', { name: 'Ask ZEGOCLOUD which one is genuine' }).click()
-    expect(await cells('ZEGOCLOUD').first().innerText()).toBe('ZEGOCLOUD confirms it.')
     const store = page.getByRole('button', { name: 'Store this one' })
     expect(await store.isVisible()).toBe(false)
     await page.getByText('Replace the stored result').click()

@@ -1,6 +1,6 @@
-/** The built Worker with stores of its own, sample pictures, and a ZEGOCLOUD to ask: for browsers to look at. */
+/** The built Worker with stores of its own and sample pictures: for browsers to look at. */
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createTestHarness } from 'wrangler'
@@ -28,8 +28,6 @@ export async function openReceiver(secrets: Record<string, string> = {}) {
   Object.assign(process.env, QUIET)
   const pictures = pictureServer()
   const picturesAt = await listen(pictures)
-  const known = new Map<string, readonly string[]>()
-  const zegocloud = apiServer(known)
   const server = createTestHarness({
     root,
     workers: [
@@ -39,7 +37,6 @@ export async function openReceiver(secrets: Record<string, string> = {}) {
           ZEGO_CALLBACK_SECRET: SECRET,
           API_TOKEN: TOKEN,
           ZEGO_SERVER_SECRET: SERVER_SECRET,
-          ZEGO_API_URL: await listen(zegocloud),
           CALLBACK_PATH_TOKEN: PATH_TOKEN,
           ...secrets,
         },
@@ -62,8 +59,6 @@ export async function openReceiver(secrets: Record<string, string> = {}) {
     /** A usual callback, with its own ways. */
     deliverSample: (options: Partial<Parameters<typeof callbackFor>[0]> = {}) =>
       deliver(callbackFor({ secret: SECRET, picturesAt, ...options })),
-    /** The tasks that ZEGOCLOUD's server API knows: their pictures, by task_id. */
-    known,
     env,
     /** Takes everything down. */
     async clear() {
@@ -74,7 +69,6 @@ export async function openReceiver(secrets: Record<string, string> = {}) {
     async close() {
       await server.close()
       pictures.close()
-      zegocloud.close()
     },
   }
 }
@@ -83,14 +77,4 @@ async function listen(server: Server): Promise<string> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-/** Only `DescribeMediaTask`, of finished tasks. */
-function apiServer(known: ReadonlyMap<string, readonly string[]>): Server {
-  return createServer(({ url = '' }, response) => {
-    const taskId = new URL(url, 'http://zegocloud').searchParams.get('TaskId') ?? ''
-    const ThumbnailsUrl = known.get(taskId)
-    const Tencent = ThumbnailsUrl ? { Status: 'FINISH', ThumbnailsUrl } : { Status: 'NO_TASK' }
-    response.end(JSON.stringify({ Code: 0, Message: 'success', Data: { Tencent } }))
-  })
 }
