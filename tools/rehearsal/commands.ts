@@ -81,8 +81,6 @@ export type State = {
   dead: number
   /** Calls that failed as told. */
   failed: Record<Store, number>
-  /** The deadlines that one answer may wait for, one after another. */
-  deadlines: number[]
 }
 
 /** A row of D1, and what KV has under its key. */

@@ -8,7 +8,7 @@ import type { Receiver } from './receiver.ts'
 import type { Ending, Scenario } from './scenarios.ts'
 import { type Sender, senderTo, type Sent } from './sender.ts'
 
-/** `tasks` without a fault's own pace; `scale` of ZEGOCLOUD's schedule and of the Worker's time. */
+/** `scale` of ZEGOCLOUD's schedule and of the Worker's time. */
 export type Pace = { scale: number; tasksFor: (seconds: number, storm: number) => number }
 
 /** What was sent, and what became of it. */

@@ -2,19 +2,19 @@
 import { isDeepStrictEqual } from 'node:util'
 import { markdownTable } from 'markdown-table'
 import { isSuccess, type Answer, type Callback } from '../zegocloud/callback.ts'
-import type { Scenario } from './scenarios.ts'
 import type { Played } from './harness.ts'
 
-const HEAD = ['fault', 'sent', 'acknowledged', 'in D1', 'in KV', 'events', 'lost', 'worst answer']
+const HEAD = 'fault,sent,acknowledged,in D1,in KV,events,deleted,quarantined,lost,worst answer'.split(',')
 
 /** One row for each fault. */
 export const table = (rows: readonly Played[]): string =>
   markdownTable([HEAD, ...rows.map(cells)], { align: ['l', ...HEAD.slice(1).map(() => 'r')] })
 
 function cells(played: Played): string[] {
-  const { inD1, inKv, missing } = arrivals(played)
-  const { fault, sent, acknowledged, state, worstMs } = played
-  const counts = [sent.size, acknowledged.size, inD1, inKv, Object.keys(state.events).length, missing.length]
+  const { inD1, inKv, kept, missing } = arrivals(played)
+  const { fault, sent, acknowledged, state, deleted, worstMs } = played
+  const events = Object.keys(state.events).length
+  const counts = [sent.size, acknowledged.size, inD1, inKv, events, deleted.size, kept.length, missing.length]
   return [fault.name, ...counts.map(String), `${(worstMs / 1000).toFixed(2)} s`]
 }
 
@@ -38,25 +38,9 @@ function isRecordOf({ appid, vendor, field_id, snapshot_pic_list }: Callback, te
   )
 }
 
-/** What explains a row in which tasks are neither everywhere nor lost. */
-export const remarks = (rows: readonly Played[]): string[] => rows.flatMap((played) => [...remarksOn(played)])
-
-function* remarksOn(played: Played) {
-  const { fault, sent, acknowledged, deleted } = played
-  const { kept } = arrivals(played)
-  if (deleted.size > 0) yield `${fault.name}: ${deleted.size} were deleted.`
-  if (kept.length > 0) yield `${fault.name}: ${kept.length} are in quarantine: others used their signatures first.`
-  if (fault.refuses)
-    yield `${fault.name}: ${sent.size - acknowledged.size} are there, though ZEGOCLOUD gave up on them.`
-}
-
-/**
- * Everything that is not as promised, in words.
- * @param inRealTime on a scaled clock a busy machine makes stores miss deadlines that they would keep: refusals and
- * seconds are counted against the Worker only in real time, losses always
- */
-export function violations(played: Played, inRealTime: boolean): string[] {
-  const { fault, sent, acknowledged, answers, forged, state, stored, deleted, heldUp, poison, worstMs } = played
+/** Everything that is not as promised, in words. Seconds do not count: a busy machine makes stores miss deadlines. */
+export function violations(played: Played): string[] {
+  const { fault, sent, acknowledged, answers, forged, state, stored, deleted, heldUp, poison } = played
   const { leastPoison = 0 } = fault
   const { missing } = arrivals(played)
   const lostAfterAnswer = missing.filter((task_id) => acknowledged.has(task_id))
@@ -75,10 +59,6 @@ export function violations(played: Played, inRealTime: boolean): string[] {
     [!fault.refuses || acknowledged.size < sent.size, 'ZEGOCLOUD gave up on nothing'],
     [!fault.mayLose || refused.some(({ status }) => status === 503), 'nothing was answered 503'],
     [
-      !inRealTime || allThreeFail(fault) || fault.refuses || refused.length === 0,
-      `${refused.length} of ${answers.length} attempts were refused or not answered, though a store was up`,
-    ],
-    [
       refused.every(({ status }) => status === null || status === (fault.refuses ? 401 : 503)),
       `refused with ${statusesOf(refused)}`,
     ],
@@ -94,13 +74,9 @@ export function violations(played: Played, inRealTime: boolean): string[] {
     [state.inIntake + state.inAside === 0, `${state.inIntake} wait in INTAKE, ${state.inAside} in ASIDE`],
     [state.dead === 0, `${state.dead} messages ran out of retries`],
     ...unmet(played).map((store): [boolean, string] => [false, `the fault of ${store} met no call`]),
-    [!inRealTime || worstMs < 5_000, `an answer took ${Math.round(worstMs)} ms`],
   ]
   return checks.filter(([holds]) => !holds).map(([, complaint]) => complaint)
 }
-
-const allThreeFail = ({ phases }: Scenario) =>
-  phases.some(({ failures = {} }) => failures.D1 && failures.INTAKE && failures.ASIDE)
 
 const statusesOf = (answers: Answer[]) => [...new Set(answers.map(({ status }) => status))].join(', ')
 

@@ -3,10 +3,9 @@
  * unchanged, with stores that fail as they are told to and a clock that can be put forward.
  */
 import type { SnapshotEvent } from '../../src/event.ts'
-import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS, POISON } from '../../src/intake/buffer.ts'
+import { POISON } from '../../src/intake/buffer.ts'
 import type { IntakeMessage } from '../../src/jobs.ts'
 import type { Env } from '../../src/settings.ts'
-import { D1_DEADLINE_MS } from '../../src/store/database.ts'
 import { watched } from '../lib/stores.ts'
 import { carryOutLate, failingIn, type Invocation, queueSeconds, scaleTime, setClock, shared } from './failing.ts'
 import { type Commands, HARNESS, type State, type Stored } from './commands.ts'
@@ -85,9 +84,8 @@ async function state(env: Env): Promise<State> {
   const kvKeys = (await env.RESULTS.list()).keys.map(({ name }) => name)
   const kept = await env.DB.prepare('SELECT task_id FROM quarantine').all<{ task_id: string }>()
   const quarantined = kept.results.map(({ task_id }) => task_id)
-  const deadlines = [D1_DEADLINE_MS, INTAKE_DEADLINE_MS, ASIDE_DEADLINE_MS]
   const waiting = { inIntake, inAside: aside.length, poison, late, dead }
-  return { rows: 0, unpublished: 0, ...counts, ...waiting, kvKeys, quarantined, events, failed, deadlines }
+  return { rows: 0, unpublished: 0, ...counts, ...waiting, kvKeys, quarantined, events, failed }
 }
 
 /** A page of what is stored, read past everything that fails. */
