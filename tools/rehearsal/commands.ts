@@ -37,12 +37,12 @@ export type Commands = {
   redeliver: boolean
 }
 
-/** Nothing fails. */
+/** Nothing fails, and a version runs that is newer than any other one of a scenario. */
 export const ALL_WELL = {
   failures: {},
   callsAfterAnswer: null,
   callsOfCron: null,
-  settings: {},
+  settings: { VERSION: { id: 'newest', timestamp: '2026-02-01T00:00:00Z' } },
   inTwoIsolates: false,
   holdsIntake: false,
 } satisfies Partial<Commands>
