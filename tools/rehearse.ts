@@ -4,7 +4,6 @@
  */
 import { Option } from '@commander-js/extra-typings'
 import { command, positive, whole } from './lib/command.ts'
-import { keepStoresInMemory } from './lib/memory.ts'
 import { type Scenario, scenarios } from './rehearsal/scenarios.ts'
 import { build, startReceiver } from './rehearsal/receiver.ts'
 import { type Pace, type Played, playScenario } from './rehearsal/harness.ts'
@@ -43,7 +42,6 @@ function paceOf({ phases, mostTasks = Infinity }: Scenario): Pace {
   }
 }
 
-keepStoresInMemory()
 const modules = await build()
 
 async function rehearse(fault: Scenario): Promise<Played> {

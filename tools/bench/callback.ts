@@ -8,7 +8,7 @@ const PAIRS_A_ROUND = 2
 const ANSWERS_A_ROUND = 50
 const POLL_MS = 10
 
-export async function callbackFigures(rounds: number): Promise<Figure[]> {
+export async function callbackFigures(): Promise<Figure[]> {
   const [ours, floor] = await Promise.all([startServer('src/worker.ts'), startServer('tools/bench/floor.ts')])
   const batch = new URL('/batch', floor.url)
   try {
@@ -16,8 +16,8 @@ export async function callbackFigures(rounds: number): Promise<Figure[]> {
     const urls = [ours.callbackUrl, batch]
     for (const url of [...urls, floor.callbackUrl]) await flood(url, bodies(CALLBACKS_A_ROUND / 4), 16) // to be warm
     await published(ours)
-    const whole = await inRounds(rounds, async () => best(ours, floor))
-    const withPauses = await inRounds(rounds, async () =>
+    const whole = await inRounds(async () => best(ours, floor))
+    const withPauses = await inRounds(async () =>
       mediansOf(
         await byTurns(
           urls.map((url) => posting(url, bodies(ANSWERS_A_ROUND))),
@@ -25,7 +25,7 @@ export async function callbackFigures(rounds: number): Promise<Figure[]> {
         ),
       ),
     )
-    const inARush = await inRounds(rounds, async () => {
+    const inARush = await inRounds(async () => {
       const taken = await flood(ours.callbackUrl, bodies(5 * 64), 64)
       await published(ours)
       return mediansOf([taken, await flood(floor.callbackUrl, bodies(5 * 64), 64)])

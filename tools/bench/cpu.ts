@@ -10,14 +10,14 @@ const SIZES = [
 ]
 const TIMES_A_ROUND = 12
 
-export async function cpuFigures(rounds: number): Promise<Figure[]> {
+export async function cpuFigures(): Promise<Figure[]> {
   const server = await startServer('tools/bench/floor.ts')
   try {
     const figures: Figure[] = []
     for (const { pictures, times } of SIZES) {
       const round = async () => microseconds(server, pictures, times)
-      await inRounds(3, round) // to be warm
-      const measured = await inRounds(rounds, round)
+      await inRounds(round, 3) // to be warm
+      const measured = await inRounds(round)
       figures.push({ name: `CPU, ${pictures} pictures`, unit: 'µs', rounds: measured, target: { atMost: 3 } })
     }
     return figures

@@ -1,7 +1,5 @@
 /** What the bench tells: ours beside the floor, in each round. */
-import { median } from '../lib/stats.ts'
-
-export type Pair = { ours: number; floor: number }
+type Pair = { ours: number; floor: number }
 
 export type Figure = {
   name: string
@@ -11,12 +9,16 @@ export type Figure = {
   target?: { atMost?: number; atLeast?: number }
 }
 
+export const ROUNDS = 5
+
 /** One after another: two at once would measure each other. */
-export async function inRounds(rounds: number, round: () => Promise<Pair>): Promise<Pair[]> {
+export async function inRounds(round: () => Promise<Pair>, rounds = ROUNDS): Promise<Pair[]> {
   const pairs: Pair[] = []
   for (let left = rounds; left > 0; left -= 1) pairs.push(await round())
   return pairs
 }
+
+export const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 export const mediansOf = ([ours, floor]: readonly number[][]): Pair => ({
   ours: median(ours!),

@@ -1,5 +1,5 @@
 /** What each request costs with much stored, beside nothing stored: no query may grow with the number of snapshots. */
-import { type Figure, inRounds, mediansOf } from './figure.ts'
+import { type Figure, inRounds, mediansOf, ROUNDS } from './figure.ts'
 import { bodies, byTurns, getting, type Operation, posting, type Server, startServer } from './server.ts'
 
 const STORED = 200_000
@@ -7,17 +7,17 @@ const TIMES_A_ROUND = 40
 /** D1 limits how long a statement may take. */
 const AT_ONCE = 10_000
 
-export async function growthFigures(rounds: number): Promise<Figure[]> {
+export async function growthFigures(): Promise<Figure[]> {
   const servers = await Promise.all([startServer('src/worker.ts'), startServer('src/worker.ts')])
   try {
     for (const { callbackUrl } of servers) await posting(callbackUrl, bodies(1))() // it makes the schema
     await fill(servers[0].db, STORED)
     await fill(servers[1].db, 1)
     const figures: Figure[] = []
-    for (const [name, operationOf] of Object.entries(operations(rounds))) {
+    for (const [name, operationOf] of Object.entries(operations)) {
       const each = servers.map(operationOf)
       await byTurns(each, 10) // to be warm
-      const measured = await inRounds(rounds, async () => mediansOf(await byTurns(each, TIMES_A_ROUND)))
+      const measured = await inRounds(async () => mediansOf(await byTurns(each, TIMES_A_ROUND)))
       const title = `${name}, ${STORED.toLocaleString('en')} stored : none`
       figures.push({ name: title, unit: 'ms', rounds: measured, target: { atMost: 1.1 } })
     }
@@ -29,13 +29,13 @@ export async function growthFigures(rounds: number): Promise<Figure[]> {
 
 const reading = (path: string) => (server: Server) => getting(new URL(path, server.url))
 
-const operations = (rounds: number): Record<string, (server: Server) => Operation> => ({
-  'a callback': (server) => posting(server.callbackUrl, bodies(rounds * TIMES_A_ROUND + 20)),
+const operations: Record<string, (server: Server) => Operation> = {
+  'a callback': (server) => posting(server.callbackUrl, bodies(ROUNDS * TIMES_A_ROUND + 20)),
   'a get': reading('/v1/snapshots/bench-0'),
   'a list of 20': reading('/v1/snapshots'),
   'a list of 20 failed': reading('/v1/snapshots?status=failed'),
   'a status': reading('/v1/status'),
-})
+}
 
 const NUMBERS = 'WITH RECURSIVE numbers (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?2)'
 

@@ -12,18 +12,16 @@ import { bundle, type Module } from '../lib/bundle.ts'
 import { compatibilityDate } from '../lib/world.ts'
 import { type Figure, inRounds } from './figure.ts'
 
-const STARTS_A_ROUND = 5
+const STARTS = 25
 
-export async function startupFigures(rounds: number): Promise<Figure[]> {
+export async function startupFigures(): Promise<Figure[]> {
   const [ours, hono] = await Promise.all([bundle('src/worker.ts'), bundle('tools/bench/bare-hono.ts')])
   const directory = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
   try {
     const start = { ours: prepared(ours, join(directory, 'ours')), hono: prepared(hono, join(directory, 'hono')) }
     for (let warm = 0; warm < 3; warm += 1) await Promise.all([start.ours(), start.hono()])
-    const measured = await inRounds(rounds * STARTS_A_ROUND, async () => ({
-      ours: await start.ours(),
-      floor: await start.hono(),
-    }))
+    const both = async () => ({ ours: await start.ours(), floor: await start.hono() })
+    const measured = await inRounds(both, STARTS)
     const sizes = [{ ours: sizeOf(ours), floor: sizeOf(hono) }]
     return [
       { name: 'start to first answer : bare Hono', unit: 'ms', rounds: measured, target: { atMost: 1.25 } },
