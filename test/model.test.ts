@@ -123,8 +123,6 @@ class Model {
   readonly acknowledged = new Set<number>()
   /** Whose signature the ledger has. */
   readonly settled = new Map<number, Fields>()
-  /** Other authentic content came, and may still wait for D1: a deletion does not remember it. */
-  readonly contested = new Set<number>()
   /** Answered 204, and nothing else of the task was under way. */
   readonly removed = new Set<number>()
   /** Another authentic content, or none, may stand here too: an operator had a hand in it. */
@@ -156,7 +154,6 @@ async function play(one: Step, round: readonly Step[], model: Model, given: Retu
     }
     case 'conflict': {
       if (!model.settled.has(one.task)) return
-      model.contested.add(one.task)
       const other = signedCallback({ task_id: idOf(one.task), ...OTHER_CONTENT })
       await given.request(one.at, '/zego/callback', 'POST', other)
       if (model.removed.has(one.task)) model.open.add(one.task)
@@ -167,7 +164,7 @@ async function play(one: Step, round: readonly Step[], model: Model, given: Retu
       const isAlone = round.every((each) => each === one || !('task' in each) || each.task !== one.task)
       const { status } = await given.request(one.at, `/v1/snapshots/${encodeURIComponent(idOf(one.task))}`, 'DELETE')
       model.removed.add(one.task)
-      if (status !== 204 || !isAlone || model.contested.has(one.task)) model.open.add(one.task)
+      if (status !== 204 || !isAlone) model.open.add(one.task)
       return
     }
     case 'republish':
