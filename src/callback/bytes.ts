@@ -59,7 +59,3 @@ export function rawFromJson({ body = '', body_base64, content_type, content_enco
 export function bytesToColumn(bytes: Uint8Array): string | Uint8Array {
   return decodeUtf8(bytes) ?? bytes
 }
-
-export function bytesFromColumn(stored: string | readonly number[]): Uint8Array {
-  return typeof stored === 'string' ? bytesOf(stored) : Uint8Array.from(stored)
-}

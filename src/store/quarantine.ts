@@ -18,11 +18,9 @@ export const REASONS = [
 ] as const
 
 export type Reason = (typeof REASONS)[number]
-export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number]
-
 const UNVERIFIED: ReadonlySet<string> = new Set(UNVERIFIED_REASONS)
 
-export function isUnverified(reason: Reason): reason is UnverifiedReason {
+export function isUnverified(reason: Reason): reason is (typeof UNVERIFIED_REASONS)[number] {
   return UNVERIFIED.has(reason)
 }
 
@@ -133,20 +131,6 @@ export async function findDisputed(db: D1Database, taskId: string, after: string
 
 export function rawOf({ body, content_type, content_encoding }: QuarantineEntry): RawBody {
   return { bytes: body, contentType: content_type, contentEncoding: content_encoding }
-}
-
-/** The first characters of bodies, by id; a whole body may have megabytes. Throws when D1 cannot answer. */
-export async function beginningsOf(
-  db: D1Database,
-  ids: readonly string[],
-  length: number,
-): Promise<Map<string, string>> {
-  const find = db.prepare(`
-    SELECT id, iif(typeof(body) = 'text', substr(body, 1, ?2), '') AS body FROM quarantine
-    WHERE id IN (SELECT value FROM json_each(?1))`)
-  const bound = find.bind(JSON.stringify(ids), length)
-  const { results } = await onDatabase(db, () => bound.all<{ id: string; body: string }>())
-  return new Map(results.map(({ id, body }) => [id, body]))
 }
 
 /** Also those that are gone already. Throws when D1 does not take it. */
