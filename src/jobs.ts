@@ -20,11 +20,11 @@ import { beginDrain, drain, type DrainRun, keepUnreadable, settleMessages } from
 import { log, messageOf } from './log.ts'
 import { sweepRemovals } from './publish/forget.ts'
 import { sweep } from './publish/publish.ts'
-import { purges } from './purge.ts'
 import { lookAgain } from './quarantine/retry.ts'
-import { type Env, isFault, limitsOf, readSettings, retentionDaysOf, type Settings, versionOf } from './settings.ts'
+import { type Env, isFault, limitsOf, readSettings, type Settings, versionOf } from './settings.ts'
 import { type Due, findDue } from './store/due.ts'
 import type { Lane } from './store/outbox.ts'
+import { purges } from './store/purge.ts'
 import { completeSchema } from './store/schema.ts'
 import { zegoConfig } from './zego/parameters.ts'
 import { pollSlice, type PollRun, WHOLE_RUN } from './zego/poll.ts'
@@ -69,8 +69,7 @@ export async function everyMinute(env: Env, scheduledAt: number): Promise<void> 
 async function dueJobs(env: Env, settings: Settings, minute: number, now: number): Promise<Job[]> {
   const config = zegoConfig(settings)
   const appids = isFault(config) ? [] : [...config.secrets.keys()]
-  const options = { appids, version: versionOf(env), retentionDays: retentionDaysOf(settings), minute }
-  const due = await findDue(env.DB, options, now)
+  const due = await findDue(env.DB, { settings, appids, version: versionOf(env), minute }, now)
   const until = now + MS_A_MINUTE - SPARE_MS
   const jobs: Job[] = await drainsOf(env, due, minute, now)
   if (due.schema) jobs.push({ kind: 'schema', until })

@@ -102,6 +102,8 @@ export function faultsOf(settings: Settings): SettingFault[] {
     .filter(({ setting, isMissing }) => !OPTIONAL.has(setting) || !isMissing)
 }
 
+export const MS_A_DAY = 86_400_000
+
 /** A setting that cannot be read removes nothing. */
 export function retentionDaysOf({ retentionDays }: Settings): number {
   return isFault(retentionDays) ? 0 : retentionDays

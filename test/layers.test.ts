@@ -12,7 +12,7 @@ const LAYERS = [
   ['publish'],
   ['zego'],
   ['intake'],
-  ['purge.ts', 'receive.ts'],
+  ['receive.ts'],
   ['quarantine'],
   ['operate.ts', 'alert.ts'],
   ['jobs.ts'],

@@ -28,8 +28,8 @@ const SIGNED_LIMIT_CHARACTERS = 1_024
 
 const SHA1_HEX = /^[0-9a-f]{40}$/
 
-/** Longer than a CallbackSecret stays in use. */
-const FIVE_YEARS_MS = 5 * 366 * 86_400_000
+/** The longest time that a CallbackSecret is assumed to stay in use: what it signed can come again until then. */
+export const SECRET_LIFE_MS = 5 * 366 * 86_400_000
 
 export function envelopeOf(fields: Fields): Envelope {
   const text = (name: string) => signedText(fields.get(name)) ?? ''
@@ -89,7 +89,7 @@ export function latestClaim(timestamp: string, nonce: string, receivedAt: number
   for (const digits of [10, 13]) {
     for (const split of [joined.slice(0, digits), joined.slice(-digits)]) {
       const time = timeOf(split) ?? 0
-      if (time > latest && time <= receivedAt + FIVE_YEARS_MS) latest = time
+      if (time > latest && time <= receivedAt + SECRET_LIFE_MS) latest = time
     }
   }
   return latest

@@ -3,7 +3,7 @@ import { bytesOf, isWithin, sha256 } from '../callback/bytes.ts'
 import { withDeadline } from '../deadline.ts'
 import type { SnapshotEvent } from '../event.ts'
 import { log, messageOf } from '../log.ts'
-import { type Env, limitsOf, readSettings, retentionDaysOf, type Settings } from '../settings.ts'
+import { type Env, limitsOf, MS_A_DAY, readSettings, retentionDaysOf, type Settings } from '../settings.ts'
 import { dueAgain, type Lane, markPublished, type Publication, type PublishResult, takeDue } from '../store/outbox.ts'
 
 export type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
@@ -12,7 +12,6 @@ export type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
 const TARGET_DEADLINE_MS = 10_000
 /** An invocation has six connections: the last of more would wait for one until its deadline. */
 const MOST_AT_ONCE = 50
-const MS_A_DAY = 86_400_000
 /** KV takes no value that ends sooner than in 60 s; the rest is for the way there and for another clock. */
 const KV_SHORTEST_TTL_MS = 120_000
 /** A queue takes 128 KB a message, with some overhead of its own. */

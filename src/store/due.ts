@@ -1,11 +1,10 @@
 /** One query a minute: which kinds of queued work are due. */
+import type { Settings } from '../settings.ts'
 import { onDatabase } from './database.ts'
 import { lookIsDue } from './keep.ts'
-import { LEAST_LEDGER_DAYS, LEDGER_STEPS, QUARANTINE_DAYS } from './purge.ts'
+import { purgeBounds } from './purge.ts'
 import { MIGRATIONS } from './schema.ts'
 import type { AsideState } from './state.ts'
-
-const MS_A_DAY = 86_400_000
 
 /** ?1 is now, ?2 the names of the migrations, ?3 appids, ?4 the version. What is older than ?5 to ?7 goes. */
 const FIND_DUE = `
@@ -24,12 +23,12 @@ const FIND_DUE = `
     (SELECT value FROM state WHERE name = 'aside') AS aside`
 
 /** What decides what is due, besides the time. */
-export type DueOptions = {
+type DueOptions = {
+  settings: Settings
   /** The apps that ZEGOCLOUD can be asked about. */
   appids: readonly string[]
   /** The version of the Worker that runs. */
   version: number
-  retentionDays: number
   /** Of the clock: the ledger is walked by it. */
   minute: number
 }
@@ -41,20 +40,12 @@ export type Due = Record<'schema' | 'event' | 'kv' | 'poll' | 'removals' | 'agai
 
 /** Throws when D1 does not answer. */
 export async function findDue(db: D1Database, options: DueOptions, now: number): Promise<Due> {
-  const { appids, version, retentionDays, minute } = options
-  const keptSince = (days: number) => (retentionDays === 0 ? 0 : now - Math.max(days, retentionDays) * MS_A_DAY)
+  const { settings, appids, version, minute } = options
+  const { results, signatures, entries, prefix } = purgeBounds(settings, minute, now)
+  const migrations = MIGRATIONS.map(({ name }) => name)
   const find = db
     .prepare(FIND_DUE)
-    .bind(
-      now,
-      JSON.stringify(MIGRATIONS.map(({ name }) => name)),
-      JSON.stringify(appids),
-      version,
-      keptSince(0),
-      keptSince(LEAST_LEDGER_DAYS),
-      now - QUARANTINE_DAYS * MS_A_DAY,
-      (minute % LEDGER_STEPS).toString(16).padStart(3, '0'),
-    )
+    .bind(now, JSON.stringify(migrations), JSON.stringify(appids), version, results, signatures, entries, prefix)
   const row = await onDatabase(db, () => find.first<Record<string, number> & { aside: string | null }>())
   const { aside, ...kinds } = row!
   const due = Object.fromEntries(Object.entries(kinds).map(([kind, isDue]) => [kind, isDue === 1]))

@@ -1,23 +1,21 @@
 /**
  * What is too old goes, some of it each minute: every statement reads and deletes a bounded number of rows, by an index.
  *
- * Results and the ledger only with RETENTION_DAYS; the quarantine always. Each function tells how many rows went.
+ * Results and the ledger only with RETENTION_DAYS; the quarantine always.
  */
+import { SECRET_LIFE_MS } from '../callback/signature.ts'
+import { log } from '../log.ts'
+import { isFault, MS_A_DAY, retentionDaysOf, type Settings } from '../settings.ts'
 import { onDatabase } from './database.ts'
 import { noteLastPlace } from './state.ts'
 
-const MS_A_DAY = 86_400_000
-
-/** The longest time that a CallbackSecret is assumed to stay in use: what it signed can come again until then. */
-const SECRET_LIFE_MS = 5 * 366 * MS_A_DAY
-
-export const QUARANTINE_DAYS = 30
+const QUARANTINE_DAYS = 30
 
 /**
  * The ledger keeps a signature at least that long after it was seen, and after each time that it can claim. A callback
  * that was refused by mistake can be looked at again within these days, and nothing that it could repeat is forgotten.
  */
-export const LEAST_LEDGER_DAYS = 2
+const LEAST_LEDGER_DAYS = 2
 
 /** A minute's results are fewer: ZEGOCLOUD sends 20 tasks a second at most. */
 const MOST_RESULTS = 2_500
@@ -29,6 +27,39 @@ const MOST_BYTES = 50_000_000
 
 /** The ledger is walked by the first three digits of its signatures: once in three days, a step a minute. */
 export const LEDGER_STEPS = 4_096
+
+/**
+ * What may go now, in milliseconds: results that were stored, signatures that were seen and entries that were received
+ * before; of the ledger, those signatures that begin so.
+ */
+export function purgeBounds(settings: Settings, minute: number, now: number) {
+  const days = retentionDaysOf(settings)
+  const before = (least: number) => (days === 0 ? 0 : now - Math.max(days, least) * MS_A_DAY)
+  return {
+    results: before(0),
+    signatures: before(LEAST_LEDGER_DAYS),
+    entries: now - QUARANTINE_DAYS * MS_A_DAY,
+    prefix: (minute % LEDGER_STEPS).toString(16).padStart(3, '0'),
+  }
+}
+
+/** The parts of the purge. None depends on another. */
+export function purges(db: D1Database, settings: Settings, minute: number, now: number) {
+  const { results, signatures, entries, prefix } = purgeBounds(settings, minute, now)
+  const { toleranceSeconds: tolerance } = settings
+  const logged = (what: string, purge: () => Promise<number>) => async () => {
+    const rows = await purge()
+    if (rows > 0) log('info', 'purge.done', { what, rows })
+  }
+  const isLedgerKept = signatures === 0 || isFault(tolerance) || tolerance === 0
+  return {
+    'purge quarantine': logged('quarantine', () => purgeQuarantine(db, entries)),
+    ...(!isLedgerKept && {
+      'purge ledger': logged('ledger', () => purgeLedger(db, prefix, signatures, now - tolerance * 1000)),
+    }),
+    ...(results > 0 && { 'purge snapshots': logged('snapshots', () => purgeResults(db, results, minute, now)) }),
+  }
+}
 
 /** ?1 is a place: what was stored before it is old. ?2 is where to begin, from 0, the oldest result, to 1, that place. */
 const OLD_RESULTS = `
@@ -55,7 +86,7 @@ const SOON_MS = 120_000
  * transaction, so that KV is never forgotten. Each other minute begins anywhere, so that many results that cannot go
  * yet hold up none of those behind them.
  */
-export async function purgeResults(db: D1Database, before: number, minute: number, now: number): Promise<number> {
+async function purgeResults(db: D1Database, before: number, minute: number, now: number): Promise<number> {
   const begin = minute % 2 === 0 ? Math.random() : 0
   const results = await onDatabase(db, () =>
     db.batch([
@@ -77,8 +108,8 @@ const DELETE_OLD_ENTRIES = `
     WHERE total <= ${MOST_BYTES} OR total = size)
   RETURNING 1`
 
-export async function purgeQuarantine(db: D1Database, now: number): Promise<number> {
-  const purge = db.prepare(DELETE_OLD_ENTRIES).bind(now - QUARANTINE_DAYS * MS_A_DAY)
+async function purgeQuarantine(db: D1Database, before: number): Promise<number> {
+  const purge = db.prepare(DELETE_OLD_ENTRIES).bind(before)
   return (await onDatabase(db, () => purge.all())).results.length
 }
 
@@ -108,18 +139,10 @@ const NOTE_PURGED = `
 /**
  * A signature goes once nothing that was signed with it can come again: every timestamp that its characters can be
  * split into, within a secret's life, is stale.
+ * @param staleBefore the time before which a timestamp is stale now, in milliseconds
  */
-export async function purgeLedger(
-  db: D1Database,
-  minute: number,
-  retentionDays: number,
-  toleranceSeconds: number,
-  now: number,
-): Promise<number> {
-  if (retentionDays === 0 || toleranceSeconds === 0) return 0
-  const prefix = (minute % LEDGER_STEPS).toString(16).padStart(3, '0')
-  const seenBefore = now - Math.max(retentionDays, LEAST_LEDGER_DAYS) * MS_A_DAY
-  const claimedBefore = now - toleranceSeconds * 1000 - LEAST_LEDGER_DAYS * MS_A_DAY
+async function purgeLedger(db: D1Database, prefix: string, seenBefore: number, staleBefore: number): Promise<number> {
+  const claimedBefore = staleBefore - LEAST_LEDGER_DAYS * MS_A_DAY
   const [purged] = await onDatabase(db, () =>
     db.batch([
       db.prepare(PURGE_LEDGER).bind(prefix, `${prefix}g`, seenBefore, claimedBefore),

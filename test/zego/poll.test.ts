@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { failedRecord, snapshotRecord } from '../../src/event.ts'
+import { readSettings } from '../../src/settings.ts'
 import { findDue } from '../../src/store/due.ts'
 import { storeResult } from '../../src/store/pending.ts'
 import { PICTURES, signedCallback } from '../callbacks.ts'
@@ -41,7 +42,7 @@ async function backlog(count: number, appid: string, due = 0, settings: object =
 describe('a callback that does not come', () => {
   it('is waited for without a message each minute', async () => {
     await register('waits')
-    const options = { appids: ['12345', '67890'], version: 0, retentionDays: 0, minute: 1 }
+    const options = { settings: readSettings(env), appids: ['12345', '67890'], version: 0, minute: 1 }
     const isDue = async (minutes: number) => (await findDue(env.DB, options, Date.now() + minutes * 60_000)).poll
     expect(await Promise.all([0, 1, 3].map(isDue))).toEqual([false, false, true])
   })
