@@ -17,7 +17,7 @@ import {
 } from '../store/quarantine.ts'
 import { ledgerReachesBack } from '../store/purge.ts'
 import { replace, type Winner } from '../store/replace.ts'
-import { enterAgain, isInLedger, settle } from '../store/settle.ts'
+import { enterAgain, settle } from '../store/settle.ts'
 import { findRecord } from '../store/snapshots.ts'
 import { noteAccepted } from '../store/state.ts'
 
@@ -65,14 +65,12 @@ async function settleAgain(
   const wasVerified = !isUnverified(reason)
   // A version that reads the same bytes as other content must not take that for another content.
   if (wasVerified) await enterAgain(db, callback, id.slice(`${reason}:`.length))
-  // The ledger may have forgotten the signature by now: it was used all the same.
-  if (reason === 'signature_reused' && !(await isInLedger(db, callback))) {
-    return { status: 'refused', refusal: { code: 'signature_reused' } }
-  }
   // Had it been used by then, the ledger would have it: it forgets no signature that an entry has.
   const wouldBeInLedger =
     entry.signature === callback.signature && ledgerReachesBack(callback.signedAt, entry.received_at)
-  const settlement = await settle(db, callback, { now, trusted: wasVerified || wouldBeInLedger })
+  // What came under a used signature is not good for it, though the ledger may have forgotten that signature.
+  const isFirstUse = wasVerified ? reason !== 'signature_reused' : wouldBeInLedger
+  const settlement = await settle(db, callback, { now, trusted: isFirstUse })
   const isDone = settlement.status === 'stored' || settlement.status === 'duplicate'
   if (isDone || (settlement.status === 'quarantined' && settlement.id !== id)) await removeEntries(db, [id])
   return receivedAs(settlement, callback)

@@ -5,7 +5,7 @@
 import type { PendingRecord, SnapshotRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
 import type { FinishedRecord, Publication } from './outbox.ts'
-import { insertPending, newWriteId, publicationOf, upsert } from './write.ts'
+import { insertPending, newWriteId, publicationOf, upsert } from './settle.ts'
 
 /** What tells whether a row waits for an answer, and what the vendor is, by the table that the row is in. */
 const WAITING = {

@@ -8,7 +8,7 @@ import type { CompletedRecord } from '../event.ts'
 import { onDatabase } from './database.ts'
 import { type FinishedRecord, LEASE_MS, type Publication } from './outbox.ts'
 import { noteLastPlace } from './state.ts'
-import { newWriteId, publicationOf, upsert } from './write.ts'
+import { newWriteId, publicationOf, upsert } from './settle.ts'
 
 export type Winner = {
   /** The ledger's key; absent where no callback brings it: what was stored before, or an answer. */

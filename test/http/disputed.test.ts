@@ -99,7 +99,8 @@ describe('a reused signature', () => {
   it('stays refused without replace, though the ledger has forgotten it', async () => {
     const { id } = await forgedFirst({ task_id: 'forged' })
     await env.DB.prepare('DELETE FROM ledger').run()
-    expect((await post(`${at(id)}/retry`)).status).toBe(409)
+    await env.DB.prepare(`INSERT INTO state (name, value, changed_at) VALUES ('ledger_purged', '', 9e12)`).run()
+    expect(await said(post(`${at(id)}/retry`))).toMatchObject([401, { code: 'stale' }])
     expect((await read('genuine')).status).toBe(404)
   })
 
