@@ -46,12 +46,6 @@ describe('GET /healthz', () => {
     expect(await health()).toEqual([503, { status: 'unhealthy', parts: ['publishing'] }])
   })
 
-  it('is degraded once KV has refused a result for good', async () => {
-    await deliver(signedCallback())
-    await env.DB.prepare(`UPDATE snapshots SET kv_refused = 'KV PUT failed: 413 Value too large'`).run()
-    expect(await health()).toEqual([200, { status: 'degraded', parts: ['kv'] }])
-  })
-
   it('finds the oldest event among the first hundred that are due', async () => {
     await deliver(signedCallback())
     const insert = `INSERT INTO snapshots (place, task_id, status, record, event_due, unpublished_since)`

@@ -16,19 +16,12 @@ async function pending(task_id: string) {
 }
 
 describe('waiting for a record', () => {
-  it('is answered once the callback has come', async () => {
-    const waiting = get('/v1/snapshots/awaited?wait=25')
-    await scheduler.wait(50)
-    await deliver(signedCallback({ task_id: 'awaited' }))
-    expect(await said(waiting)).toMatchObject([200, { status: 'completed' }])
-  })
-
-  it('waits for a pending task to finish', async () => {
+  it('is answered once the callback has come, for a task that is not known yet and for a pending one', async () => {
     await pending('started')
-    const waiting = get('/v1/snapshots/started?wait=25')
+    const waiting = ['awaited', 'started'].map((task_id) => said(get(`/v1/snapshots/${task_id}?wait=25`)))
     await scheduler.wait(50)
-    await deliver(signedCallback({ task_id: 'started' }))
-    expect(await said(waiting)).toMatchObject([200, { status: 'completed' }])
+    for (const task_id of ['awaited', 'started']) await deliver(signedCallback({ task_id }))
+    for (const answer of await Promise.all(waiting)) expect(answer).toMatchObject([200, { status: 'completed' }])
   })
 
   it('ends with what there is', async () => {
