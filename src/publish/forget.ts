@@ -3,6 +3,7 @@ import { isWithin } from '../callback/bytes.ts'
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
 import type { Env } from '../settings.ts'
+import { dueAgain } from '../store/outbox.ts'
 import { type Removal, type RemovalResult, settleRemovals, takeDueRemovals } from '../store/removals.ts'
 import { isDayUsedUp, nextMidnight } from './publish.ts'
 
@@ -31,10 +32,10 @@ export async function sweepRemovals(env: Pick<Env, 'DB' | 'RESULTS'>, now: numbe
   return results.length === limit && results.every(({ due }) => due === null)
 }
 
-/** What failed is due again when its lease ends. */
+/** What failed is due again at growing gaps, as a publication is. */
 async function settleOne(removal: Removal, env: Pick<Env, 'RESULTS'>, now: number): Promise<RemovalResult> {
-  const { task_id, content, due: taken, isStored } = removal
+  const { task_id, content, due: taken, since, isStored } = removal
   const failure = isStored ? undefined : await forget(task_id, env)
   if (failure === undefined) return { task_id, content, taken, due: null }
-  return { task_id, content, taken, due: isDayUsedUp(failure) ? nextMidnight(now) : taken }
+  return { task_id, content, taken, due: isDayUsedUp(failure) ? nextMidnight(now) : dueAgain(since, now) }
 }

@@ -12,6 +12,8 @@ export type Removal = {
   task_id: string
   content: string
   due: number
+  /** Since when it is owed, in milliseconds. */
+  since: number
   /** Whether the task has a result again, whose value takes the old one's place in KV. */
   isStored: boolean
 }
@@ -53,7 +55,7 @@ export async function allowEarlier(db: D1Database, taskId: string): Promise<void
 const TAKE_DUE = `
   UPDATE removals SET kv_due = ?2 WHERE (task_id, content) IN (
     SELECT task_id, content FROM removals WHERE kv_due <= ?1 ORDER BY kv_due LIMIT ?3)
-  RETURNING task_id, content, kv_due AS due,
+  RETURNING task_id, content, kv_due AS due, removed_at AS since,
     EXISTS (SELECT 1 FROM snapshots WHERE snapshots.task_id = removals.task_id AND status <> 'pending') AS isStored`
 
 /** The values that have to leave KV now. */
