@@ -1,6 +1,6 @@
 /**
- * What goes on without any request. Cron asks what is due, and invocations work: each kind that is due goes to INTAKE as a
- * message, and has an invocation's limits of its own.
+ * What goes on without any request. Cron asks what is due, and invocations work: one kind works in the minute itself, and
+ * each other one goes to INTAKE as a message, so that it has an invocation's limits of its own.
  *
  * A job does one slice, so that it fits an invocation of the free plan. If there is more, a message asks for the next
  * slice. Whoever works claims first: what an invocation took and died with is due again later, and holds up nothing else.
@@ -49,7 +49,9 @@ const MINUTES_BETWEEN_POISON = 60
 const SPARE_MS = 10_000
 
 /**
- * The alert comes first, so that no backlog silences it.
+ * The alert comes first, so that no backlog silences it. One kind works in the minute itself, each minute another one:
+ * so every kind has its turns where INTAKE takes no message, and one that cannot be done all day uses up none of the
+ * messages that the free plan has.
  * @param scheduledAt in milliseconds
  */
 export async function everyMinute(env: Env, scheduledAt: number): Promise<void> {
@@ -58,11 +60,9 @@ export async function everyMinute(env: Env, scheduledAt: number): Promise<void> 
   await attempt('alert', () => alert(env, settings, Date.now()))
   await attempt('due', async () => {
     const jobs = await dueJobs(env, settings, minute, Date.now())
-    // Where INTAKE takes none, one kind works in the minute itself: each minute another one.
-    const first = minute % Math.max(jobs.length, 1)
-    for (const job of [...jobs.slice(first), ...jobs.slice(0, first)]) {
-      if (!(await enqueue(job, env))) return attempt(job.kind, () => runJob(job, env))
-    }
+    const own = jobs[minute % Math.max(jobs.length, 1)]
+    for (const job of jobs.filter((one) => one !== own)) if (!(await enqueue(job, env))) break
+    if (own) await attempt(own.kind, () => runJob(own, env))
   })
 }
 
@@ -155,7 +155,7 @@ async function nextSlice(job: Job, env: Env, now: number): Promise<Job | undefin
     case 'purge': {
       const parts = Object.entries(purges(env.DB, settings, job.minute, now))
       for (const [name, purge] of parts) await attempt(name, purge)
-      return { kind: 'removals', until: job.until } // of what it has purged
+      return undefined
     }
     case 'removals':
       return (await sweepRemovals(env, now, limitsOf(settings).removals)) ? job : undefined

@@ -168,13 +168,13 @@ const upkeep: Line[] = [
   [
     'ten results that neither KV nor the queue took, by the sweep',
     {
-      requests: 3,
+      requests: 2,
       d1Calls: 5,
       statements: 5,
       rowsRead: 174,
       rowsWritten: 30,
       kvWrites: 10,
-      messages: 12,
+      messages: 11,
       logLines: 1,
     },
     async () => {

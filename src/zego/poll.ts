@@ -49,6 +49,7 @@ export async function pollSlice(env: Env, settings: Settings, run: PollRun, now:
   }
   await giveBack(env.DB, unasked, now)
   await publish(publications, env, settings, now)
+  if (appids.every((appid) => silent.has(appid))) return undefined
   return { left: run.left - polls.length, without: [...run.without, ...silent] }
 }
 

@@ -53,7 +53,7 @@ describe('results', () => {
   it('that were put into KV before RETENTION_DAYS was set leave it too', async () => {
     await deliver(signedCallback({ task_id: 'old' }))
     days(20)
-    await cron(1, keepTen)
+    for (const minute of [1, 2]) await cron(minute, keepTen)
     expect([await stored(), await recordInKv('old')]).toEqual([[], null])
   })
 
@@ -198,7 +198,7 @@ describe('RETENTION_DAYS that changes', () => {
     await deliver(signedCallback({ task_id: 'day 1' }), keepTen)
     await storedAt(START + DAY, 'day 1')
     vi.setSystemTime(START + 1.5 * DAY)
-    await cron(1, { RETENTION_DAYS: 1 })
+    for (const minute of [1, 2]) await cron(minute, { RETENTION_DAYS: 1 })
     expect([Object.keys(await ends()), await stored()]).toEqual([['day 1'], ['day 1']])
   })
 
