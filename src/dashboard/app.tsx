@@ -16,7 +16,7 @@ import { countNew, showGallery } from './gallery.tsx'
 import { showHealth } from './health.tsx'
 import { frame, showFact } from './layout.tsx'
 import { deleteAllOfReason, deleteOne, showQuarantine } from './quarantine.tsx'
-import { askAboutTask, deleteTask, sendTask, showTask } from './task.tsx'
+import { deleteTask, sendTask, showTask } from './task.tsx'
 import { isHttps, readPageEnv, type PageEnv } from './page.ts'
 
 type Page = {
@@ -34,9 +34,8 @@ export const PAGES: readonly Page[] = [
   { method: 'GET', path: '/sign-in', show: showSignIn, isOpen: true },
   { method: 'POST', path: '/sign-in', show: signIn, isOpen: true },
   { method: 'POST', path: '/sign-out', show: signOut },
-  { method: 'GET', path: '/tasks/:task_id', show: (c) => showTask(c) },
+  { method: 'GET', path: '/tasks/:task_id', show: showTask },
   { method: 'POST', path: '/tasks/:task_id/send', show: sendTask },
-  { method: 'POST', path: '/tasks/:task_id/confirmation', show: askAboutTask },
   { method: 'POST', path: '/tasks/:task_id/delete', show: deleteTask },
   { method: 'GET', path: '/quarantine', show: showQuarantine },
   { method: 'POST', path: '/quarantine/delete-all', show: deleteAllOfReason },

@@ -63,8 +63,7 @@ if (frames.length > 0) {
 // Moments in the reader's own time zone, beside UTC.
 for (const time of all('time')) {
   const own = new Date(time.dateTime).toLocaleString([], { dateStyle: 'medium', timeStyle: 'long' })
-  if ('whole' in time.dataset) time.textContent = own + ' (' + time.textContent + ')'
-  else time.title = own + ' · ' + time.title
+  time.title = own + ' · ' + time.title
 }
 
 // What came since, in words: no row moves by itself.

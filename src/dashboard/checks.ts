@@ -151,17 +151,12 @@ function fullChecks(quarantined: HealthFacts['quarantined']): Check[] {
 }
 
 /** What an operator has chosen, or may not have thought of. */
-function choiceChecks({ pathTokens, toleranceSeconds, serverSecrets }: Settings): Check[] {
+function choiceChecks({ pathTokens, toleranceSeconds }: Settings): Check[] {
   const noPathToken = 'ZEGOCLOUD does not sign the body: a secret URL is a second factor. The URL below has a token.'
   const anyAge = 'SIGNATURE_TOLERANCE_SECONDS is 0: a callback of any age is accepted.'
   const checks: (Check | false)[] = [
-    !isFault(pathTokens) && pathTokens.length > 0 && well('Callbacks are received at a URL with a path token only'),
     !isFault(pathTokens) && pathTokens.length === 0 && note('No path token is set', noPathToken),
     toleranceSeconds === 0 && note('The age of timestamps is not checked', anyAge),
-    !isFault(serverSecrets) && well(`ZEGOCLOUD is asked about pending tasks of ${plural(serverSecrets.size, 'app')}`),
-    isFault(serverSecrets) &&
-      serverSecrets.isMissing === true &&
-      note('ZEGOCLOUD is not asked about pending tasks: ZEGO_SERVER_SECRET is not set'),
   ]
   return checks.filter((check) => check !== false)
 }

@@ -1,11 +1,7 @@
-/** Records that compete for one task, or for one signature, beside each other, and ZEGOCLOUD's answer about them. */
+/** Records that compete for one task, or for one signature, beside each other: what differs is marked. */
 import type { Child } from 'hono/jsx'
 import type { Picture, SnapshotRecord } from '../event.ts'
-import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
-import { type ApiFailure, callerFor, isFailure } from '../zego/client.ts'
-import { vendorOf, zegoConfig } from '../zego/parameters.ts'
-import { type Confirmation, confirm } from '../zego/confirm.ts'
-import { Moment, Note, Text } from './layout.tsx'
+import { Moment } from './layout.tsx'
 import { Thumbnail } from './pictures.tsx'
 import { plural, statusTitle, vendorName } from './format.ts'
 
@@ -22,7 +18,6 @@ export function Comparison({ columns }: { columns: readonly Column[] }) {
   const differing = pictures.filter(differs)
   return (
     <>
-      {columns.length > 1 && <p>{summaryOf(fields.filter(differs), differing.length)}</p>}
       <table class="compare">
         <thead>
           <tr>
@@ -113,58 +108,4 @@ function differ([first, ...others]: readonly unknown[]): boolean {
 function textOf(value: unknown): string {
   if (value === undefined) return 'none'
   return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-function summaryOf(fields: readonly Row[], pictures: number): string {
-  const names = fields.map(({ name }) => name).filter((name) => name !== 'Pictures')
-  const all = [...names, ...(pictures > 0 ? [plural(pictures, 'picture')] : [])]
-  return all.length === 0 ? 'They differ in nothing that is shown here.' : `They differ in: ${all.join(', ')}.`
-}
-
-export type ZegoAnswer = Confirmation | ApiFailure
-
-/** Whether ZEGOCLOUD can be asked about a task of that app and vendor. */
-export function canBeAsked({ serverSecrets }: Settings, { appid, vendor }: { appid: string; vendor: string }): boolean {
-  return !isFault(serverSecrets) && serverSecrets.has(appid) && vendorOf(vendor) !== undefined
-}
-
-/** `undefined` where ZEGOCLOUD cannot be asked. Throws when D1 does not answer. */
-export async function askZego(env: Env, record: SnapshotRecord): Promise<ZegoAnswer | undefined> {
-  const config = zegoConfig(readSettings(env))
-  const caller = isFault(config) ? undefined : callerFor(config, record.appid, env.DB)
-  const vendor = vendorOf(record.vendor)
-  return caller && vendor && confirm(caller, record, vendor)
-}
-
-export function Answer({ answer }: { answer: ZegoAnswer }) {
-  const others = !isFailure(answer) && answer.confirmed === false ? answer.zegocloud : []
-  return (
-    <>
-      <Note>{answerWords(answer)}</Note>
-      {others.length > 0 && <Text text={others.join('\n')} />}
-    </>
-  )
-}
-
-function answerWords(answer: ZegoAnswer): string {
-  if (isFailure(answer)) return failureWords(answer)
-  if (answer.confirmed === null) {
-    if (answer.reason === 'unknown') return 'ZEGOCLOUD does not know this task, or no longer: it cannot tell.'
-    return 'ZEGOCLOUD has not finished this task: there is nothing to compare yet.'
-  }
-  if (answer.confirmed) return 'ZEGOCLOUD confirms it.'
-  const { length } = answer.zegocloud
-  if (length === 0) return 'ZEGOCLOUD does not confirm it: it names no picture of this task.'
-  return `ZEGOCLOUD does not confirm it: it names ${plural(length, 'other picture')}.`
-}
-
-function failureWords(failure: ApiFailure): string {
-  switch (failure.code) {
-    case 'zego_error':
-      return `ZEGOCLOUD answered ${failure.zegoCode}: ${failure.message}. ${failure.advice}`
-    case 'too_frequent':
-      return `ZEGOCLOUD is asked too often for this app. Ask again in ${failure.retryAfterSeconds} s.`
-    case 'zego_unknown':
-      return `ZEGOCLOUD was asked, and ${failure.why}. Ask again.`
-  }
 }

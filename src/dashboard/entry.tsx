@@ -22,7 +22,7 @@ import { type Column, Comparison } from './compare.tsx'
 import { showFact } from './layout.tsx'
 import { Ask, Facts, Moment, Note, Post, Text } from './layout.tsx'
 import { formOf, operationOf, type PageEnv } from './page.ts'
-import { duration, entryPath, taskPath } from './format.ts'
+import { entryPath, taskPath } from './format.ts'
 
 /** What an operator can do about each: accept it, try whether it can be accepted, compare it with what won, or nothing. */
 export const REMEDY: Record<Reason, 'accept' | 'try' | 'compare' | 'none'> = {
@@ -55,7 +55,6 @@ const SENTENCES: Record<Exclude<Reason, RefusalCode>, (entry: ListedEntry) => Ch
 /** Each is true of a callback of ZEGOCLOUD and of a forged one. */
 function sentenceOf(entry: ListedEntry): Child {
   const { reason } = entry
-  if (reason === 'stale') return staleWords(entry.age_seconds)
   return isRefusal(reason) ? `${REFUSALS[reason].title}. ${REFUSALS[reason].remedy}` : SENTENCES[reason](entry)
 }
 
@@ -64,13 +63,6 @@ function isRefusal(reason: Reason): reason is Reason & RefusalCode {
 }
 
 export const Sentence = ({ entry }: { entry: ListedEntry }) => <>{sentenceOf(entry)}</>
-
-function staleWords(ageSeconds: number | null): string {
-  if (ageSeconds === null) return 'Its timestamp was too far from the time of its receipt.'
-  const gap = duration(Math.abs(ageSeconds) * 1000)
-  if (ageSeconds > 0) return `Its timestamp was ${gap} old: a clock is wrong, it was delayed, or it was replayed.`
-  return `Its timestamp was ${gap} ahead: a clock is wrong.`
-}
 
 const GONE = 'It may have been accepted, deleted, or dropped after 30 days.'
 

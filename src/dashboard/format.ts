@@ -60,12 +60,6 @@ export function statusTitle(status: Status): string {
   return `${status.charAt(0).toUpperCase()}${status.slice(1)}`
 }
 
-/** @param isAsked whether ZEGOCLOUD is asked about the task */
-export function waitingWords(isAsked: boolean): string {
-  if (isAsked) return 'Waiting for ZEGOCLOUD. It is asked about this task until it has finished.'
-  return 'Waiting for ZEGOCLOUD’s callback.'
-}
-
 export function taskPath(taskId: string): string {
   return `/tasks/${encodeURIComponent(taskId.toWellFormed())}`
 }

@@ -12,12 +12,11 @@ import {
   tasksBeginningWith,
 } from '../store/gallery.ts'
 import { findRecord, type Status } from '../store/snapshots.ts'
-import { canBeAsked } from './compare.tsx'
 import { CallbackUrl, Doctor } from './health.tsx'
 import { Age, Note, Pager } from './layout.tsx'
 import { Strip } from './pictures.tsx'
-import { healthOf, numberOf, pathOf, usePage, type PageEnv } from './page.ts'
-import { plural, statusTitle, taskPath, vendorName, waitingWords } from './format.ts'
+import { healthOf, numberOf, pathOf, type PageEnv } from './page.ts'
+import { plural, statusTitle, taskPath, vendorName } from './format.ts'
 
 const STATUSES: readonly Status[] = ['pending', 'completed', 'failed']
 
@@ -192,10 +191,9 @@ function Task({ row }: { row: TaskSummary }) {
   )
 }
 
-function whyNoPictures(row: TaskSummary): string {
-  const { status, error } = row
+function whyNoPictures({ status, error }: TaskSummary): string {
   if (status === 'failed') return `ZEGOCLOUD: ${error ?? 'no reason was given'}`
-  return waitingWords(canBeAsked(usePage().get('settings'), row))
+  return 'Waiting for ZEGOCLOUD.'
 }
 
 /** Instead of an empty gallery. */

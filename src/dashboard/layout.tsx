@@ -109,14 +109,11 @@ export const Age = ({ at }: { at: number }) => (
   </time>
 )
 
-/** The same, and in words. */
+/** The same, and whole beside it. */
 export const Moment = ({ at }: { at: number }) => (
   <>
     <Age at={at} />
-    {' · '}
-    <time datetime={new Date(at).toISOString()} data-whole>
-      {utc(at)}
-    </time>
+    {` · ${utc(at)}`}
   </>
 )
 

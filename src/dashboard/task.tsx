@@ -4,25 +4,20 @@ import type { CompletedRecord, SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/api.ts'
 import { removeSnapshot, republish } from '../operate.ts'
 import { findTask, MOST_COUNTED, type StoredTask } from '../store/gallery.ts'
-import { Answer, askZego, canBeAsked, type ZegoAnswer } from './compare.tsx'
 import { showFact } from './layout.tsx'
 import { Ask, Facts, Moment, Note, Pager, Post, Text } from './layout.tsx'
 import { Sheet } from './pictures.tsx'
 import { quarantinePath } from './quarantine.tsx'
-import { numberOf, operationOf, usePage, type PageEnv } from './page.ts'
-import { duration, plural, statusTitle, taskPath, vendorName, waitingWords } from './format.ts'
+import { numberOf, operationOf, type PageEnv } from './page.ts'
+import { plural, statusTitle, taskPath, vendorName } from './format.ts'
 
-/** @param isAsking whether ZEGOCLOUD is asked about it */
-export async function showTask(c: Context<PageEnv>, isAsking = false): Promise<Response> {
+export async function showTask(c: Context<PageEnv>): Promise<Response> {
   const stored = await findTask(c.env.DB, partOf(c.req.url, 2))
   if (stored === undefined) return noSuchTask(c)
   const record = JSON.parse(stored.record) as SnapshotRecord
   const from = Math.max((numberOf(c.req.query('from')) ?? 1) - 1, 0)
-  const answer = isAsking ? await askZego(c.env, record) : undefined
-  return c.render(<Task record={record} stored={stored} from={from} answer={answer} />, { title: record.task_id })
+  return c.render(<Task record={record} stored={stored} from={from} />, { title: record.task_id })
 }
-
-export const askAboutTask = (c: Context<PageEnv>) => showTask(c, true)
 
 function noSuchTask(c: Context<PageEnv>) {
   return showFact(c, 404, 'No such task is known', 'It may have been deleted, or its callback may still come.')
@@ -44,14 +39,12 @@ type Task = {
   stored: StoredTask
   /** The index of the first picture that is shown. */
   from: number
-  /** What ZEGOCLOUD has just said of it. */
-  answer: ZegoAnswer | undefined
 }
 
 /** A page of frames: a browser has enough to do with them. */
 const MOST_FRAMES = 120
 
-function Task({ record, stored, from, answer }: Task) {
+function Task({ record, stored, from }: Task) {
   const { task_id, status } = record
   return (
     <>
@@ -59,10 +52,9 @@ function Task({ record, stored, from, answer }: Task) {
       <span class={`status ${status}`}>{statusTitle(status)}</span>
       <Facts of={factsOf(record, stored)} />
       {stored.in_quarantine > 0 && <InQuarantine task_id={task_id} count={stored.in_quarantine} />}
-      {record.status === 'pending' && <p>{waitingWords(canBeAsked(usePage().get('settings'), record))}</p>}
+      {record.status === 'pending' && <p>Waiting for ZEGOCLOUD.</p>}
       {record.status === 'failed' && <p>ZEGOCLOUD: {record.error.message}</p>}
       <Actions record={record} />
-      {answer && <Answer answer={answer} />}
       {record.status === 'completed' && <Pictures record={record} from={from} />}
       <Json record={record} />
     </>
@@ -80,13 +72,9 @@ function InQuarantine({ task_id, count }: { task_id: string; count: number }) {
 
 function Actions({ record }: { record: SnapshotRecord }) {
   const path = taskPath(record.task_id)
-  const isFinished = record.status !== 'pending'
   return (
     <div class="acts">
-      {isFinished && <Post to={`${path}/send`}>Send again</Post>}
-      {isFinished && canBeAsked(usePage().get('settings'), record) && (
-        <Post to={`${path}/confirmation`}>Ask ZEGOCLOUD to confirm</Post>
-      )}
+      {record.status !== 'pending' && <Post to={`${path}/send`}>Send again</Post>}
       <Ask to={`${path}/delete`} words={['Delete', 'Delete it from D1 and KV for good']} />
     </div>
   )
@@ -99,14 +87,10 @@ function factsOf(record: SnapshotRecord, stored: StoredTask): Facts['of'] {
     ['Vendor', vendorName(vendor)],
     source !== undefined && ['Source file', <code>{source}</code>],
     ['App', <code>{appid}</code>],
-    status === 'pending' && ['Registered', [<Moment at={Date.parse(record.registered_at)} />, dueWords(stored)]],
+    status === 'pending' && ['Registered', <Moment at={Date.parse(record.registered_at)} />],
     status !== 'pending' && ['Received', [<Moment at={Date.parse(record.received_at)} />, sourceWords(record)]],
     status !== 'pending' && ['Published', publicationWords(stored)],
   ]
-}
-
-function dueWords({ ask_due }: StoredTask): string {
-  return ask_due === null ? '' : ` · next asked about in ${duration(ask_due - usePage().get('now'))}`
 }
 
 function publicationWords({ kv_due, event_due, kv_refused }: StoredTask): string {

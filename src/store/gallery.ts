@@ -112,8 +112,6 @@ export type StoredTask = {
   event_due: number | null
   /** Why KV will never take it. */
   kv_refused: string | null
-  /** When ZEGOCLOUD is asked about it. */
-  ask_due: number | null
   /** Entries of the quarantine that name the task; one more than `MOST_COUNTED` at most. */
   in_quarantine: number
 }
@@ -121,7 +119,7 @@ export type StoredTask = {
 export const MOST_COUNTED = 20
 
 const FIND = `
-  SELECT record, kv_due, event_due, kv_refused, ask_due,
+  SELECT record, kv_due, event_due, kv_refused,
     (SELECT count(*) FROM (SELECT 1 FROM quarantine WHERE task_id = ?1 LIMIT ${MOST_COUNTED + 1})) AS in_quarantine
   FROM snapshots WHERE task_id = ?1`
 

@@ -1,8 +1,5 @@
-import { html } from 'hono/html'
 import { describe, expect, it } from 'vitest'
-import { Sentence } from '../../src/dashboard/entry.tsx'
 import { shownPicture } from '../../src/dashboard/pictures.tsx'
-import type { ListedEntry } from '../../src/store/quarantine.ts'
 import { ago, duration, minutes, plural, vendorName } from '../../src/dashboard/format.ts'
 
 describe('words', () => {
@@ -78,54 +75,23 @@ describe('a picture', () => {
   })
 })
 
+const INNER = [
+  ['http://127.0.0.1:8787/1.jpg', 'http://0x7f.1/1.jpg', 'https://10.0.0.1/1.jpg', 'http://172.16.0.1/'],
+  ['http://192.168.1.1./', 'http://169.254.169.254/latest', 'http://[::1]/1.jpg', 'http://[::ffff:10.0.0.1]/1.jpg'],
+  ['http://[fd00::1]/1.jpg', 'http://localhost/1.jpg', 'http://printer/1.jpg', 'https://router.local/1.jpg'],
+].flat()
+
+const OUTER = ['http://172.32.0.1/', 'http://11.0.0.1/', 'https://localhost.test/', 'http://[2001:db8::1]/']
+
 describe('a picture on an inner address', () => {
-  it.each([
-    'http://127.0.0.1:8787/1.jpg',
-    'http://0x7f.1/1.jpg',
-    'https://10.0.0.1/1.jpg',
-    'http://172.16.0.1/',
-    'http://192.168.1.1./',
-    'http://169.254.169.254/latest',
-    'http://[::1]/1.jpg',
-    'http://[::ffff:10.0.0.1]/1.jpg',
-    'http://[fd00::1]/1.jpg',
-    'http://localhost/1.jpg',
-    'http://printer/1.jpg',
-    'https://router.local/1.jpg',
-  ])('is no picture on a page from elsewhere: %s', (url) => {
+  it.each(INNER)('is no picture on a page from elsewhere: %s', (url) => {
     for (const page of ['http://receiver.test/', 'https://receiver.test/']) {
       expect(shownPicture(url, page)).toEqual({ name: new URL(url).host })
     }
     expect(shownPicture(url, 'http://127.0.0.1:8787/')).toHaveProperty('source')
   })
 
-  it.each([
-    'http://172.32.0.1/1.jpg',
-    'http://11.0.0.1/1.jpg',
-    'https://localhost.test/1.jpg',
-    'http://[2001:db8::1]/',
-  ])('is another one than %s', (url) => {
+  it.each(OUTER)('is another one than %s', (url) => {
     expect(shownPicture(url, 'http://receiver.test/')).toHaveProperty('source')
-  })
-})
-
-describe('a sentence', () => {
-  const headers = { content_type: null, content_encoding: null }
-  const kept = { id: 'x', task_id: null, received_at: 0, detail: '', event: null, age_seconds: null, ...headers }
-  const sentenceOf = async (entry: Partial<ListedEntry>) =>
-    String(await html`${Sentence({ entry: { ...kept, reason: 'stale', ...entry } })}`)
-
-  it.each([
-    ['com"pose', '<code>com&quot;pose</code>'],
-    [null, '<code>none</code>'],
-  ])('names the event %j', async (event, code) => {
-    expect(await sentenceOf({ reason: 'unsupported_event', event })).toContain(code)
-  })
-
-  it('tells which way a clock is wrong', async () => {
-    expect(await sentenceOf({ age_seconds: 9960 })).toBe(
-      'Its timestamp was 2 h 46 min old: a clock is wrong, it was delayed, or it was replayed.',
-    )
-    expect(await sentenceOf({ age_seconds: -700 })).toBe('Its timestamp was 11 min ahead: a clock is wrong.')
   })
 })

@@ -16,7 +16,7 @@ describe('the quarantine', () => {
     for (const task_id of ['a', 'b', 'c']) await deliver(signedCallback({ event: 'compose', task_id }))
     for (const field_id of ['1', '2', '3']) await deliver(signedCallback({ task_id: 'task', field_id }))
     const { text } = await pageOf(await (await signedIn()).open('/quarantine'))
-    expect(text).toMatch(/Its timestamp was \d+ d( \d+ h)? old: a clock is wrong, it was delayed, or it was replayed\./)
+    expect(text).toContain('The timestamp is too far from now.')
     expect(text).toContain('Another kind of callback: <code>compose</code>.')
     expect(text).toContain('6 in quarantine')
     const times = (words: string) => text.split(words).length - 1
@@ -76,8 +76,7 @@ describe('the quarantine', () => {
     const someone = await signedIn()
     const { text } = await pageOf(await someone.open(path))
     expect(text).toMatch(/This one.*Stored for its task.*<mark>second.*<mark>first.*As it was received.*second/s)
-    expect(text).toContain('They differ in: Source file.')
-    expect(text.match(/<th scope="row">Received<.*?<\/tr>/s)![0].match(/data-whole/g)).toHaveLength(2)
+    expect(text.match(/<th scope="row">Received<.*?<\/tr>/s)![0].match(/<time /g)).toHaveLength(2)
     expect(text.match(/<mark>/g)).toHaveLength(2)
     expect((await someone.submit(`${path}/retry`)).headers.get('location')).toBe(`${path}?flash=still`)
     expect((await someone.submit(`${path}/retry`, { replace: 'true' })).headers.get('location')).toBe(

@@ -2,7 +2,6 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, recordInKv, rows } from '../worker.ts'
-import { finished, ON, playZegocloud, refusal, tencent } from '../zego/zegocloud.ts'
 import { linkOf, pageOf, signedIn } from './visitor.ts'
 
 describe('the task page', () => {
@@ -22,28 +21,6 @@ describe('the task page', () => {
     }
     expect(text).toContain('alt="Screenshot 2 of 2 at 0:02.5"')
     expect(text).toContain('Show JSON')
-  })
-
-  it('names what has no host', async () => {
-    const list = JSON.stringify([
-      { url: 'screenshots/0.jpg' },
-      { url: 'javascript:alert(1)' },
-      { url: '//evil.test/x.jpg' },
-    ])
-    await deliver(signedCallback({ task_id: 'relative', vendor: 'hw', snapshot_pic_list: list }))
-    const { text } = await pageOf(await (await signedIn()).open('/tasks/relative'))
-    expect(text).not.toMatch(/<img|href="javascript|src="\/\/|href="\/\//)
-    expect(text).toContain('>0.jpg</code>')
-    expect(text).toContain('Huawei Cloud')
-  })
-
-  it('tries pictures over http as https where the page is, and as they are where it is not', async () => {
-    await deliver(signedCallback({ task_id: 'task' }))
-    const secure = await pageOf(await (await signedIn()).open('/tasks/task'))
-    expect(secure.text).toContain('src="https://abc.com/2.jpg"')
-    expect(secure.text).toContain('href="http://abc.com/1.jpg?sign=a%2Bb%3D%3D&amp;t=1"')
-    const plain = await pageOf(await (await signedIn({}, 'http://receiver.test')).open('/tasks/task'))
-    expect(plain.text).toContain('src="http://abc.com/2.jpg"')
   })
 
   it('sends a finished task again', async () => {
@@ -72,23 +49,6 @@ describe('the task page', () => {
     for (const field_id of ['second', 'third']) await deliver(signedCallback({ task_id: 'task', field_id }))
     const { text } = await pageOf(await someone.open('/tasks/task'))
     expect(text).toContain('2 callbacks for this task in quarantine. <a href="/quarantine?task_id=task">')
-  })
-
-  it.each([
-    [finished('http://abc.com/1.jpg?sign=a%2Bb%3D%3D&t=1', 'http://abc.com/2.jpg'), 'ZEGOCLOUD confirms it.'],
-    [finished('http://abc.com/<other>.jpg'), 'ZEGOCLOUD does not confirm it: it names 1 other picture.'],
-    [tencent('NO_TASK'), 'ZEGOCLOUD does not know this task, or no longer: it cannot tell.'],
-    [tencent('PROCESSING'), 'ZEGOCLOUD has not finished this task'],
-    [refusal(100000005, 'signature invalid'), 'ZEGOCLOUD answered 100000005: signature invalid.'],
-  ])('asks ZEGOCLOUD to confirm it: %j', async (answer, words) => {
-    await deliver(signedCallback({ task_id: 'task' }))
-    playZegocloud(() => answer)
-    const someone = await signedIn(ON)
-    expect((await pageOf(await someone.open('/tasks/task'))).text).toContain('Ask ZEGOCLOUD to confirm')
-    const { status, text } = await pageOf(await someone.submit('/tasks/task/confirmation'))
-    expect([status, text]).toEqual([200, expect.stringContaining(words)])
-    expect(text).not.toContain('<other>')
-    expect((await pageOf(await (await signedIn()).open('/tasks/task'))).text).not.toContain('to confirm')
   })
 
   it('turns the pages of a long list of pictures', async () => {
