@@ -91,6 +91,27 @@ describe('an alert', () => {
     ])
   })
 
+  it('comes once while D1 is read but takes no more writes, as at the end of a day of the free plan', async () => {
+    at(86_400_000 * 80)
+    const alerts = target()
+    await minute()
+    await register('unlucky')
+    await env.DB.prepare(
+      `UPDATE snapshots SET status = 'failed', record = json_set(record, '$.error.message', 'no')`,
+    ).run()
+    await deliver(signedCallback({}, 'wrong'))
+    for (const event of ['INSERT', 'UPDATE']) {
+      const full = `CREATE TRIGGER full_${event} BEFORE ${event} ON state BEGIN SELECT RAISE(ABORT, 'no more writes'); END`
+      await env.DB.prepare(full).run()
+    }
+    for (let n = 0; n < 3; n += 1) await minute()
+    expect(alerts.map(({ parts }) => parts)).toEqual([['callbacks']])
+    for (const event of ['INSERT', 'UPDATE']) await env.DB.prepare(`DROP TRIGGER full_${event}`).run()
+    await minute()
+    expect(alerts).toHaveLength(1)
+    expect((await env.ASIDE.list()).keys).toEqual([])
+  })
+
   it('is sent to nobody unless someone asked for it', async () => {
     at(86_400_000 * 60)
     const alerts = target()

@@ -57,14 +57,15 @@ export async function notePoisonFound(db: D1Database, now: number): Promise<void
   await onDatabase(db, () => db.prepare(sql).bind(now).run())
 }
 
-/** The verdict that ALERT_URL was told last: its status and parts, and when, in milliseconds. */
-export type ToldVerdict = { verdict: string; at: number }
-
-/** What tells whether there is news. */
-export type AlertState = ToldVerdict & {
+/** What ALERT_URL was told last. What is not known yet is no news. */
+export type AlertState = {
+  /** Its status and parts. */
+  verdict: string
+  /** When the verdict was told, in milliseconds. */
+  at: number
   /** The place of the last task that failed. */
-  failure: number
-  hasQuarantine: boolean
+  failure?: number | undefined
+  hasQuarantine?: boolean | undefined
 }
 
 export async function noteAlert(db: D1Database, state: AlertState, now: number): Promise<void> {
