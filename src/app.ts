@@ -40,7 +40,10 @@ app.notFound((c) => {
   // Perhaps a callback, and a mistyped URL: nothing of it is kept.
   if (method === 'POST') log('warn', 'request.misdirected', { path: pathWithoutToken(path, readSettings(c.env)) })
   const allowed = methodsAt(path)
-  const found = allowed.length === 0 ? notFound(`There is no ${path} here.`) : methodNotAllowed(method, allowed)
+  const found =
+    allowed.length === 0
+      ? notFound(`There is no ${path} here: GET /openapi.json lists the paths.`)
+      : methodNotAllowed(method, allowed)
   return problem(found.problem)
 })
 

@@ -137,7 +137,7 @@ export function describeRefusal(refusal: Refusal): Description {
       return { status, title, detail: `The body was not understood: ${refusal.why}. ${advice}` }
     case 'unknown_app': {
       const why = "The signature was made with a configured secret that does not belong to the callback's appid."
-      return { status, title, detail: `${why} ${advice} ${KEPT}` }
+      return { status, title, detail: `${why} ${KEPT} ${advice}` }
     }
     case 'stale': {
       const { ageSeconds } = refusal

@@ -36,7 +36,7 @@ callback.all('/zego/callback', async (c) => {
 
 async function onlyPosted(path: string, { pathTokens }: Settings): Promise<ProblemError> {
   if (!isFault(pathTokens) && !(await isRightPath(path, pathTokens)))
-    return notFound('This is not the URL for callbacks.')
+    return notFound(describeRefusal({ code: 'wrong_path' }).detail)
   return new ProblemError({
     code: 'method_not_allowed',
     status: 405,

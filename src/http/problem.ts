@@ -49,7 +49,7 @@ export class ProblemError extends Error {
 export function problem({ code, status, title, detail, headers, more }: Problem): Response {
   return Response.json(
     { type: `urn:zego-snapshots:problem:${code}`, title, status, detail, code, ...more },
-    { status, headers: { ...headers, 'content-type': 'application/problem+json' } },
+    { status, headers: { ...headers, 'content-type': 'application/problem+json', 'cache-control': 'no-store' } },
   )
 }
 

@@ -11,7 +11,7 @@ const REJECTIONS: { [Code in Refusal['code']]: [Extract<Refusal, { code: Code }>
     401,
     /If ZEGOCLOUD sent it, ZEGO_CALLBACK_SECRET is wrong.*CallbackSecret.*not the ServerSecret/,
   ],
-  unknown_app: [{ code: 'unknown_app' }, 401, /appid.*ZEGO_CALLBACK_SECRET.*quarantine/],
+  unknown_app: [{ code: 'unknown_app' }, 401, /appid.*quarantine.*ZEGO_CALLBACK_SECRET/],
   invalid_timestamp: [{ code: 'invalid_timestamp' }, 401, /10 digits.*13 digits.*quarantine/],
   stale: [{ code: 'stale', ageSeconds: 601 }, 401, /601 s ago.*SIGNATURE_TOLERANCE_SECONDS.*quarantine/],
   wrong_path: [{ code: 'wrong_path' }, 404, /not the URL for callbacks.*CALLBACK_PATH_TOKEN/],

@@ -100,6 +100,16 @@ describe('refusals', () => {
     expect(await (await request(URL)).text()).toContain('/v1/snapshots/')
   })
 
+  it('end with the command that helps, and say what to compare where the path is wrong, to GET as to POST', async () => {
+    const foreign = await deliver(signedCallback({ appid: '1' }), { ZEGO_CALLBACK_SECRET: '{"12345":"secret"}' })
+    expect((await foreign.json<{ detail: string }>()).detail).toMatch(/\. Set it with: \S[^.]*$/)
+    for (const method of ['GET', 'POST']) {
+      const answer = await request(`${URL}/other`, { method }, { CALLBACK_PATH_TOKEN: 'token' })
+      const detail = expect.stringContaining('Compare the URL')
+      expect([answer.status, await answer.json()]).toMatchObject([404, { detail }])
+    }
+  })
+
   it('wait for a body no longer than its limit, announced or not', async () => {
     const fitting = JSON.stringify(signedCallback()).padEnd(1_900_000)
     const large = `${fitting} `

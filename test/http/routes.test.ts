@@ -153,7 +153,13 @@ describe('what goes wrong is a problem', () => {
 
   it('where the path is not known', async () => {
     for (const path of ['/v1/nothing', '/v1/snapshots/a/b/c', '/v2', '/zego/other', '/zego/callbacks']) {
-      expect(await said(get(path))).toMatchObject([404, { code: 'not_found' }])
+      const detail = expect.stringContaining('GET /openapi.json')
+      expect(await said(get(path))).toMatchObject([404, { code: 'not_found', detail }])
     }
+  })
+
+  it('that no cache may keep: a task may be known a moment later', async () => {
+    const answer = await get('/v1/snapshots/unknown')
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([404, 'no-store'])
   })
 })
