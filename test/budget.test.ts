@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest'
 import worker from '../src/worker.ts'
 import { type Watch, watched } from '../tools/lib/stores.ts'
 import { signedCallback } from './callbacks.ts'
+import { refuseBad } from './intake/queue.ts'
 import { cron, deliver, read, request, rows } from './worker.ts'
 import { finished, ON, playZegocloud, register, tencent, wait } from './zego/zegocloud.ts'
 
@@ -146,10 +147,7 @@ it('leaves two thirds of the free plan to callbacks on a day on which KV is down
 
 it('holds for a slice of the buffer that D1 refuses while it takes others', async () => {
   await cron() // makes the schema
-  await env.DB.prepare(
-    `CREATE TRIGGER refuse BEFORE INSERT ON snapshots WHEN NEW.task_id LIKE 'bad%'
-    BEGIN SELECT RAISE(ABORT, 'refused'); END`,
-  ).run()
+  await refuseBad()
   const bodies = Array.from({ length: 10 }, (_, n) => ({
     body: JSON.stringify(signedCallback({ task_id: `${n % 5 === 0 ? 'good' : 'bad'} ${n}` })),
     received_at: Date.now() + n,
@@ -158,6 +156,7 @@ it('holds for a slice of the buffer that D1 refuses while it takes others', asyn
   const { sent } = await playMinute(3)
   await consumeAll([...sent, ...bodies.map((body) => ({ kind: 'callback', ...body }))])
   expect((await env.ASIDE.list({ prefix: 'parked:' })).keys).toHaveLength(16)
+  expect(await rows(`SELECT count(*) AS n FROM snapshots`)).toEqual([{ n: 2 }])
 })
 
 describe('where INTAKE is down, an alert is sent, and each slot at ZEGOCLOUD comes too late twice', () => {

@@ -1,11 +1,10 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS } from '../../src/intake/buffer.ts'
-import type { IntakeMessage } from '../../src/jobs.ts'
 import { D1_DEADLINE_MS } from '../../src/store/database.ts'
-import worker from '../../src/worker.ts'
 import { signedCallback } from '../callbacks.ts'
 import { cron, deliver, events, recordInKv, request, rows } from '../worker.ts'
+import { consume, holdIntake, refuseBad } from './queue.ts'
 
 const fail =
   (message = 'down') =>
@@ -31,40 +30,6 @@ function d1Is(down: () => Promise<never>) {
     batch.mockRestore()
     prepare.mockRestore()
   }
-}
-
-/** Holds back what is sent to INTAKE, to be consumed when the test says so. */
-function holdIntake(): IntakeMessage[] {
-  const held: IntakeMessage[] = []
-  vi.spyOn(env.INTAKE, 'send').mockImplementation(async (message) => {
-    held.push(message as IntakeMessage)
-    return {} as QueueSendResponse
-  })
-  return held
-}
-
-type Fate = { acked: boolean; retriedAfter?: number | undefined }
-
-async function consume(bodies: IntakeMessage[], attempts = 1): Promise<Fate[]> {
-  const fates: Fate[] = bodies.map(() => ({ acked: false }))
-  const messages = bodies.map((body, n) => ({
-    id: String(n),
-    timestamp: new Date(),
-    attempts,
-    body,
-    ack: () => (fates[n]!.acked = true),
-    retry: (options?: QueueRetryOptions) => (fates[n]!.retriedAfter = options?.delaySeconds),
-  }))
-  await worker.queue({ queue: 'zego-snapshots-intake', messages, ackAll() {}, retryAll() {} } as never, env)
-  return fates
-}
-
-/** D1 refuses one task, while it takes the others. */
-async function refuseTask(taskId: string): Promise<void> {
-  await env.DB.prepare(
-    `CREATE TRIGGER refuse BEFORE INSERT ON snapshots WHEN NEW.task_id = '${taskId}'
-    BEGIN SELECT RAISE(ABORT, 'refused'); END`,
-  ).run()
 }
 
 async function takeTask(): Promise<void> {
@@ -159,7 +124,7 @@ describe('a verified callback that D1 does not take', () => {
 
 describe('what was put aside', () => {
   /** What INTAKE holds of these callbacks, which arrived while D1 was down. */
-  async function whileDown(callbacks: unknown[], at = Date.now()): Promise<IntakeMessage[]> {
+  async function whileDown(callbacks: unknown[], at = Date.now()): Promise<unknown[]> {
     vi.useFakeTimers({ now: at, toFake: ['Date'] })
     const restore = d1Is(fail())
     const held = holdIntake()
@@ -224,8 +189,11 @@ describe('what was put aside', () => {
     expect(env.DB.batch).toHaveBeenCalledTimes(2)
   })
 
-  it('waits longer after each attempt while D1 is down', async () => {
-    const held = await whileDown([signedCallback()])
+  it('waits longer after each attempt while D1 is down, for almost 12 h', async () => {
+    const received = Date.now() - 11.9 * 3_600_000
+    const timestamp = String(Math.floor(received / 1000))
+    const held = await whileDown([signedCallback({ timestamp })], received)
+    vi.useRealTimers()
     d1Is(fail('D1 DB is overloaded'))
     const delays = []
     for (let attempts = 1; attempts < 10; attempts += 1) delays.push((await consume(held, attempts))[0]!.retriedAfter)
@@ -250,20 +218,10 @@ describe('what was put aside', () => {
     expect(await isHome('moved')).toBe(true)
   })
 
-  it('stays in the queue for almost 12 h', async () => {
-    const received = Date.now() - 11.9 * 3_600_000
-    const timestamp = String(Math.floor(received / 1000))
-    const held = await whileDown([signedCallback({ timestamp })], received)
-    vi.useRealTimers()
-    d1Is(fail('D1 DB is overloaded'))
-    expect(await consume(held, 9)).toMatchObject([{ acked: false }])
-    expect(await asideKeys()).toEqual([])
-  })
-
   it('does not hold up the others when D1 refuses it alone: it is poison at once, counted, and tried again each hour', async () => {
     await cron() // makes the schema
     const [bad, good] = await whileDown([signedCallback({ task_id: 'bad' }), signedCallback({ task_id: 'good' })])
-    await refuseTask('bad')
+    await refuseBad()
     expect(await consume([bad!, good!])).toMatchObject([{ acked: true }, { acked: true }])
     expect(await isHome('good')).toBe(true)
     expect(await asideKeys()).toEqual(['parked'])
@@ -276,21 +234,6 @@ describe('what was put aside', () => {
     expect(await rows(`SELECT value FROM state WHERE name = 'aside'`)).toEqual([{ value: '{"poison":0}' }])
   })
 
-  it('in ASIDE is poison at once, and the others drain', async () => {
-    for (const [n, task_id] of ['bad', 'good'].entries()) {
-      const callback = { body: JSON.stringify(signedCallback({ task_id })), received_at: Date.now() + n }
-      await env.ASIDE.put(`waiting:${n}`, JSON.stringify(callback))
-    }
-    await cron() // makes the schema
-    await refuseTask('bad')
-    await cron(3)
-    expect(await isHome('good')).toBe(true)
-    const [poison] = (await env.ASIDE.list()).keys
-    expect(poison!.name).toMatch(/^parked:/)
-    await cron(60)
-    expect((await env.ASIDE.list()).keys).toEqual([poison])
-  })
-
   it('is tried again each hour, all of it: poison behind the first five holds up nothing', async () => {
     await cron() // makes the schema
     for (let n = 0; n < 12; n += 1) {
@@ -298,13 +241,12 @@ describe('what was put aside', () => {
       const callback = { body: JSON.stringify(signedCallback({ task_id })), received_at: Date.now() + n }
       await env.ASIDE.put(`parked:${String(n).padStart(2, '0')}`, JSON.stringify(callback))
     }
-    await env.DB.prepare(
-      `CREATE TRIGGER refuse BEFORE INSERT ON snapshots WHEN NEW.task_id LIKE 'bad%'
-      BEGIN SELECT RAISE(ABORT, 'refused'); END`,
-    ).run()
+    await refuseBad()
     await cron(60)
     expect(await rows('SELECT count(*) AS stored FROM snapshots')).toEqual([{ stored: 5 }])
     expect(await rows(`SELECT value ->> '$.poison' AS poison FROM state WHERE name = 'aside'`)).toEqual([{ poison: 7 }])
+    const names = (await env.ASIDE.list()).keys.map(({ name }) => name)
+    expect(names).toEqual(Array.from({ length: 7 }, (_, n) => `parked:0${n}`)) // under the keys that they had
   })
 
   it.each([
@@ -387,7 +329,7 @@ describe('what was put aside', () => {
 
 describe('a job', () => {
   it('that only another version knows is acknowledged, and nothing is kept of it', async () => {
-    expect(await consume([{ kind: 'of the next version', until: 0 } as never])).toEqual([{ acked: true }])
+    expect(await consume([{ kind: 'of the next version', until: 0 }])).toEqual([{ acked: true }])
     expect(await asideKeys()).toEqual([])
   })
 

@@ -1,10 +1,9 @@
 /** What is wrong with one message, key or signature of the buffer costs only itself. */
 import { env } from 'cloudflare:workers'
 import { expect, it, vi } from 'vitest'
-import type { IntakeMessage } from '../../src/jobs.ts'
-import worker from '../../src/worker.ts'
 import { signedCallback } from '../callbacks.ts'
 import { cron, deliver, rows } from '../worker.ts'
+import { consume, holdIntake } from './queue.ts'
 
 const bufferedBody = (task_id: string) => ({
   body: JSON.stringify(signedCallback({ task_id })),
@@ -14,29 +13,12 @@ const stored = async () => (await rows('SELECT task_id FROM snapshots ORDER BY p
 const waiting = async () => (await env.ASIDE.list()).keys.map(({ name }) => name)
 const d1Fails = () => vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: Network connection lost.'))
 
-/** Holds back what is sent to INTAKE. */
-function holdIntake() {
-  const held: IntakeMessage[] = []
-  vi.spyOn(env.INTAKE, 'send').mockImplementation(async (body) => (held.push(body as IntakeMessage), {} as never))
-  return held
-}
-
-/** As one batch; tells which of them come again. */
-async function consume(bodies: readonly unknown[]) {
-  const again: unknown[] = []
-  const messages = bodies.map((body, n) => {
-    const told = { id: String(n), timestamp: new Date(), attempts: 2, body }
-    return { ...told, ack() {}, retry: () => again.push(body) }
-  })
-  await worker.queue({ queue: 'zego-snapshots-intake', messages, ackAll() {}, retryAll() {} } as never, env)
-  return again
-}
-
 it('null as a message in INTAKE costs only itself, as does any other value', async () => {
   const values = [null, undefined, 0, '', 'text', [], {}, { kind: 'callback' }, { received_at: 1 }]
   const others = [...values, { received_at: 'soon' }, { body: '{}', received_at: 1e20 }]
   const good = ['a', 'b', 'c'].map(bufferedBody)
-  expect(await consume([null, good[0], ...others, good[1], null, good[2]])).toEqual([])
+  const fates = await consume([null, good[0], ...others, good[1], null, good[2]])
+  expect(fates.every(({ acked }) => acked)).toBe(true)
   expect((await stored()).toSorted()).toEqual(['a', 'b', 'c'])
   expect((await waiting()).every((key) => key.startsWith('parked:'))).toBe(true)
   expect(await waiting()).toHaveLength(others.length + 2)
@@ -92,7 +74,7 @@ it.each([0, 1, 17, 40])(
     expect((await deliver(genuine)).status).toBe(202)
     down.mockRestore()
     for (let n = 0; n < count; n += 1) await deliver({ ...genuine, task_id: `forged ${n}` })
-    expect(await consume(held)).toEqual([])
+    expect(await consume(held)).toEqual([{ acked: true }])
     const where = `SELECT 'snapshots' AS place FROM snapshots WHERE task_id = 'genuine'
     UNION ALL SELECT 'quarantine' FROM quarantine WHERE task_id = 'genuine'`
     expect(await rows(where)).toEqual([{ place: count === 0 ? 'snapshots' : 'quarantine' }])

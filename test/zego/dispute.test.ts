@@ -194,13 +194,6 @@ it("prefers a callback to Huawei's relative names when the two are of the same p
   })
 })
 
-it('is open sixteen times for one signature at most, however many bodies come with it', async () => {
-  const genuine = callback('many', GENUINE)
-  await deliver(genuine, ON)
-  for (let n = 0; n < 40; n += 1) await deliver(swapped(genuine, { task_id: `forged ${n}` }), ON)
-  expect(await disputes()).toHaveLength(16)
-})
-
 it('waits where ZEGOCLOUD cannot be asked, and is asked once there is a ServerSecret', async () => {
   const calls = playZegocloud(() => finished('http://pictures.test/1.jpg'))
   await deliver(callback('unasked', GENUINE))
