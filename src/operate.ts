@@ -3,7 +3,7 @@ import { log, messageOf } from './log.ts'
 import { forget } from './publish/forget.ts'
 import { publish } from './publish/publish.ts'
 import { retry, type Retried } from './quarantine/retry.ts'
-import { type Env, limitsOf, type Settings, versionOf } from './settings.ts'
+import { type Env, limitsOf, type Settings } from './settings.ts'
 import { scheduleRange, scheduleRepublish } from './store/outbox.ts'
 import { findEntry, type Reason, removeEntries, removeOfReason } from './store/quarantine.ts'
 import { allowEarlier, removeRecord } from './store/removals.ts'
@@ -69,9 +69,8 @@ export async function retryEntry(
   if (otherTask !== undefined) waitUntil(forget(otherTask, env))
   const isStored = received.status === 'stored'
   if (isStored) waitUntil(publish([received.publication], env, settings, now))
-  const accepted = { callbacks: 1, results: isStored ? 1 : 0 }
   if (isStored || received.status === 'duplicate') {
-    waitUntil(noteAccepted(env.DB, entry.reason, accepted, versionOf(env), now).catch(notNoted))
+    waitUntil(noteAccepted(env.DB, entry.reason, now).catch(notNoted))
   }
   return retried
 }

@@ -103,7 +103,7 @@ const MOST_LOOKS = 3
  */
 export async function lookAgain(env: Env, settings: Settings, now: number): Promise<boolean> {
   const publications: Publication[] = []
-  const accepted = new Map<Reason, { callbacks: number; results: number }>()
+  const accepted = new Set<Reason>()
   let isMore = true
   for (let [looks, bytes] = [0, 0]; looks < limitsOf(settings).looks && bytes < MOST_BYTES_A_SLICE; looks += 1) {
     const look = await claimLook(env.DB, versionOf(env), now)
@@ -116,12 +116,9 @@ export async function lookAgain(env: Env, settings: Settings, now: number): Prom
       continue
     }
     if (received.status === 'stored') publications.push(received.publication)
-    const { callbacks, results } = accepted.get(look.reason) ?? { callbacks: 0, results: 0 }
-    accepted.set(look.reason, { callbacks: callbacks + 1, results: results + (received.status === 'stored' ? 1 : 0) })
+    accepted.add(look.reason)
   }
-  for (const [reason, counts] of accepted) {
-    await noteAccepted(env.DB, reason, counts, versionOf(env), now)
-  }
+  for (const reason of accepted) await noteAccepted(env.DB, reason, now)
   await publish(publications, env, settings, now)
   return isMore
 }
