@@ -13,7 +13,6 @@ const WRONG = { ZEGO_CALLBACK_SECRET: 'wrong', ...version(2021) }
 const RIGHT = version(2022)
 
 const kept = async () => (await rows<{ reason: string }>('SELECT reason FROM quarantine')).map(({ reason }) => reason)
-const health = async (settings = {}) => (await request('https://receiver.test/healthz', {}, settings)).json()
 const ctx = createExecutionContext
 const ten = (hours = 0) => vi.useFakeTimers({ now: Date.UTC(2031, 0, 1, hours), toFake: ['Date'] })
 
@@ -150,14 +149,6 @@ describe('a callback that was refused', () => {
     expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toMatchObject([[], { length: 3 }])
   })
 
-  it('is one entry for each content and signature, three for each content', async () => {
-    const body = { ...signedCallback({ task_id: 'again' }) }
-    for (let n = 0; n < 6; n += 1) await deliver(body, WRONG)
-    expect(await kept()).toHaveLength(1)
-    for (let n = 0; n < 6; n += 1) await deliver({ ...body, signature: `${n}`.repeat(40) }, WRONG)
-    expect(await kept()).toHaveLength(3)
-  })
-
   it('below the path for callbacks is kept with its path', async () => {
     const body = JSON.stringify(signedCallback({ task_id: 'lost' }))
     const url = `${CALLBACK_URL}/wrong/token`
@@ -258,16 +249,6 @@ describe('what is kept of refused callbacks', () => {
     expect(await rows(`SELECT 1 FROM quarantine WHERE task_id = 'genuine'`)).toHaveLength(1)
     const status = await (await get('/v1/status')).json<{ quarantined: Record<string, { full_since?: string }> }>()
     expect(status.quarantined['bad_signature']?.full_since).toBe(new Date(Date.now()).toISOString())
-  })
-
-  it('shows in the health verdict until a callback is accepted', async () => {
-    ten(7)
-    await deliver(signedCallback({ task_id: 'refused' }), WRONG)
-    vi.setSystemTime(Date.now() + 20_000)
-    expect(await health()).toEqual({ status: 'degraded', parts: ['callbacks'] })
-    await deliver(signedCallback({ task_id: 'accepted' }))
-    vi.setSystemTime(Date.now() + 20_000)
-    expect(await health()).toEqual({ status: 'ok' })
   })
 
   it('is as it was received, bytes that are no text too', async () => {

@@ -50,13 +50,6 @@ describe('results', () => {
     expect(await recordInKv('new')).not.toBeNull()
   })
 
-  it('that were put into KV before RETENTION_DAYS was set leave it too', async () => {
-    await deliver(signedCallback({ task_id: 'old' }))
-    days(20)
-    for (const minute of [1, 2]) await cron(minute, keepTen)
-    expect([await stored(), await recordInKv('old')]).toEqual([[], null])
-  })
-
   it('that expire in KV by themselves cost no delete there', async () => {
     await cron(1, keepTen)
     days(1)

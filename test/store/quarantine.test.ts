@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { factsOrNothing } from '../../src/store/health.ts'
 import { sha256 } from '../../src/callback/bytes.ts'
 import { keep, lookIsDue, newEntry } from '../../src/store/keep.ts'
-import { findEntry, listEntries, removeOfReason } from '../../src/store/quarantine.ts'
+import { findEntry, removeOfReason } from '../../src/store/quarantine.ts'
 import { applyMigrations } from '../../src/store/schema.ts'
 import { settle } from '../../src/store/settle.ts'
 import { unusable, verified } from './verified.ts'
@@ -72,27 +72,6 @@ describe('the quarantine', () => {
     expect(await acknowledged()).toBeNull()
     for (let n = 0; n < 2; n += 1) await settle(env.DB, unusable('signature', 'content'), { acknowledged: true })
     expect(await acknowledged()).toBe(1)
-  })
-
-  it('removes all of a reason, a thousand at a time, and tells how many are left', async () => {
-    await fill('stale', 1200)
-    await fill('conflict', 2)
-    expect(await removeOfReason(env.DB, 'stale')).toEqual({ deleted: 1000, left: 200 })
-    expect(await removeOfReason(env.DB, 'stale', 1101)).toEqual({ deleted: 100, left: 0 })
-    expect(await removeOfReason(env.DB, 'stale')).toEqual({ deleted: 100, left: 0 })
-    expect((await listEntries(env.DB, { limit: 5 })).items.map(({ reason }) => reason)).toEqual([
-      'conflict',
-      'conflict',
-    ])
-  })
-
-  it('is listed by reason, by task, and by both', async () => {
-    await fill('stale', 20)
-    await fill('conflict', 20)
-    const count = async (filter: object) => (await listEntries(env.DB, { limit: 100, ...filter })).items.length
-    expect(await count({ reason: 'stale' })).toBe(20)
-    expect(await count({ task_id: 'task-1' })).toBe(4)
-    expect(await count({ reason: 'stale', task_id: 'task-1' })).toBe(2)
   })
 
   it('gives a large body back as it came, text or not', async () => {

@@ -77,12 +77,6 @@ describe('one callback after another', () => {
       { id: 'signature_reused:forged', reason: 'signature_reused', task_id: 'task', body: 'body of forged' },
     ])
   })
-
-  it('stops at sixteen bodies a signature', async () => {
-    await settle(env.DB, verified('a'))
-    for (let n = 0; n < 20; n += 1) await settle(env.DB, verified('a', `forged ${n}`, `task ${n}`))
-    expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 16 }])
-  })
 })
 
 describe('fifty deliveries at once', () => {
