@@ -1,7 +1,7 @@
 /** The OpenAPI document, made of the table of routes and of the schemas that validate. */
 import * as z from 'zod/mini'
 import type { Query } from '../../src/http/query.ts'
-import { type Answer, PROBLEMS, type ProblemName, TAGS } from './answers.ts'
+import { type Answer, type Problem, PROBLEMS, type ProblemName, TAGS } from './answers.ts'
 import { type Route, ROUTES } from './routes.ts'
 import { componentSchemas, inlineSchema, type SchemaName } from './schemas.ts'
 
@@ -29,7 +29,7 @@ export function openApiDocument(): Json {
     webhooks: { snapshotFinished: { post: EVENT } },
     components: {
       schemas: componentSchemas(),
-      responses: Object.fromEntries(Object.values(PROBLEMS).map((problem) => [problem.name, problemOf(problem)])),
+      responses: Object.fromEntries(Object.values(PROBLEMS).map((problem) => [problem[0], problemOf(problem)])),
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'API_TOKEN; for GET, READ_TOKEN is enough.' },
       },
@@ -86,10 +86,10 @@ function answerOf([description, schema, headers]: Answer): Json {
 function problemsOf(names: readonly ProblemName[] = [], isOpen: boolean, method: string): Json {
   const guards: ProblemName[] = ['invalid', 'unauthorized', 'failed', 'unavailable']
   const all = isOpen ? names : [...guards, ...(method === 'get' ? [] : (['forbidden'] as const)), ...names]
-  return Object.fromEntries(all.map((name) => [PROBLEMS[name].status, reference('responses', PROBLEMS[name].name)]))
+  return Object.fromEntries(all.map((name) => [PROBLEMS[name][1], reference('responses', PROBLEMS[name][0])]))
 }
 
-function problemOf({ description, headers }: (typeof PROBLEMS)[ProblemName]): Json {
+function problemOf([, , description, headers]: Problem): Json {
   return { description, ...headersOf(headers), content: contentOf(['application/problem+json'], 'Problem') }
 }
 
