@@ -64,12 +64,6 @@ const alone = (store: Store): Scenario => ({
   phases: [THROWS, HANGS, TAKES, SLOW].map((failing) => phase({ [store]: failing })),
 })
 
-const d1 = (name: string, about: string, failing: Failing): Scenario => ({
-  name: `d1-${name}`,
-  about: `D1 ${about}`,
-  phases: [phase({ D1: failing }, 3 * PHASE_SECONDS)],
-})
-
 /** One recovers before the other: what was put aside or is due again meets the second fault. */
 const pair = (one: Store, other: Store): Scenario => ({
   name: `${nameOf(one)}+${nameOf(other)}`,
@@ -110,11 +104,7 @@ const cutShort = Array.from({ length: 14 }, (_, index) => ({ seconds: 3, cron: t
 
 export const scenarios: Scenario[] = [
   { name: 'none', about: 'all is well', phases: [phase({}, 3 * PHASE_SECONDS)] },
-  d1('throws', 'throws', THROWS),
-  d1('hangs', 'never answers', HANGS),
-  d1('takes-then-throws', 'accepts a write, and then throws', TAKES),
-  d1('slow', 'is slow, within its deadline', SLOW),
-  ...stores.filter((store) => store !== 'D1').map(alone),
+  ...stores.map(alone),
   ...pairs,
   {
     name: 'all-three-45s',
