@@ -55,7 +55,8 @@ export async function playScenario(fault: Scenario, receiver: Receiver, { scale,
     await until(1)
     if (ending) {
       await Promise.all(running)
-      await endings[ending](receiver, sender, ends)
+      const only = commands.failures?.D1?.only
+      await endings[ending](receiver, sender, ends, only === undefined ? undefined : new RegExp(only))
     }
     ends.poison = Math.max(ends.poison, (await receiver.state()).poison)
   }
@@ -137,28 +138,27 @@ const FORGED_TASKS = 5
 /** More than the quarantine keeps of one signature. */
 const FORGERIES = 20
 
-const endings: Record<Ending, (receiver: Receiver, sender: Sender, ends: Ends) => Promise<unknown>> = {
-  'an hour passes': (receiver) => passAnHour(receiver),
-  'KV must have all': (receiver, sender, ends) => noteHeldUp(receiver, sender, ends, ['tencent', 'hw']),
-  "KV must have Huawei's": (receiver, sender, ends) => noteHeldUp(receiver, sender, ends, ['hw']),
-  'is forged': (_receiver, { so, playManyForgeries }) =>
-    Promise.all(so.accepted.slice(0, FORGED_TASKS).map((callback) => playManyForgeries(callback, FORGERIES))),
-  async 'is operated'({ callbackUrl }, { so }, { deleted }) {
-    const tasks = [...so.sent.values()]
-    const third = (n: number) => tasks.filter((_, index) => index % 3 === n)
-    await Promise.all(third(0).map((callback) => remove(callbackUrl, callback)))
-    for (const { task_id } of third(0)) deleted.add(task_id)
-    const winners = await Promise.all(third(1).map((callback) => replace(callbackUrl, callback)))
-    for (const winner of winners) so.sent.set(winner.task_id, winner)
-  },
-}
-
-async function noteHeldUp(receiver: Receiver, { so }: Sender, ends: Ends, vendors: string[]) {
-  await passAnHour(receiver)
-  const { kvKeys } = await receiver.state()
-  const awaited = [...so.acknowledged].filter((task_id) => vendors.includes(so.sent.get(task_id)?.vendor ?? ''))
-  ends.heldUp = awaited.filter((task_id) => !kvKeys.includes(task_id))
-}
+const endings: Record<Ending, (receiver: Receiver, sender: Sender, ends: Ends, refused?: RegExp) => Promise<unknown>> =
+  {
+    'an hour passes': (receiver) => passAnHour(receiver),
+    async 'KV must have all'(receiver, { so }, ends, refused) {
+      await passAnHour(receiver)
+      const { kvKeys } = await receiver.state()
+      const isRefused = (task_id: string) => refused?.test(JSON.stringify(so.sent.get(task_id))) ?? false
+      const awaited = [...so.acknowledged].filter((task_id) => !isRefused(task_id))
+      ends.heldUp.push(...awaited.filter((task_id) => !kvKeys.includes(task_id)))
+    },
+    'is forged': (_receiver, { so, playManyForgeries }) =>
+      Promise.all(so.accepted.slice(0, FORGED_TASKS).map((callback) => playManyForgeries(callback, FORGERIES))),
+    async 'is operated'({ callbackUrl }, { so }, { deleted }) {
+      const tasks = [...so.sent.values()]
+      const third = (n: number) => tasks.filter((_, index) => index % 3 === n)
+      await Promise.all(third(0).map((callback) => remove(callbackUrl, callback)))
+      for (const { task_id } of third(0)) deleted.add(task_id)
+      const winners = await Promise.all(third(1).map((callback) => replace(callbackUrl, callback)))
+      for (const winner of winners) so.sent.set(winner.task_id, winner)
+    },
+  }
 
 async function passAnHour(receiver: Receiver) {
   for (let left = 6; left > 0; left -= 1) {
