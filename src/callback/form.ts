@@ -29,7 +29,7 @@ export function readForm(text: string, contentType: string | null): Form {
   return { entries: texts.flatMap((key, at): Entry[] => (at % 2 === 0 ? [[key, texts[at + 1]!]] : [])), isExact }
 }
 
-/** Fields, and what is empty between two `&`. Counted no further than one more than may be, so that a flood costs little. */
+/** What is empty between two `&` counts too. A flood costs little, since the text is split no further than needed. */
 export function hasMoreFields(text: string, mostFields: number): boolean {
   return text.split('&', mostFields + 1).length > mostFields
 }

@@ -199,11 +199,6 @@ describe('a packed body', () => {
     expect(await refused(pack(sized(ROW_LIMIT_BYTES + 1)))).toEqual({ code: 'body_too_large' })
   })
 
-  it('is not unpacked further than that, however small it is', async () => {
-    const bomb = gzipSync(new Uint8Array(20_000_000)) // 20 kB
-    expect(await refused(bomb)).toEqual({ code: 'body_too_large' })
-  })
-
   it('is unpacked once, and only if its first bytes say how', async () => {
     for (const bytes of [gzipSync(gzipSync(sized(100))), deflateRawSync(sized(100))]) {
       expect(await refused(bytes)).toMatchObject({ code: 'undecodable' })
