@@ -24,21 +24,17 @@ export type Winner = {
 }
 
 /** `otherTask` lost its record: its value has to leave KV. */
-export type Replacement = { otherTask: string | undefined } & (
+type Replacement = { otherTask: string | undefined } & (
   | { status: 'stored'; task_id: string; publication: Publication }
   | { status: 'duplicate'; task_id: string }
 )
 
 const DETAIL = 'Other content replaced it. This is the record as it was stored, not the callback that brought it.'
 
-/** What a signature's other content stored: by the write id, and of an earlier version's rows by the time of receipt. */
+/** What a signature's other content stored: its ledger entry names the task, and the write id tells who stored it. */
 const STORED_BY_SIGNATURE = `
   SELECT place FROM ledger JOIN snapshots ON task_id = task AND snapshots.content = ledger.content
-  WHERE signature = ?1 AND ledger.content <> ?2 AND status = 'completed' AND instr(delivery, ?1 || ':') = 1
-  UNION SELECT place FROM ledger CROSS JOIN snapshots
-  WHERE signature = ?1 AND ledger.content <> ?2
-    AND place BETWEEN seen_at * 1000 AND seen_at * 1000 + 999
-    AND snapshots.content = ledger.content AND status = 'completed' AND instr(delivery, ':') = 0`
+  WHERE signature = ?1 AND ledger.content <> ?2 AND status = 'completed' AND instr(delivery, ?1 || ':') = 1`
 
 /** ?1 signature, ?2 the winner's content, ?3 its task_id, ?4 now. */
 const KEEP_LOSERS = `
