@@ -6,7 +6,7 @@ import { log, messageOf } from '../log.ts'
 import { type Env, limitsOf, MS_A_DAY, readSettings, retentionDaysOf, type Settings } from '../settings.ts'
 import { dueAgain, type Lane, markPublished, type Publication, type PublishResult, takeDue } from '../store/outbox.ts'
 
-export type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
+type Targets = Pick<Env, 'DB' | 'RESULTS' | 'EVENTS'>
 
 /** `waitUntil` ends 30 s after the answer: a target that hangs must leave time to tell D1. */
 const TARGET_DEADLINE_MS = 10_000

@@ -130,7 +130,7 @@ export async function findTask(db: D1Database, taskId: string): Promise<StoredTa
 }
 
 /** What a signature was used for first: a record that is stored, as JSON, or an entry of the quarantine. */
-export type FirstUse = { record: string | null; entryId: string | null }
+type FirstUse = { record: string | null; entryId: string | null }
 
 const FIND_FIRST_USE = `
   SELECT

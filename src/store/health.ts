@@ -26,7 +26,7 @@ export type HealthFacts = Omit<Notes, 'lastCallback'> & {
   lastCallback: { at: number; withPathToken: boolean | null } | undefined
 }
 
-export type Full = { since: number; onlyOfLarge: boolean }
+type Full = { since: number; onlyOfLarge: boolean }
 
 /** Among how many the oldest is found: those that are due first, with the event sent or not. */
 const MOST_DUE = 100

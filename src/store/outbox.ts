@@ -155,7 +155,7 @@ const NEXT_IN_RANGE = `
   SELECT received_at AS at FROM snapshots WHERE place >= ?1 AND place < ?2 ORDER BY place LIMIT 1 OFFSET ${MOST_SCHEDULED}`
 
 /** `last` is when the last of them is due, `next` where there are more. Times in milliseconds. */
-export type Scheduled = { republished: number; last: number; next: number | undefined }
+type Scheduled = { republished: number; last: number; next: number | undefined }
 
 /**
  * Puts the finished records of a range back into the outbox, `pace` milliseconds apart. Throws when D1 does not take it.

@@ -13,7 +13,7 @@ const WAITING = {
   quarantine: { isWaiting: 'ask_due IS NOT NULL', vendor: 'ask_vendor' },
 } as const
 
-export type WaitingTable = keyof typeof WAITING
+type WaitingTable = keyof typeof WAITING
 
 /** A task that ZEGOCLOUD is to be asked about now. */
 export type DuePoll = { table: WaitingTable; row: number; task_id: string; appid: string; vendor: string }
@@ -22,7 +22,7 @@ export type DuePoll = { table: WaitingTable; row: number; task_id: string; appid
 export type Result = { record: FinishedRecord; text: string; content: string }
 
 /** ZEGOCLOUD is asked when the callback is that late; then after as long again as the task has waited, up to an hour. */
-export const OVERDUE_MS = 120_000
+const OVERDUE_MS = 120_000
 const LONGEST_GAP_MS = 3_600_000
 
 /**

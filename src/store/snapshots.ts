@@ -88,10 +88,10 @@ function lookedAt({ status, limit }: Filter): number {
 }
 
 /** The records of rows until the page is full, and the last row that it took or passed over. */
-async function fill<Given extends Row>(db: D1Database, rows: readonly Given[], { status, limit }: Filter) {
+async function fill(db: D1Database, rows: readonly Row[], { status, limit }: Filter) {
   const records: string[] = []
   let length = 0
-  let last: Given | undefined
+  let last: Row | undefined
   for (const row of rows) {
     if (status === undefined || row.status === status) {
       if (records.length === limit || length > PAGE_LENGTH) return { records, last, isFull: true }
