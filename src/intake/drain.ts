@@ -39,38 +39,50 @@ export async function settleMessages(
 function waitingIn(message: Message<BufferedCallback>, env: Env, now: number): Waiting {
   const { attempts, body } = message
   const isOld = attempts >= MOST_ATTEMPTS || now - body.received_at >= LONGEST_STAY_MS
+  const place = placeOf(message)
   return {
     callback: body,
-    settled: async () => message.ack(),
-    refused: () => moveToAside(message, POISON, env, now),
-    postponed: async () => {
-      if (isOld) await moveToAside(message, WAITING, env, now)
-      else message.retry({ delaySeconds: delayAfter(attempts) })
-    },
+    settled: place.remove,
+    refused: () => moveToAside(body, POISON, place, env, now),
+    postponed: isOld ? () => moveToAside(body, WAITING, place, env, now) : place.stay,
   }
-}
-
-function delayAfter(attempts: number): number {
-  return Math.min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), LONGEST_RETRY_SECONDS)
 }
 
 /** A message that nobody understands goes where it is counted and shown. */
 export async function keepUnreadable(message: Message, env: Env, now: number): Promise<void> {
-  log('error', 'intake.unreadable', { attempts: message.attempts })
-  await moveToAside(message, POISON, env, now)
+  const { attempts, body } = message
+  log('error', 'intake.unreadable', { attempts })
+  const value = typeof body === 'object' && body !== null ? body : { unreadable: body }
+  await moveToAside(value, POISON, placeOf(message), env, now)
 }
 
-async function moveToAside(message: Message, prefix: Prefix, env: Env, now: number): Promise<void> {
-  const { body } = message
+/** Where a callback waits: a message of INTAKE, or a key of ASIDE. */
+type Place = { remove: () => Promise<void>; stay: () => Promise<void> }
+
+function placeOf(message: Message): Place {
+  const delaySeconds = Math.min(FIRST_RETRY_SECONDS * 2 ** (message.attempts - 1), LONGEST_RETRY_SECONDS)
+  return { remove: async () => message.ack(), stay: async () => message.retry({ delaySeconds }) }
+}
+
+/** Where KV fails, it stays where it is for the next run, and holds no other one back. */
+async function orStay<Value>(work: () => Promise<Value>, { stay }: Place): Promise<Value | null> {
   try {
-    await putInAside(prefix, typeof body === 'object' && body !== null ? body : { unreadable: body }, env.ASIDE)
-    message.ack()
+    return await work()
   } catch (error) {
     log('error', 'buffer.failed', { store: 'aside', why: messageOf(error) })
-    message.retry({ delaySeconds: delayAfter(message.attempts) })
-    return
+    await stay()
+    return null
   }
-  if (prefix === POISON) await notePoison(env.DB, now)
+}
+
+async function moveToAside(value: object, prefix: Prefix, place: Place, env: Env, now: number): Promise<void> {
+  const move = async () => {
+    await putInAside(prefix, value, env.ASIDE)
+    await place.remove()
+    return true
+  }
+  const isMoved = await orStay(move, place)
+  if (isMoved && prefix === POISON) await notePoison(env.DB, now)
 }
 
 /** How many there are, the hourly run through them tells. */
@@ -95,9 +107,6 @@ export type DrainRun = {
   stayed: number
 }
 
-/** Keys that KV still lists, and that are gone or cannot be read, cost a read each. */
-const READS_A_CALLBACK = 3
-
 /** A slice ends with the body that exceeds this: memory holds several times as much. */
 const MOST_CHARACTERS = 10_000_000
 
@@ -115,61 +124,34 @@ export async function beginDrain(prefix: Prefix, aside: KVNamespace, cursor?: st
 export async function drain(run: DrainRun, env: Env, settings: Settings, now: number): Promise<DrainRun | undefined> {
   const { prefix, cursor, stayed } = run
   const page = run.keys.length > 0 || cursor === undefined ? run : await beginDrain(prefix, env.ASIDE, cursor)
-  const slice: Slice = { prefix, tried: 0, found: 0, characters: 0, stayed }
-  const isDown = await settleWaiting(readInTurn(page.keys, slice, env, settings, now), env, settings, now)
+  const slice: Slice = { prefix, keys: page.keys.slice(0, limitsOf(settings).buffered), tried: 0, stayed }
+  const isDown = await settleWaiting(readInTurn(slice, env, now), env, settings, now)
   const left: DrainRun = { ...page, keys: page.keys.slice(slice.tried), stayed: slice.stayed }
   const count = left.keys.length + left.stayed
   await noteAside(env.DB, prefix === WAITING ? { waiting: count } : { poison: count }, now)
   return isDown || (left.keys.length === 0 && left.cursor === undefined) ? undefined : left
 }
 
-type Slice = { prefix: Prefix; tried: number; found: number; characters: number; stayed: number }
+type Slice = { prefix: Prefix; keys: readonly string[]; tried: number; stayed: number }
 
-async function* readInTurn(
-  keys: readonly string[],
-  slice: Slice,
-  env: Env,
-  settings: Settings,
-  now: number,
-): AsyncGenerator<Waiting> {
-  const { buffered } = limitsOf(settings)
-  for (const key of keys.slice(0, buffered * READS_A_CALLBACK)) {
-    if (slice.found === buffered || slice.characters > MOST_CHARACTERS) return
+async function* readInTurn(slice: Slice, env: Env, now: number): AsyncGenerator<Waiting> {
+  let characters = 0
+  for (const key of slice.keys) {
+    if (characters > MOST_CHARACTERS) return
     slice.tried += 1
-    const { read, remove, moveAway, stay } = handlingOf(key, slice, env, now)
-    const text = await read()
+    const stay = async () => void (slice.stayed += 1)
+    const place: Place = { remove: () => inTime(env.ASIDE.delete(key)), stay }
+    const remove = async () => void (await orStay(place.remove, place))
+    const moveAway = (value: object) => (slice.prefix === POISON ? stay() : moveToAside(value, POISON, place, env, now))
+    const text = await orStay(() => inTime(env.ASIDE.get(key)), place)
     if (text === null) continue // KV's lists lag behind
-    slice.found += 1
-    slice.characters += text.length
+    characters += text.length
     const value = jsonIn(text)
     if (isBuffered(value)) yield { callback: value, settled: remove, refused: () => moveAway(value), postponed: stay }
     // A version that did not know it took it for poison.
     else if (isJob(value)) await remove()
     else await moveAway({ unreadable: text })
   }
-}
-
-/** What can be done with a key. Where KV fails, the key stays for the next run, and holds no other one back. */
-function handlingOf(key: string, slice: Slice, { ASIDE, DB }: Env, now: number) {
-  const stay = async () => void (slice.stayed += 1)
-  const orStay = async <Value>(work: () => Promise<Value>): Promise<Value | null> => {
-    try {
-      return await work()
-    } catch (error) {
-      log('error', 'aside.failed', { key, why: messageOf(error) })
-      await stay()
-      return null
-    }
-  }
-  const remove = async () => void (await orStay(() => inTime(ASIDE.delete(key))))
-  const moveAway = async (value: object) => {
-    if (slice.prefix === POISON) return stay()
-    const isMoved = await orStay(async () => (await putInAside(POISON, value, ASIDE), true))
-    if (isMoved === null) return
-    await remove()
-    await notePoison(DB, now)
-  }
-  return { stay, remove, moveAway, read: () => orStay(() => inTime(ASIDE.get(key))) }
 }
 
 /** `undefined` where it is no JSON. */

@@ -24,7 +24,7 @@ it('null as a message in INTAKE costs only itself, as does any other value', asy
   expect(await waiting()).toHaveLength(others.length + 2)
 })
 
-it('keys that are gone, and are listed all the same, do not slow the drain', async () => {
+it('keys that are gone, and are listed all the same, hold up none behind them', async () => {
   await deliver(signedCallback({ task_id: 'schema' }))
   await env.DB.prepare('DELETE FROM snapshots').run()
   for (let n = 0; n < 8; n += 1) await env.ASIDE.put(`waiting:2 ${n}`, JSON.stringify(bufferedBody(`real ${n}`)))
