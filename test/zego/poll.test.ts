@@ -4,6 +4,7 @@ import { failedRecord, snapshotRecord } from '../../src/event.ts'
 import { readSettings } from '../../src/settings.ts'
 import { findDue } from '../../src/store/due.ts'
 import { storeResult } from '../../src/store/pending.ts'
+import { pollSlice, WHOLE_RUN } from '../../src/zego/poll.ts'
 import { PICTURES, signedCallback } from '../callbacks.ts'
 import { deliver, events, read, recordInKv, rows } from '../worker.ts'
 import {
@@ -99,6 +100,17 @@ describe('a callback that does not come', () => {
     const [first, second] = await events('late', 2)
     expect([first?.data, second?.data]).toMatchObject([{ via: 'query' }, { via: 'callback' }])
     expect(second?.id).not.toBe(first?.id)
+  })
+
+  it('keeps what it says where it comes while ZEGOCLOUD is asked, which says otherwise', async () => {
+    playZegocloud(async () => {
+      await deliver(signedCallback({ task_id: 'meanwhile' }))
+      return finished('http://pictures.test/other.jpg')
+    })
+    await register('meanwhile')
+    await wait(2)
+    await sweep()
+    expect(await record('meanwhile')).toMatchObject({ via: 'callback', snapshot_pic_list: PICTURES })
   })
 
   it('is asked for with growing gaps, up to an hour', async () => {
@@ -203,6 +215,14 @@ describe('an answer that says nothing of the task', () => {
     expect(logged).not.toMatch(/Signature|server-secret/)
     await sweep()
     expect(calls.map(({ query }) => query.get('TaskId'))).toEqual(['task 1', 'task 2'])
+  })
+
+  it('ends the run where no app got one: the next minute asks again', async () => {
+    playZegocloud(() => refusal(3))
+    await register('unanswered')
+    await wait(2)
+    const settings = { ...env, ...ON }
+    expect(await pollSlice(settings, readSettings(settings), WHOLE_RUN, Date.now())).toBeUndefined()
   })
 
   it('holds back no other app', async () => {
