@@ -63,13 +63,11 @@ export async function retryEntry(
   if (entry.task_id) await allowEarlier(env.DB, entry.task_id)
   const now = Date.now()
   const retried = await retry(entry, wins, settings, env.DB, now)
-  const { received, otherTask } = retried
-  const appid = received.status === 'stored' ? received.publication.record.appid : undefined
-  report('quarantine.retried', { id, task_id: entry.task_id, appid, replace: wins, status: received.status })
-  if (otherTask !== undefined) waitUntil(forget(otherTask, env))
-  const isStored = received.status === 'stored'
-  if (isStored) waitUntil(publish([received.publication], env, settings, now))
-  if (isStored || received.status === 'duplicate') {
+  const appid = retried.status === 'stored' ? retried.publication.record.appid : undefined
+  report('quarantine.retried', { id, task_id: entry.task_id, appid, replace: wins, status: retried.status })
+  const isStored = retried.status === 'stored'
+  if (isStored) waitUntil(publish([retried.publication], env, settings, now))
+  if (isStored || retried.status === 'duplicate') {
     waitUntil(noteAccepted(env.DB, entry.reason, now).catch(notNoted))
   }
   return retried

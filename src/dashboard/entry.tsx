@@ -81,7 +81,7 @@ export async function retryOne(c: Context<PageEnv>): Promise<Response> {
   const id = partOf(c.req.url, 2)
   const retried = await retryEntry(id, (await formOf(c)).get('replace') === 'true', operationOf(c))
   if (retried === undefined) return c.redirect('/quarantine', 303)
-  const { status } = retried.received
+  const { status } = retried
   if (status === 'stored' || status === 'duplicate') return c.redirect(`/quarantine?flash=${status}`, 303)
   return c.redirect(`${entryPath(id)}?flash=still`, 303)
 }

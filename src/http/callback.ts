@@ -103,7 +103,7 @@ function report({ decoded, ...received }: Outcome, { raw }: Incoming, facts: Rec
 const RETRY_AFTER_SECONDS = 2
 
 /** What became of a callback, as a response. */
-export function responseTo(received: Received | Retried['received']): Response {
+export function responseTo(received: Received | Retried): Response {
   switch (received.status) {
     case 'stored':
     case 'duplicate':

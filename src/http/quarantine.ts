@@ -57,7 +57,7 @@ quarantine.post('/v1/quarantine/:id/retry', async (c) => {
   const { replace } = readQuery(c.req.url, retryQuery)
   const retried = await retryEntry(partOf(c.req.url, 3), replace, operationOf(c))
   if (retried === undefined) throw unknown()
-  return responseTo(retried.received)
+  return responseTo(retried)
 })
 
 quarantine.delete('/v1/quarantine/:id', async (c) => {

@@ -16,16 +16,12 @@ import {
   removeEntries,
 } from '../store/quarantine.ts'
 import { ledgerReachesBack } from '../store/purge.ts'
-import { replace, type Winner } from '../store/replace.ts'
+import { replace } from '../store/replace.ts'
 import { enterAgain, settle } from '../store/settle.ts'
 import { findRecord } from '../store/snapshots.ts'
 import { noteAccepted } from '../store/state.ts'
 
-/** `otherTask` lost its record: its value has to leave KV. */
-export type Retried = {
-  received: Received | { status: 'quarantined'; id: string; reason: 'replaced' }
-  otherTask?: string | undefined
-}
+export type Retried = Received | { status: 'quarantined'; id: string; reason: 'replaced' }
 
 /**
  * An operator's retry: what becomes of the entry, as of a callback that comes now; gone from the quarantine once it is
@@ -42,11 +38,11 @@ export async function retry(
 ): Promise<Retried> {
   if (entry.reason === 'replaced') return putBack(entry, wins, db, now)
   const admitted = await admitEntry({ ...entry, path: '/zego/callback' }, { ...rules, pathTokens: [] })
-  if ('refusal' in admitted) return { received: admitted }
+  if ('refusal' in admitted) return admitted
   const { callback } = admitted
   if (wins && 'record' in callback.snapshot)
-    return win({ ...callback, ...callback.snapshot, entryId: entry.id }, db, now)
-  return { received: await settleAgain(entry, admitted, db, now) }
+    return replace(db, { ...callback, ...callback.snapshot, entryId: entry.id }, now)
+  return settleAgain(entry, admitted, db, now)
 }
 
 /** What never was verified is received again, by its own path; what was is only read again. */
@@ -82,13 +78,8 @@ async function putBack(entry: QuarantineEntry, wins: boolean, db: D1Database, no
   const record = JSON.parse(text) as CompletedRecord
   const { id, received_at: receivedAt } = entry
   const stored = await findRecord(db, record.task_id)
-  if (!wins && stored?.status === 'completed') return { received: { status: 'quarantined', id, reason: 'replaced' } }
-  return win({ content: id.slice('replaced:'.length), receivedAt, record, text, entryId: id }, db, now)
-}
-
-async function win(winner: Winner, db: D1Database, now: number): Promise<Retried> {
-  const { otherTask, ...received } = await replace(db, winner, now)
-  return { received, otherTask }
+  if (!wins && stored?.status === 'completed') return { status: 'quarantined', id, reason: 'replaced' }
+  return replace(db, { content: id.slice('replaced:'.length), receivedAt, record, text, entryId: id }, now)
 }
 
 /** How much of kept bodies one invocation reads: one of the largest, or many small ones. */

@@ -23,11 +23,9 @@ export type Winner = {
   entryId?: string
 }
 
-/** `otherTask` lost its record: its value has to leave KV. */
-type Replacement = { otherTask: string | undefined } & (
+type Replacement =
   | { status: 'stored'; task_id: string; publication: Publication }
   | { status: 'duplicate'; task_id: string }
-)
 
 const DETAIL = 'Other content replaced it. This is the record as it was stored, not the callback that brought it.'
 
@@ -53,7 +51,7 @@ const OWE_OTHER_TASK_TO_KV = `
   ON CONFLICT (task_id, content) DO UPDATE SET removed_at = excluded.removed_at, kv_due = excluded.kv_due`
 
 const REMOVE_OTHER_TASK = `
-  DELETE FROM snapshots WHERE task_id <> ?3 AND place IN (${STORED_BY_SIGNATURE}) RETURNING task_id`
+  DELETE FROM snapshots WHERE task_id <> ?3 AND place IN (${STORED_BY_SIGNATURE})`
 
 const WIN_SIGNATURE = `
   INSERT INTO ledger (signature, content, seen_at, latest_claim, task) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -75,8 +73,8 @@ export async function replace(db: D1Database, winner: Winner, now: number): Prom
   const { signature = null, content, latestClaim = 0, receivedAt, record, entryId = null } = winner
   const { task_id } = record
   const write = { ...winner, writeId: newWriteId(winner.signature), now }
-  const [otherTask, writeId] = await onDatabase(db, async () => {
-    const results = await db.batch<{ task_id?: string; delivery?: string }>([
+  const results = await onDatabase(db, () =>
+    db.batch<{ delivery: string }>([
       noteLastPlace(db),
       db.prepare(KEEP_LOSERS).bind(signature, content, task_id, now),
       db.prepare(OWE_OTHER_TASK_TO_KV).bind(signature, content, task_id, now),
@@ -87,9 +85,8 @@ export async function replace(db: D1Database, winner: Winner, now: number): Prom
       upsert(db, 'winner', write, null),
       db.prepare('DELETE FROM quarantine WHERE id = ?1').bind(entryId),
       db.prepare('SELECT delivery FROM snapshots WHERE task_id = ?1').bind(task_id),
-    ])
-    return [results[3]!.results[0]?.task_id, results.at(-1)!.results[0]?.delivery]
-  })
-  if (writeId !== write.writeId) return { status: 'duplicate', task_id, otherTask }
-  return { status: 'stored', task_id, publication: publicationOf(write), otherTask }
+    ]),
+  )
+  if (results.at(-1)!.results[0]?.delivery !== write.writeId) return { status: 'duplicate', task_id }
+  return { status: 'stored', task_id, publication: publicationOf(write) }
 }

@@ -11,7 +11,6 @@ import { unlessRefused } from '../callback/refusal.ts'
 import { readSnapshot, readVerified } from '../callback/snapshot.ts'
 import type { CompletedRecord, FailedRecord, PendingRecord, SnapshotRecord } from '../event.ts'
 import { log } from '../log.ts'
-import { forget } from '../publish/forget.ts'
 import type { Env } from '../settings.ts'
 import type { Publication } from '../store/outbox.ts'
 import { type DuePoll, type Result, storeResult } from '../store/pending.ts'
@@ -122,9 +121,7 @@ async function withoutOthersSignature(winner: Winner, ask: Ask, db: D1Database):
 /** Its signature is its own from now on: where a forgery has placed another task with it, that goes. */
 async function letWin(winner: Winner, env: Env, now: number): Promise<Publication | undefined> {
   const replacement = await replace(env.DB, winner, now)
-  const { task_id, otherTask } = replacement
-  log('warn', 'dispute.won', { task_id, entry: winner.entryId, other_task: otherTask })
-  if (otherTask !== undefined) await forget(otherTask, env)
+  log('warn', 'dispute.won', { task_id: replacement.task_id, entry: winner.entryId })
   return replacement.status === 'stored' ? replacement.publication : undefined
 }
 

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { type Fields, sign, signedCallback } from '../callbacks.ts'
-import { deliver, events, read, recordInKv, rows } from '../worker.ts'
+import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
 import { del, get, post, said } from './api.ts'
 import { at, only } from './entries.ts'
 
@@ -104,12 +104,13 @@ describe('a reused signature', () => {
     expect((await read('genuine')).status).toBe(404)
   })
 
-  it('wins with replace over another task that came under it, which leaves D1 and KV', async () => {
-    vi.spyOn(scheduler, 'wait').mockResolvedValue(undefined)
+  it('wins with replace over another task that came under it, which leaves D1, and KV two minutes later', async () => {
     const { id } = await forgedFirst({ task_id: 'forged' })
-    expect(await recordInKv('forged')).not.toBeNull()
     expect(await said(post(`${at(id)}/retry?replace=true`))).toEqual([200, { status: 'stored', task_id: 'genuine' }])
     expect([(await read('genuine')).status, (await read('forged')).status]).toEqual([200, 404])
+    expect(await recordInKv('forged')).not.toBeNull()
+    vi.useFakeTimers({ now: Date.now() + 120_000, toFake: ['Date'] })
+    await cron()
     expect(await recordInKv('forged')).toBeNull()
     expect(await only()).toMatchObject({ reason: 'replaced', task_id: 'forged' })
   })
