@@ -30,7 +30,7 @@ import { zegoConfig } from './zego/parameters.ts'
 import { pollSlice, type PollRun, WHOLE_RUN } from './zego/poll.ts'
 
 /** The next slice of a job, and until when one follows another, in milliseconds: then cron asks again. */
-export type Job = { until: number } & (
+type Job = { until: number } & (
   | { kind: 'sweep'; lanes: readonly Lane[] }
   | ({ kind: 'drain' } & DrainRun)
   | ({ kind: 'poll' } & PollRun)

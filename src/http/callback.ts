@@ -14,7 +14,7 @@ import { type Env, isFault, readSettings, type Settings, versionOf } from '../se
 import { noteCallback, noteRefusal } from '../store/state.ts'
 import { isRightPath, pathWithoutToken, tokenIn } from '../token.ts'
 import { readBody, requestId } from './api.ts'
-import { notFound, problem, ProblemError } from './problem.ts'
+import { notFound, problem, ProblemError, unavailable } from './problem.ts'
 
 /** Publishing, or a line of the log, in the same moment as the response would slow the response down. */
 const AFTER_RESPONSE_MS = 5
@@ -99,25 +99,25 @@ function report({ decoded, ...received }: Outcome, { raw }: Incoming, facts: Rec
   log(status >= 500 || status === 413 ? 'error' : 'warn', 'callback.refused', { status, ...refusal, ...body, ...about })
 }
 
-/** ZEGOCLOUD repeats 2 s after the first attempt anyway. */
-const RETRY_AFTER_SECONDS = 2
-
 /** What became of a callback, as a response. */
 export function responseTo(received: Received | Retried): Response {
   switch (received.status) {
     case 'stored':
     case 'duplicate':
-      return Response.json({ status: received.status, task_id: received.task_id })
-    case 'quarantined':
-      return Response.json({ status: received.status, id: received.id, reason: received.reason }, { status: 202 })
-    case 'accepted':
-      return Response.json({ status: received.status, task_id: received.task_id }, { status: 202 })
+    case 'accepted': {
+      const { status, task_id } = received
+      return Response.json({ status, task_id }, { status: status === 'accepted' ? 202 : 200 })
+    }
+    case 'quarantined': {
+      const { status, id, reason } = received
+      return Response.json({ status, id, reason }, { status: 202 })
+    }
     case 'refused': {
       const { code } = received.refusal
       const description = describeRefusal(received.refusal)
       if (code === 'wrong_path') return problem(notFound(description.detail).problem)
-      const headers = code === 'storage_unavailable' ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}
-      return problem({ code, ...description, headers })
+      if (code === 'storage_unavailable') return problem(unavailable(description.detail).problem)
+      return problem({ code, ...description })
     }
   }
 }

@@ -73,6 +73,7 @@ export function notConfigured(fault: SettingFault): ProblemError {
   return new ProblemError({ code, ...describeRefusal({ code, ...fault }) })
 }
 
+/** ZEGOCLOUD repeats 2 s after its first attempt, too. */
 export function unavailable(detail: string): ProblemError {
   const headers = { 'retry-after': '2' }
   return new ProblemError({

@@ -22,8 +22,6 @@ export type BufferedCallback = RawJson & {
 
 export type CallbackMessage = { kind: 'callback' } & BufferedCallback
 
-export type BufferStores = Pick<Env, 'INTAKE' | 'ASIDE'>
-
 /** With D1's own deadline they stay under the 5 s that an answer may take. */
 export const INTAKE_DEADLINE_MS = 1_000
 export const ASIDE_DEADLINE_MS = 1_000
@@ -41,7 +39,7 @@ export type Prefix = typeof WAITING | typeof POISON
 /** Where the callback is durable now; `undefined` if nothing took it. */
 export async function putAside(
   { raw, receivedAt }: Pick<VerifiedCallback, 'raw' | 'receivedAt'>,
-  stores: BufferStores,
+  stores: Pick<Env, 'INTAKE' | 'ASIDE'>,
 ): Promise<'intake' | 'aside' | undefined> {
   const callback: BufferedCallback = { ...rawToJson(raw), received_at: receivedAt }
   const message: CallbackMessage = { kind: 'callback', ...callback }
