@@ -28,7 +28,10 @@ function cells(figure: Figure): string[] {
   const { name, unit, rounds, target = {} } = figure
   const [ours, floor] = [median(rounds.map((pair) => pair.ours)), median(rounds.map((pair) => pair.floor))]
   const wanted = Object.entries(target).map(([bound, ratio]) => `${bound} ${ratio}`)
-  const measured = [`${ours.toPrecision(3)} ${unit}`, `${floor.toPrecision(3)} ${unit}`, ratioOf(figure).toFixed(2)]
+  const measured = [
+    ...[ours, floor].map((value) => `${Number(value.toPrecision(3))} ${unit}`),
+    ratioOf(figure).toFixed(2),
+  ]
   return [name, ...measured, wanted.join(), isMissed(figure) ? 'MISSED' : '']
 }
 
