@@ -184,9 +184,13 @@ function pictureOf(item: unknown): unknown {
   return inOrder(Object.fromEntries(fields))
 }
 
-/** Whether an index or a key stands behind the name of the URL: it may hold one, in a form that we do not know. */
-export function isPartOfUrl(name: string): boolean {
-  return !PICTURE_FIELDS.has(name) && /^url(?:[[.]|\d+$)/.test(bare(name))
+/**
+ * Whether an index or a key stands behind the name of the URL: it may hold one, in a form that we do not know. Beside a URL
+ * a number makes a longer name, such as `url2`, which is a field of its own.
+ */
+export function isPartOfUrl(name: string, hasUrl: boolean): boolean {
+  const behind = hasUrl ? /^url[[.]/ : /^url(?:[[.]|\d+$)/
+  return !PICTURE_FIELDS.has(name) && behind.test(bare(name))
 }
 
 /** Whether it has the documented fields and no others. Nearly all of thousands of pictures do. */

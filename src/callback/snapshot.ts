@@ -133,7 +133,9 @@ function whyMisread({ garbled, extra = {} }: Content): string | undefined {
 }
 
 function isPicture(item: unknown): item is Picture {
-  if (!isObject(item) || typeof item.url !== 'string' || Object.keys(item).some(isPartOfUrl)) return false
+  if (!isObject(item) || typeof item.url !== 'string') return false
+  const hasUrl = item.url !== ''
+  if (Object.keys(item).some((name) => isPartOfUrl(name, hasUrl))) return false
   return item.offset === undefined || typeof item.offset === 'number'
 }
 

@@ -224,12 +224,15 @@ describe('a picture without a URL', () => {
   )
 
   it('may be each of them', () => {
-    expect(picturesIn(withList('[{},{"url":null},{"offset":2},{"URL":""},{"url_type":1}]'))).toEqual([
+    expect(
+      picturesIn(withList('[{},{"url":null},{"offset":2},{"URL":""},{"url_type":1},{"url":"u","url2":"v"}]')),
+    ).toEqual([
       { url: '' },
       { url: '' },
       { url: '', offset: 2 },
       { url: '' },
       { url: '', url_type: 1 },
+      { url: 'u', url2: 'v' },
     ])
   })
 
