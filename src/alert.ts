@@ -3,7 +3,7 @@ import { withDeadline } from './deadline.ts'
 import { ASIDE_DEADLINE_MS } from './intake/buffer.ts'
 import { log, messageOf } from './log.ts'
 import { type Env, isFault, type Settings } from './settings.ts'
-import { badgeOf, type FailedTask, failedAfter, inQuarantine, isAnyAccepted, MOST_FAILED } from './store/health.ts'
+import { acceptedWords, badgeOf, type FailedTask, failedAfter, inQuarantine, MOST_FAILED } from './store/health.ts'
 import { type Health, type HealthFacts, judge } from './store/health.ts'
 import { type AlertState, noteAlert } from './store/state.ts'
 
@@ -65,8 +65,7 @@ function isNews({ status }: Health, verdict: string, told: AlertState | undefine
 function verdictNews(health: Health, told: AlertState | undefined): News {
   const { title } = badgeOf(health)
   const reasons = health.findings.map(({ words }) => words)
-  const isAccepted = isAnyAccepted(health.facts, told?.at ?? 0)
-  if (health.status === 'ok') reasons.push(isAccepted ? 'kept callbacks were accepted' : 'everything works again')
+  if (health.status === 'ok') reasons.push(acceptedWords(health.facts, told?.at ?? 0) ?? 'everything works again')
   return { words: `${title}: ${reasons.join(', ')}.`, page: '/health' }
 }
 

@@ -3,7 +3,7 @@ import { log, messageOf } from './log.ts'
 import { forget } from './publish/forget.ts'
 import { publish } from './publish/publish.ts'
 import { retry, type Retried } from './quarantine/retry.ts'
-import { type Env, limitsOf, type Settings } from './settings.ts'
+import { type Env, limitsOf, type Settings, versionOf } from './settings.ts'
 import { scheduleRange, scheduleRepublish } from './store/outbox.ts'
 import { findEntry, type Reason, removeEntries, removeOfReason } from './store/quarantine.ts'
 import { allowEarlier, removeRecord } from './store/removals.ts'
@@ -63,12 +63,13 @@ export async function retryEntry(
   if (entry.task_id) await allowEarlier(env.DB, entry.task_id)
   const now = Date.now()
   const retried = await retry(entry, wins, settings, env.DB, now)
-  const appid = retried.status === 'stored' ? retried.publication.record.appid : undefined
-  report('quarantine.retried', { id, task_id: entry.task_id, appid, replace: wins, status: retried.status })
   const isStored = retried.status === 'stored'
+  const appid = isStored ? retried.publication.record.appid : undefined
+  report('quarantine.retried', { id, task_id: entry.task_id, appid, replace: wins, status: retried.status })
   if (isStored) waitUntil(publish([retried.publication], env, settings, now))
   if (isStored || retried.status === 'duplicate') {
-    waitUntil(noteAccepted(env.DB, entry.reason, now).catch(notNoted))
+    const accepted = { callbacks: 1, results: isStored ? 1 : 0 }
+    waitUntil(noteAccepted(env.DB, entry.reason, accepted, versionOf(env), now).catch(notNoted))
   }
   return retried
 }

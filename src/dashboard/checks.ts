@@ -1,7 +1,7 @@
 /** The lines of the health page: a part of the verdict or a fact each and, where something is to be done, the command. */
 import { isRefusalCode, isSecret, REFUSALS } from '../callback/refusal.ts'
 import { faultsOf, isFault, type SettingFault, type Settings } from '../settings.ts'
-import { isAnyAccepted, type Finding, type Health, type HealthFacts } from '../store/health.ts'
+import { acceptedWords, type Finding, type Health, type HealthFacts } from '../store/health.ts'
 import { inQuarantine, type Part, PARTS, RECENT_MS, type Shape } from '../store/health.ts'
 import { UNVERIFIED_REASONS } from '../store/quarantine.ts'
 import { USUAL_NAME, workerName } from './page.ts'
@@ -117,11 +117,12 @@ function faultCheck({ setting, why }: SettingFault): Check {
 function factChecks(facts: HealthFacts, findings: readonly Finding[], now: number): Check[] {
   const { lastCallback, quarantined } = facts
   const total = inQuarantine(facts)
+  const accepted = acceptedWords(facts, now - RECENT_MS)
   return [
     lastCallback
       ? { ...well(`The last callback came${pathWords(lastCallback.withPathToken)}`), at: lastCallback.at }
       : note('No callback has been accepted yet', 'Doctor says why, by the command below.'),
-    ...(isAnyAccepted(facts, now - RECENT_MS) ? [well('Kept callbacks were accepted')] : []),
+    ...(accepted === undefined ? [] : [well(accepted)]),
     ...refusalChecks(facts, findings, now),
     total.count === 0
       ? well('Nothing is in quarantine')

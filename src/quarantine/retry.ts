@@ -94,7 +94,7 @@ const MOST_LOOKS = 3
  */
 export async function lookAgain(env: Env, settings: Settings, now: number): Promise<boolean> {
   const publications: Publication[] = []
-  const accepted = new Set<Reason>()
+  const accepted = new Map<Reason, { callbacks: number; results: number }>()
   let isMore = true
   for (let [looks, bytes] = [0, 0]; looks < limitsOf(settings).looks && bytes < MOST_BYTES_A_SLICE; looks += 1) {
     const look = await claimLook(env.DB, versionOf(env), now)
@@ -107,9 +107,12 @@ export async function lookAgain(env: Env, settings: Settings, now: number): Prom
       continue
     }
     if (received.status === 'stored') publications.push(received.publication)
-    accepted.add(look.reason)
+    const { callbacks, results } = accepted.get(look.reason) ?? { callbacks: 0, results: 0 }
+    accepted.set(look.reason, { callbacks: callbacks + 1, results: results + (received.status === 'stored' ? 1 : 0) })
   }
-  for (const reason of accepted) await noteAccepted(env.DB, reason, now)
+  for (const [reason, counts] of accepted) {
+    await noteAccepted(env.DB, reason, counts, versionOf(env), now)
+  }
   await publish(publications, env, settings, now)
   return isMore
 }

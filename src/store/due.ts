@@ -4,7 +4,7 @@ import { onDatabase } from './database.ts'
 import { lookIsDue } from './keep.ts'
 import { purgeBounds } from './purge.ts'
 import { MIGRATIONS } from './schema.ts'
-import { asideIn, type AsideState } from './state.ts'
+import type { AsideState } from './state.ts'
 
 /** ?1 is now, ?2 the names of the migrations, ?3 appids, ?4 the version. What is older than ?5 to ?7 goes. */
 const FIND_DUE = `
@@ -49,5 +49,6 @@ export async function findDue(db: D1Database, options: DueOptions, now: number):
   const row = await onDatabase(db, () => find.first<Record<string, number> & { aside: string | null }>())
   const { aside, ...kinds } = row!
   const due = Object.fromEntries(Object.entries(kinds).map(([kind, isDue]) => [kind, isDue === 1]))
-  return { ...(due as Omit<Due, 'aside'>), aside: asideIn(aside) }
+  const noted = JSON.parse(aside ?? '{}') as Partial<AsideState>
+  return { ...(due as Omit<Due, 'aside'>), aside: { waiting: 0, poison: 0, ...noted } }
 }

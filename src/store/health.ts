@@ -224,7 +224,7 @@ function lastRefusal({ lastCallback, lastRefusals, acceptedAgain }: HealthFacts,
   const standing = Object.entries(lastRefusals)
     .map(([code, at]) => ({ code, at, cause: isRefusalCode(code) ? REFUSALS[code].likelyCause : null }))
     .filter(({ at, cause }) => cause !== null && at > (lastCallback?.at ?? 0) && now - at < RECENT_MS)
-    .filter(({ code, at }) => at > (acceptedAgain[code] ?? 0))
+    .filter(({ code, at }) => at > (acceptedAgain[code]?.at ?? 0))
   return standing.toSorted((one, other) => other.at - one.at)[0]
 }
 
@@ -243,9 +243,15 @@ export function inQuarantine(facts: HealthFacts | undefined): Count {
   return { count: count - (facts?.testEntries ?? 0), exact }
 }
 
-/** Whether kept callbacks were accepted after a time. */
-export function isAnyAccepted(facts: HealthFacts | undefined, after: number): boolean {
-  return Object.values(facts?.acceptedAgain ?? {}).some((at) => at > after)
+/** "9 results of 27 kept callbacks were accepted"; `undefined` where none was after a time. */
+export function acceptedWords(facts: HealthFacts | undefined, after: number): string | undefined {
+  const accepted = Object.values(facts?.acceptedAgain ?? {}).filter(({ at }) => at > after)
+  const [results, callbacks] = (['results', 'callbacks'] as const).map((of) =>
+    accepted.reduce((sum, counts) => sum + counts[of], 0),
+  )
+  if (!callbacks) return undefined
+  const [was, s] = results === 1 ? ['was', ''] : ['were', 's']
+  return `${results} result${s} of ${callbacks} kept callback${callbacks === 1 ? '' : 's'} ${was} accepted`
 }
 
 /** All reasons together. */

@@ -13,6 +13,16 @@ const NOTE_LAST = `
   ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = excluded.changed_at
   WHERE changed_at < excluded.changed_at`
 
+/** Counts begin again with another version. `run` ends the same addition twice, where D1 is asked to repeat it. */
+const NOTE_ACCEPTED = `
+  INSERT INTO state (name, value, changed_at)
+  VALUES (?1, json_object('version', ?2, 'callbacks', ?3, 'results', ?4, 'run', ?5), ?6)
+  ON CONFLICT (name) DO UPDATE SET changed_at = max(changed_at, excluded.changed_at), value = CASE
+    WHEN value ->> '$.version' = ?2 THEN json_set(value, '$.run', ?5,
+      '$.callbacks', (value ->> '$.callbacks') + ?3, '$.results', (value ->> '$.results') + ?4)
+    ELSE excluded.value END
+  WHERE value ->> '$.run' <> ?5`
+
 /** One row written, or none where nothing has changed. */
 async function note(db: D1Database, how: string, name: string, value: string, now: number): Promise<void> {
   await onDatabase(db, () => db.prepare(how).bind(name, value, now).run())
@@ -70,9 +80,24 @@ export async function noteRefusal(db: D1Database, code: string, now: number): Pr
   await note(db, NOTE_LAST, `refusal:${code}`, '', now)
 }
 
-/** Kept callbacks of a reason have been accepted: a refusal before that is no news. The version before reads JSON here. */
-export async function noteAccepted(db: D1Database, reason: string, now: number): Promise<void> {
-  await note(db, NOTE_LAST, `accepted_again:${reason}`, '{}', now)
+/** How many kept callbacks were accepted, and how many results these brought: a task has several, ZEGOCLOUD's attempts. */
+export type Accepted = { callbacks: number; results: number }
+
+/** Kept callbacks of a reason that this version of the Worker has accepted: a refusal before that is no news. */
+export async function noteAccepted(
+  db: D1Database,
+  reason: string,
+  { callbacks, results }: Accepted,
+  version: number,
+  now: number,
+): Promise<void> {
+  const values = [`accepted_again:${reason}`, version, callbacks, results, crypto.randomUUID(), now]
+  await onDatabase(db, () =>
+    db
+      .prepare(NOTE_ACCEPTED)
+      .bind(...values)
+      .run(),
+  )
 }
 
 export type NoteRow = { name: string; value: string; changed_at: number }
@@ -83,8 +108,8 @@ export type Notes = {
   lastCallback: { at: number; withPathToken: boolean } | undefined
   /** By code, when a callback was last refused. */
   lastRefusals: Record<string, number>
-  /** By reason, when kept callbacks were last accepted. */
-  acceptedAgain: Record<string, number>
+  /** By reason, which kept callbacks were accepted later. */
+  acceptedAgain: Record<string, Accepted & { at: number }>
   told: AlertState | undefined
 }
 
@@ -93,21 +118,24 @@ export function readNotes(rows: readonly NoteRow[]): Notes {
   const noted = new Map(rows.map((row) => [row.name, row]))
   const [aside, callback, alert] = ['aside', 'callback', 'alert'].map((name) => noted.get(name))
   return {
-    aside: { ...asideIn(aside?.value), since: aside?.changed_at ?? 0 },
+    aside: {
+      waiting: 0,
+      poison: 0,
+      ...(JSON.parse(aside?.value ?? '{}') as Partial<AsideState>),
+      since: aside?.changed_at ?? 0,
+    },
     lastCallback: callback && { at: callback.changed_at, withPathToken: callback.value === 'true' },
-    lastRefusals: timesOf(rows, 'refusal:'),
-    acceptedAgain: timesOf(rows, 'accepted_again:'),
+    lastRefusals: mapNamed(rows, 'refusal:', ({ changed_at }) => changed_at),
+    acceptedAgain: mapNamed(rows, 'accepted_again:', ({ value, changed_at }) => {
+      const { callbacks, results } = JSON.parse(value) as Accepted
+      return { callbacks, results, at: changed_at }
+    }),
     told: alert && (JSON.parse(alert.value) as AlertState),
   }
 }
 
 /** By what follows the prefix in their names. */
-function timesOf(rows: readonly NoteRow[], prefix: string): Record<string, number> {
+function mapNamed<Value>(rows: readonly NoteRow[], prefix: string, map: (row: NoteRow) => Value) {
   const named = rows.filter(({ name }) => name.startsWith(prefix))
-  return Object.fromEntries(named.map(({ name, changed_at }) => [name.slice(prefix.length), changed_at]))
-}
-
-/** The row `aside`, where there is one. */
-export function asideIn(value: string | null | undefined): AsideState {
-  return { waiting: 0, poison: 0, ...(JSON.parse(value ?? '{}') as Partial<AsideState>) }
+  return Object.fromEntries(named.map((row) => [row.name.slice(prefix.length), map(row)]))
 }
