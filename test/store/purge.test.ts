@@ -194,25 +194,6 @@ describe('RETENTION_DAYS that changes', () => {
     for (const minute of [1, 2]) await cron(minute, { RETENTION_DAYS: 1 })
     expect([Object.keys(await ends()), await stored()]).toEqual([['day 1'], ['day 1']])
   })
-
-  it('works off very many results at once where it is lowered, and rows and values end equal', async () => {
-    await read('x')
-    await env.DB.prepare(
-      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
-      INSERT INTO snapshots (place, task_id, status, content, record) SELECT ?1 * 1000 + i, 't' || i, 'completed', 'c', '{}' FROM n`,
-    )
-      .bind(START)
-      .run()
-    const last = Array.from({ length: 20 }, (_, n) => `t${n + 5_981}`)
-    for (const taskId of last) await env.RESULTS.put(taskId, '{}')
-    days(1.5)
-    const oneDay = { RETENTION_DAYS: 1 }
-    for (const minute of [1, 3, 5]) await cron(minute, oneDay)
-    expect(await stored()).toEqual([])
-    await env.DB.prepare(`UPDATE removals SET kv_due = NULL WHERE task_id NOT IN ('${last.join("','")}')`).run()
-    await cron(7, oneDay)
-    await vi.waitFor(async () => expect(await ends()).toEqual({}), 5_000)
-  })
 })
 
 describe('the ledger', () => {
