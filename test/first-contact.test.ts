@@ -82,15 +82,6 @@ describe('a callback that was refused', () => {
     expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toEqual([['bad_signature'], []])
   })
 
-  it('under a signature that other content has used since stays out, and the ledger decides', async () => {
-    const genuine = signedCallback({ task_id: 'first' })
-    await deliver({ ...genuine, task_id: 'other' }, WRONG)
-    await deliver(genuine)
-    await cron(1, RIGHT)
-    expect(await rows('SELECT task_id FROM snapshots')).toEqual([{ task_id: 'first' }])
-    expect(await kept()).toContain('signature_reused')
-  })
-
   it('that D1 refuses alone, each time, holds up none of the others', async () => {
     ten(1)
     for (const task_id of ['bad', ...Array.from({ length: 12 }, (_, n) => `good ${n}`)]) {
@@ -135,27 +126,6 @@ describe('a callback that was refused', () => {
     expect(await rows('SELECT task_id FROM snapshots')).toEqual([{ task_id: 'good' }])
     await cron(1, version(2023))
     expect(await rows('SELECT task_id FROM snapshots ORDER BY task_id')).toHaveLength(2)
-  })
-
-  it('waits for D1 where that fails in the middle of another look', async () => {
-    ten(2)
-    for (let n = 0; n < 3; n += 1) await deliver(signedCallback({ task_id: `${n}` }), WRONG)
-    const down = vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1 DB is overloaded'))
-    await cron(1, RIGHT)
-    down.mockRestore()
-    expect(await kept()).toHaveLength(3)
-    vi.setSystemTime(Date.now() + 121_000)
-    await cron(1, RIGHT)
-    expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toMatchObject([[], { length: 3 }])
-  })
-
-  it('below the path for callbacks is kept with its path', async () => {
-    const body = JSON.stringify(signedCallback({ task_id: 'lost' }))
-    const url = `${CALLBACK_URL}/wrong/token`
-    expect((await request(url, { method: 'POST', body }, { CALLBACK_PATH_TOKEN: 'token' })).status).toBe(404)
-    expect(await rows('SELECT reason, path, task_id FROM quarantine')).toEqual([
-      { reason: 'wrong_path', path: '/zego/callback/wrong/token', task_id: 'lost' },
-    ])
   })
 
   it('below the path for callbacks is not kept where it is no callback', async () => {
