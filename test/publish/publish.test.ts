@@ -33,12 +33,6 @@ describe('publishing', () => {
     expect(d1Calls).toBeLessThan(20 + 15) // twenty settle
   })
 
-  it('marks all that it was given, however many they are', async () => {
-    for (let n = 0; n < 40; n += 1) await settle(env.DB, verified(`many ${n}`, `content ${n}`, `task ${n}`))
-    expect(await publish(await takeDue(env.DB, 'event', START + MINUTE, 40), env, SETTINGS, START + MINUTE)).toBe(true)
-    expect(await outbox()).toEqual(Array.from({ length: 40 }, () => nothingOwed[0]))
-  })
-
   it('is marked by a later request where the one that waited for others has ended', async () => {
     for (const n of [1, 2, 3]) await settle(env.DB, verified(`left ${n}`, `content ${n}`, `task ${n}`))
     const [first, second, third] = (await takeDue(env.DB, 'event', START + MINUTE, 3)).map((one) => [one])
@@ -106,20 +100,6 @@ describe('publishing', () => {
     later(600 * MINUTE)
     await cron()
     expect(await outbox()).toEqual([{ kv: 660 * MINUTE, event: null }])
-  })
-
-  it('marks what KV will never take, and does not try it again', async () => {
-    const put = vi
-      .spyOn(env.RESULTS, 'put')
-      .mockRejectedValue(new Error('KV PUT failed: 413 Value length of 9 exceeds'))
-    await deliver(signedCallback({ task_id: 'refused' }))
-    later(60 * MINUTE)
-    await cron()
-    expect(put).toHaveBeenCalledTimes(1)
-    expect(await rows('SELECT kv_refused FROM snapshots')).toEqual([
-      { kv_refused: 'KV PUT failed: 413 Value length of 9 exceeds' },
-    ])
-    expect(await events('refused')).toHaveLength(1)
   })
 
   it.each([
@@ -192,12 +172,6 @@ describe('the sweep', () => {
     (await rows(`SELECT count(*) AS owed FROM snapshots WHERE ${due} IS NOT NULL`))[0]
   const untilNoneOwed = (due: string) =>
     vi.waitFor(async () => expect(await owed(due)).toEqual({ owed: 0 }), { timeout: 10_000 })
-
-  it('works through a backlog slice by slice, each in an invocation of its own', async () => {
-    await backlog(95, START, START)
-    await cron()
-    await untilNoneOwed('publish_at')
-  })
 
   it.each([
     ['free', 10, 10],
@@ -350,14 +324,6 @@ describe('a value in KV', () => {
       value: row?.record,
       metadata: { status: 'completed', vendor: 'tencent', pictures: 2 },
     })
-  })
-
-  it('leaves with the retention time, and never sooner', async () => {
-    const put = vi.spyOn(env.RESULTS, 'put')
-    await deliver(signedCallback(), { RETENTION_DAYS: 2 })
-    expect(put.mock.calls[0]?.[2]).toMatchObject({ expiration: START / 1000 + 2 * 86_400 })
-    await deliver(signedCallback({ task_id: 'kept' }), { RETENTION_DAYS: 'never' })
-    expect(put.mock.calls[1]?.[2]).not.toHaveProperty('expiration')
   })
 
   it('is given no end that KV refuses, however long the records before it took', async () => {
