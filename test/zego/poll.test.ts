@@ -163,19 +163,6 @@ describe('a task that fails', () => {
     expect(await record('told')).toEqual(first)
   })
 
-  it('is completed by a callback that comes after all', async () => {
-    playZegocloud(() => tencent('FAIL'))
-    await register('after all')
-    await wait(2)
-    await sweep()
-    expect(await (await deliver(signedCallback({ task_id: 'after all' }))).json()).toMatchObject({ status: 'stored' })
-    expect(await record('after all')).toMatchObject({ status: 'completed', via: 'callback' })
-    expect((await events('after all', 2)).map(({ type }) => type)).toEqual([
-      'com.zegocloud.snapshot.failed',
-      'com.zegocloud.snapshot.completed',
-    ])
-  })
-
   it.each([
     ['NO_TASK', huawei('NO_TASK')],
     ['code 1000', refusal(1000, 'failed')],
