@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { type Fields, sign, signedCallback } from '../callbacks.ts'
 import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
-import { del, get, post, said } from './api.ts'
+import { get, post, said } from './api.ts'
 import { at, only } from './entries.ts'
 
 async function vendorOf(task_id: string) {
@@ -52,12 +52,6 @@ describe('a conflict', () => {
     expect((await only()).reason).toBe('replaced')
   })
 
-  it('is stored without replace once nothing stands against it', async () => {
-    const { id } = await conflict('free')
-    await del('/v1/snapshots/free')
-    expect(await said(post(`${at(id)}/retry`))).toEqual([200, { status: 'stored', task_id: 'free' }])
-  })
-
   it('ends the same when D1 took the replacement and then failed', async () => {
     const { id } = await conflict('twice')
     const batch = env.DB.batch.bind(env.DB)
@@ -89,20 +83,6 @@ describe('a reused signature', () => {
     expect((await deliver(genuine)).status).toBe(409)
     return only()
   }
-
-  it('stays refused without replace', async () => {
-    const { id } = await forgedFirst({ task_id: 'forged' })
-    expect(await said(post(`${at(id)}/retry`))).toMatchObject([409, { code: 'signature_reused' }])
-    await only()
-  })
-
-  it('stays refused without replace, though the ledger has forgotten it', async () => {
-    const { id } = await forgedFirst({ task_id: 'forged' })
-    await env.DB.prepare('DELETE FROM ledger').run()
-    await env.DB.prepare(`INSERT INTO state (name, value, changed_at) VALUES ('ledger_purged', '', 9e12)`).run()
-    expect(await said(post(`${at(id)}/retry`))).toMatchObject([401, { code: 'stale' }])
-    expect((await read('genuine')).status).toBe(404)
-  })
 
   it('wins with replace over another task that came under it, which leaves D1, and KV two minutes later', async () => {
     const { id } = await forgedFirst({ task_id: 'forged' })
