@@ -78,14 +78,12 @@ const OTHER_SECRET =
 function history({ json }: Reply): Result {
   const last = textIn(membersOf(json['last_callback']), 'received_at')
   const refusals = freshRefusals(membersOf(json['last_refusals']))
-  const kept = keptIn(membersOf(json['quarantined']))
   const evidence = [
     'The API token is right.',
     last === undefined ? 'No callback has come yet.' : `The last callback came at ${last}.`,
     ...refusals.map(([code, at]) => `Refused at ${String(at)}: ${code} (${REFUSALS[code].title}).`),
-    ...(kept.length > 0 ? [`Refused and in quarantine: ${kept.join(', ')}.`] : []),
   ].join(' ')
-  if (refusals.length + kept.length === 0) return well(evidence)
+  if (refusals.length === 0) return well(evidence)
   // What doctor sends counts neither as accepted nor as refused: these are ZEGOCLOUD's, or a stranger's.
   const isFirstContact = last === undefined && refusals.some(([code]) => code === 'bad_signature')
   const remedy = `${WHOSE} ${ACCEPTED_LATER}`
@@ -100,10 +98,3 @@ const freshRefusals = (lastRefusals: Members) =>
       refusal[0] !== 'signature_reused' &&
       Date.now() - Date.parse(String(refusal[1])) < DAY_MS,
   )
-
-/** What could not be verified or read is kept for these reasons. The Worker stops counting early. */
-const keptIn = (quarantined: Members): string[] =>
-  ['bad_signature', 'not_configured', 'wrong_path', 'undecodable'].flatMap((reason) => {
-    const { count, exact } = membersOf(quarantined[reason])
-    return typeof count === 'number' && count > 0 ? `${count}${exact === false ? ' or more' : ''} as ${reason}` : []
-  })
