@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Option } from '@commander-js/extra-typings'
 import { command, httpUrl, positive, whole } from './lib/command.ts'
 import { firstAppid, firstOf, readLocalSecrets } from './lib/dev-vars.ts'
-import { forge, forgeries, resplittableStamp } from './zegocloud/forgeries.ts'
+import { forge, forgeries } from './zegocloud/forgeries.ts'
 import { membersIn, wordIn } from './lib/members.ts'
 import {
   type Answer,
@@ -70,8 +70,7 @@ async function play(callback: Callback, encoding: Encoding, retry: RetryMode = o
 
 /** One task, of which one in four is Huawei Cloud's: its callback, then what follows once it was acknowledged. */
 async function playTask(index: number) {
-  const stamped = options.forge ? resplittableStamp(secret) : stamp(secret)
-  const callback = callbackFor({ secret, appid, stamped, vendor: index % 4 === 3 ? 'hw' : 'tencent', picturesAt })
+  const callback = callbackFor({ secret, appid, vendor: index % 4 === 3 ? 'hw' : 'tencent', picturesAt })
   const { delivered, answers, last } = await play(callback, encodingOf(index))
   if (!delivered) return
   tally.delivered += 1
@@ -94,7 +93,6 @@ async function playDuplicate(acknowledged: Callback, index: number, copy: number
 async function playForgeries(captured: Callback) {
   for (const kind of forgeries) {
     const forged = forge(kind, captured, secret)
-    if (!forged) continue
     const answer = await post(target, encode(forged, 'json'))
     tally.answers.push(answer)
     tally.forged += 1

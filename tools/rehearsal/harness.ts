@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { API_TOKEN, SECRET } from '../lib/secrets.ts'
 import { type Callback, callbackFor, encode, post, stamp } from '../zegocloud/callback.ts'
-import { resplittableStamp } from '../zegocloud/forgeries.ts'
 import { ALL_WELL, type State, type Stored } from './commands.ts'
 import type { Receiver } from './receiver.ts'
 import type { Ending, Scenario } from './scenarios.ts'
@@ -29,7 +28,7 @@ export async function playScenario(fault: Scenario, receiver: Receiver, { scale,
   await receiver.command({ redeliver })
   const captured: Callback[] = []
   for (let index = 0; index < CAPTURED_TASKS; index += 1) {
-    captured.push(await sender.play(callbackFor({ secret: SECRET, stamped: resplittableStamp(SECRET) }), index))
+    captured.push(await sender.play(callbackFor({ secret: SECRET }), index))
   }
   // A forger who is first wins without the path token: each steals from what D1 holds already.
   await inD1(receiver, CAPTURED_TASKS)

@@ -60,8 +60,8 @@ export function senderTo(url: URL, scale: number, storm: number) {
   }
 
   /** A fourth comes once more after its acknowledgement, whichever answer that was. */
-  async function playTask(index: number, stamped = stamp(SECRET)) {
-    const first = callbackFor({ secret: SECRET, vendor: index % 4 === 3 ? 'hw' : 'tencent', stamped })
+  async function playTask(index: number) {
+    const first = callbackFor({ secret: SECRET, vendor: index % 4 === 3 ? 'hw' : 'tencent' })
     const duplicates = Array.from({ length: storm }, (_, copy) =>
       play(copy % 2 === 0 ? first : { ...first, ...stamp(SECRET) }, index + copy * (copy % 2)),
     )
@@ -73,7 +73,6 @@ export function senderTo(url: URL, scale: number, storm: number) {
   async function playForgeries(captured: Callback) {
     for (const kind of forgeries) {
       const fields = forge(kind, captured, SECRET)
-      if (!fields) continue
       so.forged.add(String(fields['task_id']))
       timed(await post(url, encode(fields, 'json'), timing))
     }

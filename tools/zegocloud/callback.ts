@@ -72,7 +72,6 @@ export function callbackFor({
   event = 'snapshot',
   pictures = 3,
   picturesAt = 'http://127.0.0.1:8788',
-  stamped = stamp(secret),
 }: {
   secret: string
   appid?: string
@@ -81,7 +80,6 @@ export function callbackFor({
   event?: string
   pictures?: number
   picturesAt?: string
-  stamped?: Stamp
 }): Callback {
   const snapshot_pic_list = Array.from({ length: pictures }, (_, index) => {
     const offset = index * PICTURE_GAP_MS
@@ -89,7 +87,7 @@ export function callbackFor({
     return vendor === 'tencent' ? { url, offset } : { url }
   })
   const source = vendor === 'tencent' ? { field_id: digits(19) } : {}
-  return { appid, event, ...stamped, task_id, ...source, vendor, snapshot_pic_list }
+  return { appid, event, ...stamp(secret), task_id, ...source, vendor, snapshot_pic_list }
 }
 
 /**
