@@ -1,30 +1,19 @@
 /** One callback, whole and until its answer, beside a Worker that verifies nothing. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Figure, inRounds, mediansOf } from './figure.ts'
-import { bodies, byTurns, flood, posting, type Server, startServer } from './server.ts'
+import { bodies, flood, type Server, startServer } from './server.ts'
 
 const CALLBACKS_A_ROUND = 1_200
 const PAIRS_A_ROUND = 2
-const ANSWERS_A_ROUND = 50
 const POLL_MS = 10
 
 export async function callbackFigures(): Promise<Figure[]> {
   const [ours, floor] = await Promise.all([startServer('src/worker.ts'), startServer('tools/bench/floor.ts')])
-  const batch = new URL('/batch', floor.url)
   try {
-    await fetch(new URL('/tables', floor.url))
-    const urls = [ours.callbackUrl, batch]
-    for (const url of [...urls, floor.callbackUrl]) await flood(url, bodies(CALLBACKS_A_ROUND / 4), 16) // to be warm
+    await fetch(new URL('/table', floor.url))
+    for (const { callbackUrl } of [ours, floor]) await flood(callbackUrl, bodies(CALLBACKS_A_ROUND / 4), 16) // to be warm
     await published(ours)
     const whole = await inRounds(async () => best(ours, floor))
-    const withPauses = await inRounds(async () =>
-      mediansOf(
-        await byTurns(
-          urls.map((url) => posting(url, bodies(ANSWERS_A_ROUND))),
-          ANSWERS_A_ROUND,
-        ),
-      ),
-    )
     const inARush = await inRounds(async () => {
       const taken = await flood(ours.callbackUrl, bodies(5 * 64), 64)
       await published(ours)
@@ -32,7 +21,6 @@ export async function callbackFigures(): Promise<Figure[]> {
     })
     return [
       { name: 'whole callbacks, 16 connections', unit: '/s', rounds: whole, target: { atLeast: 0.85 } },
-      { name: 'answer time, 1 connection with pauses', unit: 'ms', rounds: withPauses },
       { name: 'answer time, 64 connections without a pause', unit: 'ms', rounds: inARush },
     ]
   } finally {

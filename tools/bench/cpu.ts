@@ -5,7 +5,6 @@ import { bodies, byTurns, posting, type Server, startServer } from './server.ts'
 /** A request holds enough callbacks for its own cost to vanish. */
 const SIZES = [
   { pictures: 2, times: 1_000 },
-  { pictures: 100, times: 150 },
   { pictures: 5_000, times: 5 },
 ]
 const TIMES_A_ROUND = 12

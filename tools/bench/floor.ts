@@ -7,13 +7,9 @@ import { SECRET } from '../lib/secrets.ts'
 
 type Body = { task_id: string; signature: string; timestamp: string; nonce: string; snapshot_pic_list: string }
 
-const TABLES = [
-  'CREATE TABLE IF NOT EXISTS plain_snapshots (task_id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID',
-  'CREATE TABLE IF NOT EXISTS plain_ledger (signature TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID',
-]
+const TABLE =
+  'CREATE TABLE IF NOT EXISTS plain_snapshots (task_id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID'
 const STORE = 'INSERT INTO plain_snapshots (task_id, record) VALUES (?1, ?2) ON CONFLICT DO NOTHING'
-const ENTER = 'INSERT INTO plain_ledger (signature, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING'
-const FIND = 'SELECT task_id FROM plain_snapshots WHERE task_id = ?1'
 
 const bodyIn = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes)) as Body
 
@@ -25,16 +21,6 @@ async function threeWrites(bytes: Uint8Array, env: Env): Promise<unknown> {
     env.DB.prepare(STORE).bind(body.task_id, text).run(),
     env.RESULTS.put(body.task_id, text),
     env.EVENTS.send(body as never, { contentType: 'json' }),
-  ])
-}
-
-/** One batch of three statements on tables without an index, and nothing else. */
-async function batch(bytes: Uint8Array, env: Env): Promise<unknown> {
-  const { task_id, signature } = bodyIn(bytes)
-  return env.DB.batch([
-    env.DB.prepare(ENTER).bind(signature, task_id),
-    env.DB.prepare(STORE).bind(task_id, new TextDecoder().decode(bytes)),
-    env.DB.prepare(FIND).bind(task_id),
   ])
 }
 
@@ -58,9 +44,8 @@ async function parseAndDigest(bytes: Uint8Array): Promise<void> {
 }
 
 const WORK: Record<string, (bytes: Uint8Array, env: Env) => Promise<unknown>> = {
-  '/tables': (_bytes, env) => env.DB.batch(TABLES.map((sql) => env.DB.prepare(sql))),
+  '/table': (_bytes, env) => env.DB.prepare(TABLE).run(),
   '/zego/callback': threeWrites,
-  '/batch': batch,
   '/ours': ours,
   '/floor': parseAndDigest,
 }
