@@ -105,14 +105,6 @@ describe('a captured signature', () => {
     expect(await stored()).toEqual({ snapshots: ['genuine'], quarantine: ['signature_reused'], ledger: 1 })
   })
 
-  it('of another event of the family is no good for a snapshot', async () => {
-    const compose = signedCallback({ event: 'compose' })
-    await deliver(compose)
-    const answer = await deliver({ ...compose, event: 'snapshot', task_id: 'forged' })
-    expect(answer.status).toBe(409)
-    expect(await stored()).toEqual({ snapshots: [], quarantine: ['signature_reused', 'unsupported_event'], ledger: 1 })
-  })
-
   it('that is old, repeated without end, writes nothing to the ledger and sixteen rows at most', async () => {
     const old = signedCallback({ timestamp: '1600000000' })
     for (let n = 0; n < 40; n += 1) await deliver({ ...old, task_id: `forged ${n}` })

@@ -155,13 +155,6 @@ describe('what was put aside', () => {
     expect(await recordInKv('forged')).toBeNull()
   })
 
-  it('is stored once, though each retry of ZEGOCLOUD was put aside', async () => {
-    const callback = signedCallback({ task_id: 'retried' })
-    const held = await whileDown([callback, callback, signedCallback({ task_id: 'retried' })])
-    expect(await consume(held)).toEqual(Array(3).fill({ acked: true }))
-    expect(await events('retried')).toHaveLength(1)
-  })
-
   it('asks D1 twice for a batch while it is down, since each would wait as long for it', async () => {
     const held = await whileDown([signedCallback(), signedCallback(), signedCallback()])
     d1Is(fail('D1 DB is overloaded'))

@@ -104,12 +104,6 @@ describe('fifty deliveries at once', () => {
     expect(await all('SELECT count(*) AS kept FROM quarantine')).toEqual([{ kept: 49 }])
   })
 
-  it('stores fifty tasks that come at once, each in a place of its own', async () => {
-    expect(await settleAll(fifty((n) => verified(`signature ${n}`, `content ${n}`, `task ${n}`)))).toEqual({
-      stored: 50,
-    })
-  })
-
   it('finds the forgeries among genuine ones', async () => {
     const genuine = fifty((n) => verified(`signature ${n}`, `content ${n}`, `task ${n}`))
     await settleAll(genuine)
