@@ -12,13 +12,6 @@ describe('PUT /v1/snapshots/{task_id}', () => {
     expect(await (await read(taskId)).json()).toEqual(first.body)
   })
 
-  it('leaves a record that is there as it is', async () => {
-    await deliver(signedCallback({ task_id: 'there' }))
-    const before = await (await read('there')).json()
-    const { status, body } = await said(register('there'))
-    expect([status, body]).toEqual([200, before])
-  })
-
   it('is a race that a callback wins, whoever is first', async () => {
     const both = Array.from({ length: 10 }, (_, n) => `race ${n}`)
     await Promise.all(both.flatMap((taskId) => [register(taskId), deliver(signedCallback({ task_id: taskId }))]))

@@ -17,11 +17,6 @@ describe('GET /v1/snapshots/{task_id}', () => {
     },
   )
 
-  it('says what is not known', async () => {
-    const answer = await read('unknown')
-    expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'not_found' }])
-  })
-
   it.each([
     ['fails', () => Promise.reject(new Error('D1_ERROR: down'))],
     ['hangs', hang],
