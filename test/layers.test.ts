@@ -86,9 +86,3 @@ it('lets no file of store/ export SQL, rows or a value that changes: verbs and t
     files.filter(({ name, text }) => partOf(name) === 'store' && inside.test(text)).map(({ name }) => name),
   ).toEqual([])
 })
-
-it('has one word for one idea: the words that gave way stay away', () => {
-  const retired =
-    /\b(?:Delivery|deliveryOf|Exhibit(?:ed)?|FullyKept|mood|standstill|goOn|patience|kept aside|set aside|anew|mends?)\b/
-  expect(files.filter(({ text }) => retired.test(text)).map(({ name }) => name)).toEqual([])
-})
