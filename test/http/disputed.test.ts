@@ -84,6 +84,20 @@ describe('a reused signature', () => {
     return only()
   }
 
+  it('stays refused without replace', async () => {
+    const { id } = await forgedFirst({ task_id: 'forged' })
+    expect(await said(post(`${at(id)}/retry`))).toMatchObject([409, { code: 'signature_reused' }])
+    await only()
+  })
+
+  it('stays refused without replace, though the ledger has forgotten it', async () => {
+    const { id } = await forgedFirst({ task_id: 'forged' })
+    await env.DB.prepare('DELETE FROM ledger').run()
+    await env.DB.prepare(`INSERT INTO state (name, value, changed_at) VALUES ('ledger_purged', '', 9e12)`).run()
+    expect(await said(post(`${at(id)}/retry`))).toMatchObject([401, { code: 'stale' }])
+    expect((await read('genuine')).status).toBe(404)
+  })
+
   it('wins with replace over another task that came under it, which leaves D1, and KV two minutes later', async () => {
     const { id } = await forgedFirst({ task_id: 'forged' })
     expect(await said(post(`${at(id)}/retry?replace=true`))).toEqual([200, { status: 'stored', task_id: 'genuine' }])
