@@ -85,6 +85,20 @@ describe('GET /v1/snapshots', () => {
     expect(ids(await list(`?status=pending&limit=1&cursor=${first.next_cursor}`))).toEqual(['p1'])
   })
 
+  it('finds what is completed behind any number of tasks that are not', async () => {
+    await deliverTasks(2)
+    for (let n = 10; n < 260; n += 1) await unfinished(`p${n}`, 'pending', n)
+    const found: string[] = []
+    let cursor = ''
+    for (let pages = 0; pages < 5; pages += 1) {
+      const page = await list(`?status=completed${cursor}`)
+      found.push(...ids(page))
+      if (page.next_cursor === null) break
+      cursor = `&cursor=${page.next_cursor}`
+    }
+    expect(found).toEqual(['t2', 't1'])
+  })
+
   it('ends a page early where its records are large', async () => {
     const large = (n: number) => ({ ...signedCallback({ task_id: `large${n}` }), padding: 'x'.repeat(1_700_000) })
     for (const n of [1, 2, 3, 4]) {
