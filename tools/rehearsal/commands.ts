@@ -31,8 +31,6 @@ export type Commands = {
   settings: Record<string, unknown>
   /** Calls of the Worker go to two copies by turns, as to two isolates that know nothing of each other. */
   inTwoIsolates: boolean
-  /** INTAKE keeps its messages to itself: what was sent to it arrives later. */
-  holdsIntake: boolean
   /** Every queue message comes a second time, as if its acknowledgement had been lost. */
   redeliver: boolean
 }
@@ -44,7 +42,6 @@ export const ALL_WELL = {
   callsOfCron: null,
   settings: { VERSION: { id: 'newest', timestamp: '2026-02-01T00:00:00Z' } },
   inTwoIsolates: false,
-  holdsIntake: false,
 } satisfies Partial<Commands>
 
 /** Before the first command. */
@@ -65,9 +62,8 @@ export type State = {
   /** Rows of D1, and those that some target still misses. */
   rows: number
   unpublished: number
-  /** The keys of KV, and the tasks that the quarantine has something of. */
+  /** The keys of KV. */
   kvKeys: string[]
-  quarantined: string[]
   /** Messages that INTAKE has taken and the Worker has not acknowledged. */
   inIntake: number
   inAside: number

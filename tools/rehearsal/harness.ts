@@ -133,9 +133,6 @@ async function quiet(receiver: Receiver, isDone: (state: State) => boolean): Pro
 }
 
 const TEN_MINUTES_MS = 600_000
-const FORGED_TASKS = 5
-/** More than the quarantine keeps of one signature. */
-const FORGERIES = 20
 
 const endings: Record<Ending, (receiver: Receiver, sender: Sender, ends: Ends, refused?: RegExp) => Promise<unknown>> =
   {
@@ -147,8 +144,6 @@ const endings: Record<Ending, (receiver: Receiver, sender: Sender, ends: Ends, r
       const awaited = [...so.acknowledged].filter((task_id) => !isRefused(task_id))
       ends.heldUp.push(...awaited.filter((task_id) => !kvKeys.includes(task_id)))
     },
-    'is forged': (_receiver, { so, playManyForgeries }) =>
-      Promise.all(so.accepted.slice(0, FORGED_TASKS).map((callback) => playManyForgeries(callback, FORGERIES))),
     async 'is operated'({ callbackUrl }, { so }, { deleted }) {
       const tasks = [...so.sent.values()]
       const third = (n: number) => tasks.filter((_, index) => index % 3 === n)

@@ -12,17 +12,14 @@ export type Phase = {
   /** What happens at its end, once all that was sent has an answer. */
   ending?: Ending
 } & Partial<
-  Pick<
-    Commands,
-    'failures' | 'generation' | 'callsAfterAnswer' | 'callsOfCron' | 'settings' | 'holdsIntake' | 'inTwoIsolates'
-  >
+  Pick<Commands, 'failures' | 'generation' | 'callsAfterAnswer' | 'callsOfCron' | 'settings' | 'inTwoIsolates'>
 >
 
 /**
  * `an hour passes`: with a run of cron each tenth minute; `KV must have all`: the same, and the fault excuses only what D1 refuses.
- * `is forged`: whatever waits in INTAKE has its signature used by others. `is operated`: records are deleted and replaced.
+ * `is operated`: records are deleted and replaced.
  */
-export type Ending = 'an hour passes' | 'KV must have all' | 'is forged' | 'is operated'
+export type Ending = 'an hour passes' | 'KV must have all' | 'is operated'
 
 export type Scenario = {
   name: string
@@ -38,8 +35,6 @@ export type Scenario = {
   mayLose?: boolean
   /** What ZEGOCLOUD gives up on is refused by mistake: it is there in the end all the same. */
   refuses?: boolean
-  /** Some are forged before they are settled: those keep their place in the quarantine alone. */
-  forgesFirst?: boolean
   /** D1 refuses some for a while: at least so many are poison then. In every other row none is. */
   leastPoison?: number
   /** Where the Worker bounds how much it keeps. */
@@ -209,25 +204,6 @@ export const scenarios: Scenario[] = [
     ],
     refuses: true,
     mostTasks: 20,
-  },
-  {
-    name: 'forged-while-waiting',
-    about: 'while callbacks wait in INTAKE and D1 is back, twenty other bodies come under the signatures of some',
-    phases: [
-      { ...phase({ D1: THROWS }), holdsIntake: true },
-      { seconds: 2, isQuiet: true, holdsIntake: true, ending: 'is forged' },
-    ],
-    forgesFirst: true,
-  },
-  {
-    name: 'replaced-on-its-way',
-    about:
-      'KV does not answer, then some writes late; meanwhile a third of the records are deleted, and a third replaced',
-    phases: [
-      phase({ RESULTS: HANGS }, 3),
-      { ...phase({ RESULTS: { ...SLOW, everySecond: true } }, 3), ending: 'is operated' },
-    ],
-    mostTasks: 40,
   },
   {
     name: 'two-isolates',

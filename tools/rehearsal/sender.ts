@@ -23,8 +23,6 @@ export type Sent = {
   /** In milliseconds of the Worker's time, whatever was asked. */
   worstMs: number
   forged: Set<string>
-  /** Acknowledged, and not in D1 yet. */
-  accepted: Callback[]
 }
 
 export type Sender = ReturnType<typeof senderTo>
@@ -37,14 +35,13 @@ export function senderTo(url: URL, scale: number, storm: number) {
     answers: [],
     worstMs: 0,
     forged: new Set(),
-    accepted: [],
   }
   const timing = { timeScale: scale, timeoutSeconds: ATTEMPT_TIMEOUT_SECONDS * scale }
   const timed = (answer: Answer) => (so.worstMs = Math.max(so.worstMs, answer.ms / scale))
 
   async function play(callback: Callback, index: number) {
     so.sent.set(callback.task_id, callback)
-    const { delivered, answers, last } = await deliver(url, callback, {
+    const { delivered, last } = await deliver(url, callback, {
       ...timing,
       secret: SECRET,
       encoding: encodings[index % encodings.length]!,
@@ -55,7 +52,6 @@ export function senderTo(url: URL, scale: number, storm: number) {
       },
     })
     if (delivered) so.acknowledged.add(callback.task_id)
-    if (answers.at(-1)?.status === 202) so.accepted.push(last)
     return last
   }
 
@@ -78,15 +74,5 @@ export function senderTo(url: URL, scale: number, storm: number) {
     }
   }
 
-  /** Other bodies under a signature that D1 does not know yet, all at once: one of them is taken for genuine. */
-  async function playManyForgeries(captured: Callback, count: number) {
-    const bodies = Array.from({ length: count }, (_, n) => ({
-      ...captured,
-      task_id: `forged ${n} ${captured.task_id}`,
-    }))
-    for (const { task_id } of bodies) so.forged.add(task_id)
-    await Promise.all(bodies.map((body) => post(url, encode(body, 'json'), timing)))
-  }
-
-  return { so, play, playTask, playForgeries, playManyForgeries }
+  return { so, play, playTask, playForgeries }
 }

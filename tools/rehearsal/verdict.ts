@@ -4,31 +4,30 @@ import { markdownTable } from 'markdown-table'
 import { isSuccess, type Answer, type Callback } from '../zegocloud/callback.ts'
 import type { Played } from './harness.ts'
 
-const HEAD = 'fault,sent,acknowledged,in D1,in KV,events,deleted,quarantined,lost,worst answer'.split(',')
+const HEAD = 'fault,sent,acknowledged,in D1,in KV,events,deleted,lost,worst answer'.split(',')
 
 /** One row for each fault. */
 export const table = (rows: readonly Played[]): string =>
   markdownTable([HEAD, ...rows.map(cells)], { align: ['l', ...HEAD.slice(1).map(() => 'r')] })
 
 function cells(played: Played): string[] {
-  const { inD1, inKv, kept, missing } = arrivals(played)
+  const { inD1, inKv, missing } = arrivals(played)
   const { fault, sent, acknowledged, state, deleted, worstMs } = played
   const events = Object.keys(state.events).length
-  const counts = [sent.size, acknowledged.size, inD1, inKv, events, deleted.size, kept.length, missing.length]
+  const counts = [sent.size, acknowledged.size, inD1, inKv, events, deleted.size, missing.length]
   return [fault.name, ...counts.map(String), `${(worstMs / 1000).toFixed(2)} s`]
 }
 
 /** Of everything that was sent, how many tasks are at each place with their own content, and which are not at each. */
-function arrivals({ fault, sent, state, stored, deleted }: Played) {
+function arrivals({ sent, state, stored, deleted }: Played) {
   const rows = new Map(stored.map((row) => [row.task_id, row]))
   const d1 = [...sent.values()].filter((callback) => isRecordOf(callback, rows.get(callback.task_id)?.record))
   const kv = d1.filter(({ task_id }) => rows.get(task_id)?.kv === rows.get(task_id)?.record)
   const subjects = new Set(Object.values(state.events))
   const arrived = kv.map(({ task_id }) => task_id).filter((task_id) => subjects.has(task_id))
   const accounted = new Set([...arrived, ...deleted])
-  const elsewhere = [...sent.keys()].filter((task_id) => !accounted.has(task_id))
-  const kept = elsewhere.filter((task_id) => fault.forgesFirst && state.quarantined.includes(task_id))
-  return { inD1: d1.length, inKv: kv.length, kept, missing: elsewhere.filter((task_id) => !kept.includes(task_id)) }
+  const missing = [...sent.keys()].filter((task_id) => !accounted.has(task_id))
+  return { inD1: d1.length, inKv: kv.length, missing }
 }
 
 function isRecordOf({ appid, vendor, field_id, snapshot_pic_list }: Callback, text: string | undefined): boolean {
@@ -62,8 +61,8 @@ export function violations(played: Played): string[] {
       refused.every(({ status }) => status === null || status === (fault.refuses ? 401 : 503)),
       `refused with ${statusesOf(refused)}`,
     ],
-    [fault.forgesFirst || known.every((task_id) => !forged.has(task_id)), 'a forgery was stored or has an event'],
-    [known.every((task_id) => sent.has(task_id) || forged.has(task_id)), 'something is stored that nobody sent'],
+    [known.every((task_id) => !forged.has(task_id)), 'a forgery was stored or has an event'],
+    [known.every((task_id) => sent.has(task_id)), 'something is stored that nobody sent'],
     [subjects.every((task_id) => ids.has(task_id) || deleted.has(task_id)), 'an event tells of what D1 does not hold'],
     [[...deleted].every((task_id) => !ids.has(task_id)), 'what was deleted is in D1'],
     [state.kvKeys.every((key) => ids.has(key)), 'KV holds what D1 does not'],

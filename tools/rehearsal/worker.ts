@@ -61,7 +61,6 @@ function handed<Body>(message: Message<Body>, onAck = () => {}): Message<Body> {
 
 async function consumeIntake(batch: MessageBatch<IntakeMessage>, env: Env, ctx: ExecutionContext) {
   const { queue, metadata } = batch
-  if (shared.commands.holdsIntake) return batch.retryAll({ delaySeconds: 1 })
   const messages = batch.messages.map((message) => handed(message, () => (shared.inIntake -= 1)))
   const whole = { queue, metadata, messages, ackAll() {}, retryAll() {} }
   await (await receiver()).queue(whole, withFailing(env, { callsLeft: null }), ctx)
@@ -82,10 +81,8 @@ async function state(env: Env): Promise<State> {
   const aside = (await env.ASIDE.list()).keys
   const poison = aside.filter(({ name }) => name.startsWith(POISON)).length
   const kvKeys = (await env.RESULTS.list()).keys.map(({ name }) => name)
-  const kept = await env.DB.prepare('SELECT task_id FROM quarantine').all<{ task_id: string }>()
-  const quarantined = kept.results.map(({ task_id }) => task_id)
   const waiting = { inIntake, inAside: aside.length, poison, late, dead }
-  return { rows: 0, unpublished: 0, ...counts, ...waiting, kvKeys, quarantined, events, failed }
+  return { rows: 0, unpublished: 0, ...counts, ...waiting, kvKeys, events, failed }
 }
 
 /** A page of what is stored, read past everything that fails. */
