@@ -3,6 +3,7 @@ import { prepare } from './doctor/context.ts'
 import { examine } from './doctor/examine.ts'
 import { askHidden, GivenError, readCommandLine } from './doctor/given.ts'
 import { format } from './doctor/result.ts'
+import { readLocalSecrets } from './lib/dev-vars.ts'
 
 const WRONG = 1
 const MISUSED = 2
@@ -14,7 +15,8 @@ const { env, stdin, stderr } = process
 const ask = stdin.isTTY && stderr.isTTY ? (question: string) => askHidden(question, stdin, stderr) : undefined
 
 async function run(): Promise<number> {
-  const context = await prepare(readCommandLine(process.argv.slice(2)), { env, ask })
+  const readLocal = () => readLocalSecrets().vars
+  const context = await prepare(readCommandLine(process.argv.slice(2)), { env, readLocal, ask })
   console.log(`\n  ${context.target.shown}, app ${context.appid}\n`)
   const isWell = await examine(context, (title, result) => console.log(format(title, result)))
   const allWell =

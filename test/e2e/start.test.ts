@@ -117,6 +117,17 @@ test('a callback can be read back as it was sent, from D1 and from KV', { timeou
   }, WRANGLER)
 })
 
+test('a task that is started through the API is finished by its callback, as from ZEGOCLOUD', async () => {
+  const headers = { authorization: 'Bearer dev-token' }
+  const body = JSON.stringify({ Vendor: 'Tencent', FileId: 'lecture', Type: 'SampleSnapshot', Definition: 10 })
+  const started = await fetch(`${origin}/v1/snapshots`, { method: 'POST', headers, body })
+  expect(started.status).toBe(201)
+  const finished = await fetch(new URL(`${started.headers.get('location')}?wait=25`, origin), { headers })
+  const record = await finished.json<{ task_id: string }>()
+  expect(record).toMatchObject({ status: 'completed', via: 'callback' })
+  await vi.waitFor(() => expect(consumed()).toContain(record.task_id), soon)
+})
+
 test('npm run simulate: every encoding arrives, duplicates are one, forgeries are refused', async () => {
   const before = new Set(consumed())
   const flags = ` -- --url ${origin}/zego/callback --duplicates 2 --forge`

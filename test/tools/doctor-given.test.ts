@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -17,10 +17,11 @@ const TOKEN = 'a-token-of-this-test'
 const program = join(import.meta.dirname, '../../tools/doctor.ts')
 const OURS = ['ZEGO_CALLBACK_SECRET', 'API_TOKEN', 'CALLBACK_PATH_TOKEN', 'ZEGO_SERVER_SECRET']
 
-/** Runs it without a terminal, with no variable of the developer's. */
-async function doctor(args: string[], env: Record<string, string> = {}) {
+/** Runs it without a terminal, where no .dev.vars and no variable of the developer's is read. */
+async function doctor(args: string[], { env = {}, devVars = '' } = {}) {
   const cwd = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
   onTestFinished(() => rmSync(cwd, { recursive: true }))
+  if (devVars) writeFileSync(join(cwd, '.dev.vars'), devVars)
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.includes(name)))
   const node = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning']
   const child = spawn(process.execPath, [...node, program, ...args], {
@@ -34,7 +35,7 @@ async function doctor(args: string[], env: Record<string, string> = {}) {
   return { status: status as number, out, err }
 }
 
-const NOBODY = { ask: undefined }
+const NOBODY = { readLocal: () => ({}), ask: undefined }
 
 /** What it says about a wrong call, where there is no terminal. */
 const complaintAbout = async (args: string[], env = {}) => prepare(readCommandLine(args), { ...NOBODY, env })
@@ -87,16 +88,13 @@ test('helps', async () => {
   for (const name of [...OURS, '--appid']) expect(out).toContain(name)
 })
 
-test('says what it found in lines that show no token', async () => {
+test('takes what it is not given from .dev.vars, for this machine only', async () => {
   const server = createServer((_request, response) => response.writeHead(404).end('{"code":"not_found"}'))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   onTestFinished(() => void server.close())
+  const devVars = `ZEGO_CALLBACK_SECRET='${SECRET}'\nCALLBACK_PATH_TOKEN='${TOKEN}'\n`
   const local = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const { status, out } = await doctor([local], {
-    ZEGO_CALLBACK_SECRET: SECRET,
-    CALLBACK_PATH_TOKEN: TOKEN,
-    API_TOKEN: TOKEN,
-  })
+  const { status, out } = await doctor([local], { devVars, env: { API_TOKEN: TOKEN } })
   expect(status).toBe(1)
   expect(out).toContain(`${local}/zego/callback/…, app 12345\n`)
   expect(out).toMatch(/ {2}WRONG {2}Callback URL +404 not_found: the path token is not the Worker's\.\n +→ /)
@@ -146,7 +144,7 @@ test('asks for what it is not given, and takes an empty answer for none', async 
     asked.push(question)
     return question.startsWith('CallbackSecret') ? SECRET : ''
   }
-  const given = await gather({ env: { ZEGO_CALLBACK_SECRET: ' ' }, ask })
+  const given = await gather({ env: { ZEGO_CALLBACK_SECRET: ' ' }, local: {}, ask })
   expect(asked.map((question) => question.split(/[ ,]/)[0])).toEqual(['CallbackSecret', 'API', 'Path', 'ServerSecret'])
   expect(given).toMatchObject({ apiToken: undefined, pathToken: undefined, secrets: { everyApp: [SECRET] } })
 })

@@ -49,6 +49,7 @@ async function examined(origin: string, way: Way = {}) {
   const sources = {
     env: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN: '', ...env },
     ask: undefined,
+    readLocal: () => ({}),
   }
   const context = await prepare({ url: origin + path, ...options }, sources, { timeoutMs, patienceMs: 50 })
   const results: Record<string, Result> = {}

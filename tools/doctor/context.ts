@@ -17,10 +17,14 @@ const LIMITS = { timeoutMs: 20_000, patienceMs: 10_000 }
 
 export type Context = Awaited<ReturnType<typeof prepare>>
 
-/** From what was typed and given to what the checks need. */
-export async function prepare({ url, appid: named }: CommandLine, sources: Sources, limits = LIMITS) {
-  targetOf(url) // throws at a mistake in it, before anything is asked
-  const given = await gather(sources)
+/** From what was typed and given to what the checks need. `readLocal` is called only for the Worker of `npm start`. */
+export async function prepare(
+  { url, appid: named }: CommandLine,
+  { env, ask, readLocal }: Omit<Sources, 'local'> & { readLocal: () => Sources['local'] },
+  limits = LIMITS,
+) {
+  const { isLocal } = targetOf(url) // throws at a mistake in it, before anything is asked
+  const given = await gather({ env, ask, local: isLocal ? readLocal() : {} })
   const { secrets, serverSecrets } = given
   const appid = named ?? [...secrets.byApp.keys(), ...serverSecrets.byApp.keys()][0] ?? '12345'
   const [secret, ...otherSecrets] = secretsFor(secrets, appid)

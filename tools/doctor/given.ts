@@ -1,4 +1,4 @@
-/** What the user gives: the URL on the command line, and secrets in the environment, or typed. */
+/** What the user gives: the URL on the command line, and secrets in the environment, in a file, or typed. */
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { type Env, isFault, readSettings, type SettingFault } from '../../src/settings.ts'
@@ -22,8 +22,9 @@ are deleted afterwards. Secrets come from the environment, or you are asked:
   CALLBACK_PATH_TOKEN   if the Worker requires it and the URL has none
   ZEGO_SERVER_SECRET    optional: to recognize it in place of the CallbackSecret
 
-The exit status is 0 when all is well, 1 when something is wrong, 2 when the
-command line is wrong.`
+For the Worker of \`npm start\` they come from .dev.vars or .env. The exit status
+is 0 when all is well, 1 when something is wrong, 2 when the command line is
+wrong.`
 
 /** In place of commander's own words, which repeat what was typed: it may be a secret. */
 const MISUSE =
@@ -66,7 +67,7 @@ export function targetOf(typed: string, pathToken?: string) {
   }
 }
 
-/** What is asked for where the environment does not give it. */
+/** What is asked for where it is given neither in the environment nor in a file. */
 const QUESTIONS = {
   ZEGO_CALLBACK_SECRET: 'CallbackSecret (not shown): ',
   API_TOKEN: 'API token (not shown; Enter: skip): ',
@@ -77,15 +78,17 @@ type Values = Partial<Record<string, string>>
 
 export type Sources = {
   env: Values
+  /** Of the Worker of `npm start`, and of no other. */
+  local: Values
   /** `undefined` where nobody can be asked. */
   ask: ((question: string) => Promise<string>) | undefined
 }
 
 /** Read as the Worker reads them: a text, a JSON array, or a JSON object by appid. */
-export async function gather({ env, ask }: Sources) {
+export async function gather({ env, local, ask }: Sources) {
   const values: Values = {}
   for (const [name, question] of Object.entries(QUESTIONS)) {
-    const value = env[name]?.trim() || (await ask?.(question))?.trim()
+    const value = env[name]?.trim() || local[name]?.trim() || (await ask?.(question))?.trim()
     if (value) values[name] = value
   }
   const { secrets, apiTokens, pathTokens } = readSettings(Object.assign({} as Env, values))
