@@ -12,8 +12,7 @@ export { encode, encodings, headersOf, type Body, type Encoding, type Fields } f
 /** What a signature covers, and the signature: lower-case hex of a SHA-1. */
 export type Stamp = { timestamp: string; nonce: string; signature: string }
 
-export const vendors = ['tencent', 'hw'] as const
-export type Vendor = (typeof vendors)[number]
+export type Vendor = 'tencent' | 'hw'
 
 /** `offset` is in milliseconds; only Tencent Cloud has it. */
 export type Picture = { url: string; offset?: number }
@@ -106,30 +105,29 @@ export const ATTEMPT_TIMEOUT_SECONDS = 10
 /** `status` is null when nothing answered; `text` then says why. */
 export type Answer = { status: number | null; text: string; ms: number }
 
-export type Clock = { now: () => number; sleep: (ms: number) => Promise<unknown> }
-
-const realClock: Clock = { now: () => performance.now(), sleep }
-
 export const isSuccess = ({ status }: Answer) => status !== null && status >= 200 && status < 300
 
-/** How one attempt is made. */
-export type PostOptions = { timeoutSeconds?: number; clock?: Clock; fetch?: typeof fetch }
+/** How long to wait for the answer. */
+type PostOptions = { timeoutSeconds?: number }
 
 /** One attempt. A redirect is not followed: it is a status outside 2XX. */
-export async function post(url: string | URL, body: Body, options: PostOptions = {}): Promise<Answer> {
-  const { clock = realClock, timeoutSeconds = ATTEMPT_TIMEOUT_SECONDS } = options
-  const began = clock.now()
+export async function post(
+  url: string | URL,
+  body: Body,
+  { timeoutSeconds = ATTEMPT_TIMEOUT_SECONDS }: PostOptions = {},
+): Promise<Answer> {
+  const began = performance.now()
   try {
-    const response = await (options.fetch ?? fetch)(url, {
+    const response = await fetch(url, {
       method: 'POST',
       redirect: 'manual',
       headers: headersOf(body),
       body: body.bytes,
       signal: AbortSignal.timeout(timeoutSeconds * 1000),
     })
-    return { status: response.status, text: await response.text(), ms: clock.now() - began }
+    return { status: response.status, text: await response.text(), ms: performance.now() - began }
   } catch (error) {
-    return { status: null, text: reasonOf(error), ms: clock.now() - began }
+    return { status: null, text: reasonOf(error), ms: performance.now() - began }
   }
 }
 
@@ -140,18 +138,18 @@ function reasonOf(error: unknown) {
   return cause instanceof Error ? cause.message || cause.name : error.message
 }
 
-export type DeliverOptions = PostOptions & {
+type DeliverOptions = PostOptions & {
   secret: string
   encoding: Encoding
   retry: RetryMode
   /** Factor on the schedule: 0.1 is ten times faster. */
   timeScale?: number
-  /** Called after each attempt, which is counted from 0. */
-  onAnswer?: (answer: Answer, attempt: number) => void
+  /** Called after each attempt. */
+  onAnswer?: (answer: Answer) => void
 }
 
 /** `last` is the callback as its last attempt carried it; after a delivery, the one that was acknowledged. */
-export type Delivery<C> = { delivered: boolean; answers: Answer[]; last: C }
+type Delivery<C> = { delivered: boolean; answers: Answer[]; last: C }
 
 /**
  * Plays one callback to its end: delivered at the first 2XX, lost after the last retry.
@@ -162,17 +160,17 @@ export async function deliver<C extends Fields>(
   callback: C,
   options: DeliverOptions,
 ): Promise<Delivery<C>> {
-  const { secret, encoding, retry, timeScale = 1, clock = realClock, onAnswer } = options
+  const { secret, encoding, retry, timeScale = 1, onAnswer } = options
   const answers: Answer[] = []
   let last = callback
   for (const seconds of [...RETRY_SECONDS, null]) {
-    const sent = clock.now()
+    const sent = performance.now()
     const answer = await post(url, encode(last, encoding), options)
-    onAnswer?.(answer, answers.length)
+    onAnswer?.(answer)
     answers.push(answer)
     if (isSuccess(answer)) return { delivered: true, answers, last }
     if (seconds === null) break
-    await clock.sleep(Math.max(0, seconds * 1000 * timeScale - (clock.now() - sent)))
+    await sleep(Math.max(0, seconds * 1000 * timeScale - (performance.now() - sent)))
     if (retry === 're-signed') last = { ...callback, ...stamp(secret) }
   }
   return { delivered: false, answers, last }
