@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Option } from '@commander-js/extra-typings'
 import { command, httpUrl, positive, whole } from './lib/command.ts'
 import { firstAppid, firstOf, readLocalSecrets } from './lib/dev-vars.ts'
-import { forge, forgeries } from './zegocloud/forgeries.ts'
+import { forgeriesFrom } from './zegocloud/forgeries.ts'
 import { membersIn, wordIn } from './lib/members.ts'
 import {
   type Answer,
@@ -91,8 +91,7 @@ async function playDuplicate(acknowledged: Callback, index: number, copy: number
 
 /** Each is sent once, because a forger follows no schedule. */
 async function playForgeries(captured: Callback) {
-  for (const kind of forgeries) {
-    const forged = forge(kind, captured, secret)
+  for (const [kind, forged] of forgeriesFrom(captured, secret)) {
     const answer = await post(target, encode(forged, 'json'))
     tally.answers.push(answer)
     tally.forged += 1

@@ -1,5 +1,5 @@
 /** ZEGOCLOUD in one row, and whoever has seen its callbacks go by. */
-import { forge, forgeries } from '../zegocloud/forgeries.ts'
+import { forgeriesFrom } from '../zegocloud/forgeries.ts'
 import { SECRET } from '../lib/secrets.ts'
 import {
   ATTEMPT_TIMEOUT_SECONDS,
@@ -67,8 +67,7 @@ export function senderTo(url: URL, scale: number, storm: number) {
   }
 
   async function playForgeries(captured: Callback) {
-    for (const kind of forgeries) {
-      const fields = forge(kind, captured, SECRET)
+    for (const [, fields] of forgeriesFrom(captured, SECRET)) {
       so.forged.add(String(fields['task_id']))
       timed(await post(url, encode(fields, 'json'), timing))
     }
