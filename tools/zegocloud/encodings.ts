@@ -5,7 +5,7 @@
  * no Content-Type. The other ways are those of sibling callbacks and of common HTTP clients.
  */
 import { deflateSync, gzipSync } from 'node:zlib'
-import { type Charset, toBytes } from './charsets.ts'
+import iconv from 'iconv-lite'
 
 /** A request body. Bytes, not text: `fetch` gives text a Content-Type of its own. */
 export type Body = { bytes: Uint8Array; contentType: string | null; contentEncoding?: string | undefined }
@@ -38,34 +38,6 @@ function picturesIn(fields: Fields): Fields[] {
 const json = (fields: Fields) => JSON.stringify(listAsText(fields))
 const pretty = (fields: Fields) => JSON.stringify(listAsText(fields), null, 1)
 
-/** JSON in which these keys hold bare numbers. Written by hand: a JS number would round 19 digits. */
-function jsonWithNumbers(fields: Fields, keys: string[]) {
-  const member = ([key, value]: [string, unknown]) => {
-    const isBare = keys.includes(key) && /^(0|[1-9][0-9]*)$/.test(String(value))
-    return `${JSON.stringify(key)}:${isBare ? String(value) : JSON.stringify(value)}`
-  }
-  return `{${Object.entries(fields).map(member).join(',')}}`
-}
-
-/** The documented fields, as the callbacks `transcode_start` and `censor_audio_v2_result` spell them. */
-const SIBLING_NAMES: Record<string, string> = {
-  appid: 'AppId',
-  event: 'Event',
-  timestamp: 'Timestamp',
-  nonce: 'Nonce',
-  signature: 'Signature',
-  task_id: 'TaskId',
-  field_id: 'FileId',
-  vendor: 'Vendor',
-  snapshot_pic_list: 'SnapshotPicList',
-}
-
-/** With bare numbers, as they have. */
-function siblingJson(fields: Fields) {
-  const renamed = Object.entries(fields).map(([key, value]) => [SIBLING_NAMES[key] ?? key, value] as const)
-  return jsonWithNumbers(Object.fromEntries(renamed), ['AppId', 'Timestamp'])
-}
-
 type Entries = (readonly [key: string, text: string])[]
 
 const textOf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
@@ -87,6 +59,8 @@ const formOf = (entries: Entries, percent: Percent) =>
 const byPicture = (keyOf: (index: number) => string) => (pictures: Fields[]) =>
   pictures.map((picture, index) => [keyOf(index), JSON.stringify(picture)] as const)
 
+const byIndex = byPicture((index) => `${LIST}[${index}]`)
+
 /** One field for each member of a picture. */
 const byMember = (keyOf: (index: number, member: string) => string) => (pictures: Fields[]) =>
   pictures.flatMap((picture, index) =>
@@ -100,19 +74,15 @@ const formWith = (entriesOfList?: (pictures: Fields[]) => Entries): Shape => ({
   text: (fields, percent) => formOf(entriesOf(fields, entriesOfList), percent),
 })
 
-function multipart(entries: Entries, isFile = false) {
-  const part = ([key, text]: readonly [string, string]) => {
-    const file = isFile ? `; filename="${key}.txt"\r\nContent-Type: text/plain` : ''
-    return `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${key}"${file}\r\n\r\n${text}\r\n`
-  }
+function multipart(entries: Entries) {
+  const part = ([key, text]: readonly [string, string]) =>
+    `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${key}"\r\n\r\n${text}\r\n`
   return `${entries.map(part).join('')}--${BOUNDARY}--\r\n`
 }
 
 /** `+` for spaces and lower-case hex, as some URL encoders write it. */
 const plus = (encoded: string) =>
   encoded.replaceAll('%20', '+').replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
-
-const reserved = (text: string) => text.replaceAll(/[%&=+\s]/g, (character) => encodeURIComponent(character))
 
 const MULTIPART_TYPE = `multipart/form-data; boundary=${BOUNDARY}`
 
@@ -126,59 +96,48 @@ export const shapes = {
   'json-as-form-type': { contentType: FORM_TYPE, text: json },
   'json-no-type': { contentType: null, text: json },
   'json-string': { contentType: JSON_TYPE, text: (fields) => JSON.stringify(json(fields)) },
-  numbers: {
-    contentType: JSON_TYPE,
-    text: (fields) => jsonWithNumbers(listAsText(fields), ['appid', 'timestamp', 'nonce', 'field_id']),
-  },
-  'pascal-case': { contentType: JSON_TYPE, text: siblingJson },
   'list-percent': { contentType: JSON_TYPE, text: (fields, percent) => JSON.stringify(listAsText(fields, percent)) },
   'percent-json': { contentType: JSON_TYPE, text: (fields, percent) => percent(json(fields)) },
   'percent-json-plus': { contentType: 'text/plain', text: (fields, percent) => plus(percent(pretty(fields))) },
-  'percent-bom': { contentType: FORM_TYPE, text: (fields, percent) => percent(`\uFEFF${json(fields)}`) },
-  'percent-string': { contentType: JSON_TYPE, text: (fields, percent) => percent(JSON.stringify(json(fields))) },
   form: formWith(),
   'form-as-json-type': { ...formWith(), contentType: JSON_TYPE },
-  'form-bare': { contentType: FORM_TYPE, text: (fields) => formOf(entriesOf(fields), reserved) },
   'form-one-field': { contentType: FORM_TYPE, text: (fields, percent) => `data=${percent(json(fields))}` },
   'form-json-as-key': { contentType: FORM_TYPE, text: (fields, percent) => `${percent(json(fields))}=` },
   'form-list': formWith(byPicture(() => `${LIST}[]`)),
   'form-repeated': formWith(byPicture(() => LIST)),
-  'form-indices': formWith(byPicture((index) => `${LIST}[${index}]`)),
+  'form-indices': formWith(byIndex),
   'form-members': formWith(byMember((index, member) => `${LIST}[${index}][${member}]`)),
   'form-dots': formWith(byMember((index, member) => `${LIST}.${index}.${member}`)),
+  multipart: { contentType: MULTIPART_TYPE, text: (fields) => multipart(entriesOf(fields)) },
   'multipart-indices': {
     contentType: MULTIPART_TYPE,
-    text: (fields) =>
-      multipart(
-        entriesOf(
-          fields,
-          byPicture((index) => `${LIST}[${index}]`),
-        ),
-      ),
+    text: (fields) => multipart(entriesOf(fields, byIndex)),
   },
-  multipart: { contentType: MULTIPART_TYPE, text: (fields) => multipart(entriesOf(fields)) },
-  'multipart-files': { contentType: JSON_TYPE, text: (fields) => multipart(entriesOf(fields), true) },
 } as const satisfies Record<string, Shape>
 export type ShapeName = keyof typeof shapes
 export const shapeNames = Object.keys(shapes) as ShapeName[]
 
-const packers = {
-  gzip: { contentEncoding: 'gzip', pack: (bytes: Uint8Array) => gzipSync(bytes) },
-  deflate: { contentEncoding: 'deflate', pack: (bytes: Uint8Array) => deflateSync(bytes) },
+export const charsets = ['utf-8', 'gb18030', 'utf-16le', 'utf-16be'] as const
+export type Charset = (typeof charsets)[number]
+
+/** Platforms encode only UTF-8. UTF-16 begins with a byte order mark: without one it is not announced. */
+export function toBytes(text: string, charset: Charset): Uint8Array {
+  return new Uint8Array(iconv.encode(text, charset, { addBOM: charset.startsWith('utf-16') }))
 }
+
+const packers = { gzip: gzipSync, deflate: deflateSync }
 export type Packing = keyof typeof packers
 export const packings = Object.keys(packers) as Packing[]
 
-/** One way to send the fields. A charset is declared in the Content-Type only if that is asked for. */
-export type Manner = { shape: ShapeName; charset?: Charset; isDeclared?: boolean; packing?: Packing | undefined }
+/** One way to send the fields. */
+export type Manner = { shape: ShapeName; charset?: Charset; packing?: Packing | undefined }
 
-export function encodeAs(fields: Fields, { shape, charset = 'utf-8', isDeclared = false, packing }: Manner): Body {
+export function encodeAs(fields: Fields, { shape, charset = 'utf-8', packing }: Manner): Body {
   const { contentType, text } = shapes[shape]
   const bytes = toBytes(text(fields, percentIn(charset)), charset)
-  const declared = isDeclared ? `${contentType ?? 'text/plain'}; charset=${charset}` : contentType
-  if (packing === undefined) return { bytes, contentType: declared }
-  const { pack, contentEncoding } = packers[packing]
-  return { bytes: pack(bytes), contentType: declared, contentEncoding }
+  return packing === undefined
+    ? { bytes, contentType }
+    : { bytes: packers[packing](bytes), contentType, contentEncoding: packing }
 }
 
 /** In UTF-16 nobody percent-encodes. Elsewhere, as PHP does, each byte that is not an unreserved ASCII character. */
@@ -193,7 +152,7 @@ function percentIn(charset: Charset): Percent {
 const variants = {
   gzip: { shape: 'json', packing: 'gzip' },
   deflate: { shape: 'form', packing: 'deflate' },
-  gbk: { shape: 'json', charset: 'gb18030', isDeclared: true },
+  gbk: { shape: 'json', charset: 'gb18030' },
   'gbk-form': { shape: 'form', charset: 'gb18030' },
   'utf-16': { shape: 'json', charset: 'utf-16le' },
 } as const satisfies Record<string, Manner>
