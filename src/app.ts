@@ -1,6 +1,5 @@
 /** Which route lives where. */
 import { Hono } from 'hono/tiny'
-import { getPath } from 'hono/utils/url'
 import { dashboard } from './dashboard/app.tsx'
 import { respondToError, enter } from './http/api.ts'
 import { callback } from './http/callback.ts'
@@ -12,13 +11,7 @@ import { status } from './http/status.ts'
 import { tasks } from './http/tasks.ts'
 import { log } from './log.ts'
 import { type Env, readSettings } from './settings.ts'
-import { pathWithoutToken, tokenIn } from './token.ts'
-
-/** A callback's path is accepted in any spelling; its token is compared later. */
-function routedPath(request: Request): string {
-  const path = getPath(request)
-  return tokenIn(path) === undefined ? path : '/zego/callback'
-}
+import { pathWithoutToken, routedPath } from './token.ts'
 
 /** Made beforehand of the schemas that validate, since a Worker that makes it starts more slowly. wrangler.toml has it brought in as text. */
 const openapi = document as unknown as string

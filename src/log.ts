@@ -5,6 +5,11 @@ export function log(level: 'info' | 'warn' | 'error', event: string, facts: Reco
   console[level](JSON.stringify({ event, ...facts }))
 }
 
+/** By which a request's lines are found: Cloudflare's own name for it, where it has one. */
+export function requestId({ headers }: Request): string {
+  return headers.get('cf-ray') ?? crypto.randomUUID()
+}
+
 /** What went wrong, in words for the log. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -1,4 +1,5 @@
 /** Tokens that a request brings: as a bearer, or in the path by which callbacks come. */
+import { getPath } from 'hono/utils/url'
 import { bytesOf, sha256 } from './callback/bytes.ts'
 import { isFault, type Settings } from './settings.ts'
 
@@ -30,6 +31,12 @@ export function bearerIn(authorization: string): string {
 export function tokenIn(pathname: string): string | undefined {
   const [first = '', second = '', ...rest] = pathname.split('/').filter((part) => part !== '')
   return `${first}/${second}`.toLowerCase() === 'zego/callback' ? rest.join('/') : undefined
+}
+
+/** By which a request is routed: a callback's path is accepted in any spelling, and its token is compared later. */
+export function routedPath(request: Request): string {
+  const path = getPath(request)
+  return tokenIn(path) === undefined ? path : '/zego/callback'
 }
 
 /** Whether a callback may come by this path. */

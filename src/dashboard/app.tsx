@@ -6,8 +6,7 @@ import { csrf } from 'hono/csrf'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
 import { Hono } from 'hono/tiny'
-import { requestId } from '../http/api.ts'
-import { log, messageOf } from '../log.ts'
+import { log, messageOf, requestId } from '../log.ts'
 import { isOutage } from '../store/database.ts'
 import { showAsset } from './assets.ts'
 import { enter, setUp, showSignIn, signIn, signOut } from './auth.tsx'
@@ -90,7 +89,7 @@ async function showError(c: Context<PageEnv>, error: unknown): Promise<Response>
     if (error.status === 413) return showFact(c, 413, 'This form is too large', again)
     return showFact(c, 403, 'This form was sent by another site', again)
   }
-  log('error', 'dashboard.failed', { why: messageOf(error), request_id: requestId(c) })
+  log('error', 'dashboard.failed', { why: messageOf(error), request_id: requestId(c.req.raw) })
   const more = 'The log says more, under dashboard.failed.'
   if (await isOutage(error, c.env.DB)) {
     return showFact(c, 503, 'D1 does not answer', `Load this page again in a moment. ${more}`)

@@ -2,9 +2,8 @@
 import type { Context } from 'hono'
 import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { createMiddleware } from 'hono/factory'
-import { requestId } from '../http/api.ts'
 import { isToken } from '../token.ts'
-import { log } from '../log.ts'
+import { log, requestId } from '../log.ts'
 import { isFault } from '../settings.ts'
 import { SetUp } from './health.tsx'
 import { formOf, isHttps, type PageEnv } from './page.ts'
@@ -68,11 +67,11 @@ export async function signIn(c: Context<PageEnv>): Promise<Response> {
   }
   const token = await tokenOf((form.get('token') ?? '').trim(), tokensOf(c))
   if (token === undefined) {
-    log('warn', 'dashboard.refused', { request_id: requestId(c) })
+    log('warn', 'dashboard.refused', { request_id: requestId(c.req.raw) })
     return refuse(c, 401, next, 'This is not the API token.')
   }
   takeBack(address)
-  log('info', 'dashboard.entered', { request_id: requestId(c) })
+  log('info', 'dashboard.entered', { request_id: requestId(c.req.raw) })
   const endsAt = c.get('now') + SESSION_SECONDS * 1000
   const options = { ...cookieOptions(c.req.url), maxAge: SESSION_SECONDS }
   await setSignedCookie(c, COOKIE, String(endsAt), keyOf(token), options)

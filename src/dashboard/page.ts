@@ -2,8 +2,7 @@
 import type { Context } from 'hono'
 import { getContext } from 'hono/context-storage'
 import { createMiddleware } from 'hono/factory'
-import { requestId } from '../http/api.ts'
-import { log } from '../log.ts'
+import { log, requestId } from '../log.ts'
 import type { Operation } from '../operate.ts'
 import { type Env, readSettings, type Settings } from '../settings.ts'
 import { type Health, judge } from '../store/health.ts'
@@ -54,7 +53,7 @@ export async function formOf(c: Context): Promise<URLSearchParams> {
 export function operationOf(c: Context<PageEnv>): Operation {
   const began = Date.now()
   const report = (event: string, facts: Record<string, unknown>) =>
-    log('info', event, { ...facts, duration_ms: Date.now() - began, request_id: requestId(c) })
+    log('info', event, { ...facts, duration_ms: Date.now() - began, request_id: requestId(c.req.raw) })
   return { env: c.env, settings: c.get('settings'), report, waitUntil: (work) => c.executionCtx.waitUntil(work) }
 }
 

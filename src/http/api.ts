@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import { log, messageOf } from '../log.ts'
+import { log, messageOf, requestId } from '../log.ts'
 import type { Operation } from '../operate.ts'
 import { type Env, isFault, readSettings, type Settings } from '../settings.ts'
 import { isOutage } from '../store/database.ts'
@@ -66,13 +66,13 @@ export function operationOf(c: Context<Api>): Operation {
 
 /** What was done, how long it took, and for which request. */
 export function report(c: Context<Api>, event: string, facts: Record<string, unknown>): void {
-  log('info', event, { ...facts, duration_ms: Date.now() - c.get('startedAt'), request_id: requestId(c) })
+  log('info', event, { ...facts, duration_ms: Date.now() - c.get('startedAt'), request_id: requestId(c.req.raw) })
 }
 
 /** A problem that was thrown, an outage of D1, or a fault of our own. */
 export async function respondToError(error: Error, c: Context<{ Bindings: Env }>): Promise<Response> {
   if (error instanceof ProblemError) return problem(error.problem)
-  const facts = { method: c.req.method, route: routePath(c), why: messageOf(error), request_id: requestId(c) }
+  const facts = { method: c.req.method, route: routePath(c), why: messageOf(error), request_id: requestId(c.req.raw) }
   if (await isOutage(error, c.env.DB)) {
     log('error', 'storage.failed', facts)
     return problem(unavailable('D1 does not answer. Send the request again in a moment: repeating it is safe.').problem)
@@ -86,38 +86,7 @@ export async function respondToError(error: Error, c: Context<{ Bindings: Env }>
   })
 }
 
-/** The whole body, or `undefined` if it is larger than the limit, whether or not its length was announced. */
-export async function readBody(request: Request, limitBytes: number): Promise<Uint8Array | undefined> {
-  const announced = request.headers.get('content-length')
-  if (Number(announced) > limitBytes) return undefined
-  // Read at once it costs the least; only a body of no announced length could go on for ever.
-  const body = announced === null ? await readBeyond(limitBytes, request) : new Uint8Array(await request.arrayBuffer())
-  return body.length > limitBytes ? undefined : body
-}
-
-/** The body, or as much of it as is larger than the limit. */
-async function readBeyond(limitBytes: number, request: Request): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of request.body ?? []) {
-    chunks.push(chunk)
-    length += chunk.byteLength
-    if (length > limitBytes) break
-  }
-  const body = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return body
-}
-
 /** The n-th part of a URL's path, decoded. Hono decodes less than all of it (`%2F`, `%25`), and an id may hold anything. */
 export function partOf(url: string, n: number): string {
   return decodePath(new URL(url).pathname.split('/')[n] ?? '')
-}
-
-export function requestId(c: Context): string {
-  return c.req.header('cf-ray') ?? crypto.randomUUID()
 }

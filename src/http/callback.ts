@@ -1,11 +1,13 @@
 /** `POST /zego/callback`, and `/zego/callback/<token>`: what ZEGOCLOUD calls. */
+import type { Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import { Hono } from 'hono/tiny'
 import { ROW_LIMIT_BYTES } from '../callback/bytes.ts'
 import { decode, taskIdOf } from '../callback/decode.ts'
 import { signedText } from '../callback/json.ts'
 import { describeRefusal, unlessRefused } from '../callback/refusal.ts'
 import { TEST_EVENT } from '../callback/snapshot.ts'
-import { log, messageOf } from '../log.ts'
+import { log, messageOf, requestId } from '../log.ts'
 import { publish } from '../publish/publish.ts'
 import { keepRefused } from '../quarantine/keep.ts'
 import type { Retried } from '../quarantine/retry.ts'
@@ -13,7 +15,6 @@ import { type Incoming, type Outcome, receive, type Received } from '../receive.
 import { type Env, isFault, readSettings, type Settings, versionOf } from '../settings.ts'
 import { noteCallback, noteRefusal } from '../store/state.ts'
 import { isRightPath, pathWithoutToken, tokenIn } from '../token.ts'
-import { readBody, requestId } from './api.ts'
 import { notFound, problem, ProblemError, unavailable } from './problem.ts'
 
 /** Publishing, or a line of the log, in the same moment as the response would slow the response down. */
@@ -21,18 +22,23 @@ const AFTER_RESPONSE_MS = 5
 
 export const callback = new Hono<{ Bindings: Env }>()
 
-callback.all('/zego/callback', async (c) => {
+callback.all(
+  '/zego/callback',
+  bodyLimit({ maxSize: ROW_LIMIT_BYTES, onError: (c) => respond(c, undefined) }),
+  // Read also where the path is wrong: the runtime ends the request's stream with the response.
+  async (c) => respond(c, new Uint8Array(await c.req.raw.arrayBuffer())),
+)
+
+/** @param bytes `undefined` where there are more than the limit */
+async function respond(c: Context<{ Bindings: Env }>, bytes: Uint8Array | undefined): Promise<Response> {
   const settings = readSettings(c.env)
   const { pathname: path } = new URL(c.req.url)
   if (c.req.method !== 'POST') throw await onlyPosted(path, settings)
-  const receivedAt = Date.now()
-  // Also where the path is wrong: the runtime ends the request's stream with the response.
-  const bytes = await readBody(c.req.raw, ROW_LIMIT_BYTES)
-  const incoming = { raw: bytes && rawOf(c.req.raw, bytes), path, receivedAt }
+  const incoming = { raw: bytes && rawOf(c.req.raw, bytes), path, receivedAt: Date.now() }
   const received = await receive(incoming, settings, c.env)
-  c.executionCtx.waitUntil(afterResponse(received, incoming, settings, c.env, requestId(c)))
+  c.executionCtx.waitUntil(afterResponse(received, incoming, settings, c.env, requestId(c.req.raw)))
   return responseTo(received)
-})
+}
 
 async function onlyPosted(path: string, { pathTokens }: Settings): Promise<ProblemError> {
   if (!isFault(pathTokens) && !(await isRightPath(path, pathTokens)))

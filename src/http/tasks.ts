@@ -1,5 +1,6 @@
 /** Tasks of our own at ZEGOCLOUD: started, registered, confirmed. For whoever has the API token. */
 import type { Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import { Hono } from 'hono/tiny'
 import { jsonOf } from '../callback/content.ts'
 import { isObject, parse } from '../callback/json.ts'
@@ -23,7 +24,7 @@ import {
   zegoConfig,
 } from '../zego/parameters.ts'
 import { start } from '../zego/describe.ts'
-import { type Api, partOf, readBody, report } from './api.ts'
+import { type Api, partOf, report } from './api.ts'
 import { notConfigured, notFound, ProblemError } from './problem.ts'
 import { checked, invalid, noQuery, readQuery } from './query.ts'
 
@@ -38,7 +39,15 @@ const REGISTER_AGAIN_MS = 500
 
 export const tasks = new Hono<Api>()
 
-tasks.post('/v1/snapshots', async (c) => {
+const limited = bodyLimit({
+  maxSize: BODY_LIMIT_BYTES,
+  onError: () => {
+    const detail = `The body may have at most ${BODY_LIMIT_BYTES} bytes.`
+    throw new ProblemError({ code: 'body_too_large', status: 413, title: 'The body is too large', detail })
+  },
+})
+
+tasks.post('/v1/snapshots', limited, async (c) => {
   const config = configOf(c)
   const body = checked(startBody(), normalizeStart(await readJson(c)))
   const appid = appidOf(config, 'AppId', body.AppId)
@@ -49,7 +58,7 @@ tasks.post('/v1/snapshots', async (c) => {
   return created(c, await registerWithPatience(c.env.DB, record))
 })
 
-tasks.put('/v1/snapshots/:task_id', async (c) => {
+tasks.put('/v1/snapshots/:task_id', limited, async (c) => {
   const config = configOf(c)
   const { vendor, appid } = checked(registrationBody(), normalizeRegistration(await readJson(c)))
   const task = pendingRecord(partOf(c.req.url, TASK_ID_PART), appidOf(config, 'appid', appid), vendor)
@@ -87,12 +96,7 @@ function configOf(c: Context<Api>): ZegoConfig {
 
 async function readJson(c: Context<Api>): Promise<Record<string, unknown>> {
   readQuery(c.req.url, noQuery)
-  const body = await readBody(c.req.raw, BODY_LIMIT_BYTES)
-  if (body === undefined) {
-    const detail = `The body may have at most ${BODY_LIMIT_BYTES} bytes.`
-    throw new ProblemError({ code: 'body_too_large', status: 413, title: 'The body is too large', detail })
-  }
-  const given = parse(new TextDecoder().decode(body))
+  const given = parse(await c.req.text())
   if (isObject(given)) return given
   throw invalid('body', 'The body must be a JSON object.')
 }

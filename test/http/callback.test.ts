@@ -1,6 +1,5 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { readBody } from '../../src/http/api.ts'
 import { PICTURES, signedCallback } from '../callbacks.ts'
 import { deliver, events, read, recordInKv, request, rows } from '../worker.ts'
 
@@ -118,18 +117,6 @@ describe('refusals', () => {
     expect(await refusal(await deliver(large))).toEqual([413, 'body_too_large'])
     const answer = await request(URL, { method: 'POST', body: chunked })
     expect(await refusal(answer)).toEqual([413, 'body_too_large'])
-  })
-
-  it.each([
-    ['4', 'data', 'data'],
-    ['9', 'data', undefined],
-    ['4', 'more than eight', undefined],
-    [undefined, 'data', 'data'],
-    [undefined, 'more than eight', undefined],
-  ])('hold a body to eight bytes: announced %s, sent %j', async (announced, sent, taken) => {
-    const headers: Record<string, string> = announced === undefined ? {} : { 'content-length': announced }
-    const body = await readBody(new Request(URL, { method: 'POST', body: new Blob([sent]).stream(), headers }), 8)
-    expect(body && new TextDecoder().decode(body)).toBe(taken)
   })
 
   it('come without a word of the secrets', async () => {
