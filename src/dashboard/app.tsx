@@ -13,7 +13,7 @@ import { enter, setUp, showSignIn, signIn, signOut } from './auth.tsx'
 import { retryOne, showEntry } from './entry.tsx'
 import { countNew, showGallery } from './gallery.tsx'
 import { showHealth } from './health.tsx'
-import { frame, showFact } from './layout.tsx'
+import { showFact } from './layout.tsx'
 import { deleteAllOfReason, deleteOne, showQuarantine } from './quarantine.tsx'
 import { deleteTask, sendTask, showTask } from './task.tsx'
 import { isHttps, readPageEnv, type PageEnv } from './page.ts'
@@ -101,7 +101,6 @@ const COMMON = [
   safeHeaders,
   contextStorage(),
   readPageEnv,
-  frame,
   showErrors,
   csrf(),
   bodyLimit({ maxSize: FORM_LIMIT_BYTES }),

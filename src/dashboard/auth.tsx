@@ -6,6 +6,7 @@ import { isToken } from '../token.ts'
 import { log, requestId } from '../log.ts'
 import { isFault } from '../settings.ts'
 import { SetUp } from './health.tsx'
+import { Fact, showPage } from './layout.tsx'
 import { formOf, isHttps, type PageEnv } from './page.ts'
 
 const COOKIE = 'zego-snapshots'
@@ -14,7 +15,7 @@ const SESSION_SECONDS = 12 * 3600
 /** While a secret is missing, every page is the one that says how to set it. */
 export const setUp = createMiddleware<PageEnv>(async (c, next) => {
   const { apiTokens, secrets } = c.get('settings')
-  if (isFault(apiTokens) || isFault(secrets)) return c.render(<SetUp />, { title: 'Set up' })
+  if (isFault(apiTokens) || isFault(secrets)) return showPage(c, <SetUp />, { title: 'Set up' })
   return next()
 })
 
@@ -23,8 +24,8 @@ export const enter = createMiddleware<PageEnv>(async (c, next) => {
   if (!(await hasSession(c))) {
     const { pathname, search } = new URL(c.req.url)
     const isPost = c.req.method === 'POST'
-    c.status(pathname === '/' && !isPost ? 200 : 401)
-    return c.render(<SignIn next={isPost ? '/' : pathname + search} />, { title: 'Sign in' })
+    const status = pathname === '/' && !isPost ? 200 : 401
+    return showPage(c, <SignIn next={isPost ? '/' : pathname + search} />, { title: 'Sign in', status })
   }
   c.set('isSignedIn', true)
   return next()
@@ -95,27 +96,25 @@ function ownPath(given: string | null): string {
 }
 
 function refuse(c: Context<PageEnv>, status: 401 | 429, next: string, wrong: string) {
-  c.status(status)
-  return c.render(<SignIn next={next} wrong={wrong} />, { title: 'Sign in' })
+  return showPage(c, <SignIn next={next} wrong={wrong} />, { title: 'Sign in', status })
 }
 
 function SignIn({ next, wrong }: { next: string; wrong?: string }) {
   return (
-    <div class="empty">
-      <h1>Sign in</h1>
+    <Fact title="Sign in">
       <p>With the API token of this receiver.</p>
       {wrong !== undefined && (
         <p class="bad" role="alert">
           {wrong}
         </p>
       )}
-      <form method="post" action="/sign-in">
+      <form class="tools" method="post" action="/sign-in">
         <label for="token">API token</label>
         <input id="token" name="token" type="password" autocomplete="current-password" required autofocus />
         <input type="hidden" name="next" value={next} />
         <button>Sign in</button>
       </form>
-    </div>
+    </Fact>
   )
 }
 

@@ -1,43 +1,28 @@
 /** One entry of the quarantine, whole, beside what it competes with. */
 import type { Context } from 'hono'
 import type { Child } from 'hono/jsx'
-import { type RefusalCode, Refused, REFUSALS } from '../callback/refusal.ts'
-import { readVerified } from '../callback/snapshot.ts'
+import { isRefusalCode, type RefusalCode, REFUSALS } from '../callback/refusal.ts'
 import type { SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/api.ts'
 import { retryEntry } from '../operate.ts'
-import { admit } from '../receive.ts'
+import { admitByHand } from '../quarantine/retry.ts'
 import type { Env, Settings } from '../settings.ts'
 import { firstUseOf } from '../store/gallery.ts'
-import {
-  findEntry,
-  type ListedEntry,
-  type QuarantineEntry,
-  rawOf,
-  type Reason,
-  UNVERIFIED_REASONS,
-} from '../store/quarantine.ts'
+import { findEntry, type ListedEntry, type QuarantineEntry, type Reason } from '../store/quarantine.ts'
 import { findRecord } from '../store/snapshots.ts'
 import { type Column, Comparison } from './compare.tsx'
-import { showFact } from './layout.tsx'
-import { Ask, Facts, Moment, Note, Post, Text } from './layout.tsx'
+import { Ask, Facts, Moment, Note, Post, showFact, showPage, Text } from './layout.tsx'
 import { formOf, operationOf, type PageEnv } from './page.ts'
 import { entryPath, taskPath } from './format.ts'
 
-/** What an operator can do about each: accept it, try whether it can be accepted, compare it with what won, or nothing. */
-export const REMEDY: Record<Reason, 'accept' | 'try' | 'compare' | 'none'> = {
-  invalid_snapshot: 'try',
-  unsupported_event: 'none',
-  conflict: 'compare',
-  signature_reused: 'compare',
-  unknown_app: 'accept',
-  invalid_timestamp: 'accept',
-  stale: 'accept',
-  replaced: 'compare',
-  bad_signature: 'try',
-  not_configured: 'try',
-  wrong_path: 'try',
-  undecodable: 'try',
+/** It lost to other content, which is shown beside it. */
+export function isCompared(reason: Reason): boolean {
+  return reason === 'conflict' || reason === 'signature_reused' || reason === 'replaced'
+}
+
+/** Accept works for sure; of any other reason, the entry is read again before Accept is offered. */
+export function isAcceptable(reason: Reason): boolean {
+  return reason === 'unknown_app' || reason === 'invalid_timestamp' || reason === 'stale'
 }
 
 /** What is no refusal: these were answered 202, or lost to another result. */
@@ -53,16 +38,10 @@ const SENTENCES: Record<Exclude<Reason, RefusalCode>, (entry: ListedEntry) => Ch
 }
 
 /** Each is true of a callback of ZEGOCLOUD and of a forged one. */
-function sentenceOf(entry: ListedEntry): Child {
+export function sentenceOf(entry: ListedEntry): Child {
   const { reason } = entry
-  return isRefusal(reason) ? `${REFUSALS[reason].title}. ${REFUSALS[reason].remedy}` : SENTENCES[reason](entry)
+  return isRefusalCode(reason) ? `${REFUSALS[reason].title}. ${REFUSALS[reason].remedy}` : SENTENCES[reason](entry)
 }
-
-function isRefusal(reason: Reason): reason is Reason & RefusalCode {
-  return reason in REFUSALS
-}
-
-export const Sentence = ({ entry }: { entry: ListedEntry }) => <>{sentenceOf(entry)}</>
 
 const GONE = 'It may have been accepted, deleted, or dropped after 30 days.'
 
@@ -70,11 +49,9 @@ export async function showEntry(c: Context<PageEnv>): Promise<Response> {
   const entry = await findEntry(c.env.DB, partOf(c.req.url, 2))
   if (entry === undefined) return showFact(c, 404, 'Nothing is in quarantine under this id', GONE)
   const own = await recordOf(entry, c.get('settings'))
-  const contest = REMEDY[entry.reason] === 'compare' ? await contestOf(entry, own, c.env) : undefined
-  return c.render(<Entry entry={entry} own={own} contest={contest} />, {
-    title: 'In quarantine',
-    section: 'Quarantine',
-  })
+  const contest = isCompared(entry.reason) ? await contestOf(entry, own, c.env) : undefined
+  const page = <Entry entry={entry} own={own} contest={contest} />
+  return showPage(c, page, { title: 'In quarantine', section: 'Quarantine' })
 }
 
 export async function retryOne(c: Context<PageEnv>): Promise<Response> {
@@ -86,26 +63,12 @@ export async function retryOne(c: Context<PageEnv>): Promise<Response> {
   return c.redirect(`${entryPath(id)}?flash=still`, 303)
 }
 
-const UNVERIFIED: ReadonlySet<string> = new Set(UNVERIFIED_REASONS)
-
 /** The record that would be stored of it now, if any. */
 async function recordOf(entry: QuarantineEntry, settings: Settings): Promise<SnapshotRecord | undefined> {
   if (entry.reason === 'replaced') return JSON.parse(new TextDecoder().decode(entry.body)) as SnapshotRecord
-  try {
-    const callback = UNVERIFIED.has(entry.reason)
-      ? await verifiedNow(entry, settings)
-      : await readVerified(rawOf(entry), entry.received_at)
-    return callback && 'record' in callback.snapshot ? callback.snapshot.record : undefined
-  } catch (error) {
-    if (error instanceof Refused) return undefined
-    throw error
-  }
-}
-
-async function verifiedNow(entry: QuarantineEntry, settings: Settings) {
-  const incoming = { raw: rawOf(entry), path: '/zego/callback', receivedAt: entry.received_at }
-  const admitted = await admit(incoming, { ...settings, pathTokens: [] })
-  return 'refusal' in admitted ? undefined : admitted.callback
+  const admitted = await admitByHand(entry, settings)
+  if ('refusal' in admitted || !('record' in admitted.callback.snapshot)) return undefined
+  return admitted.callback.snapshot.record
 }
 
 /** What an entry competes with. */
@@ -153,13 +116,9 @@ function Entry({ entry, own, contest }: Entry) {
   ]
   return (
     <>
-      <h1>
-        <Sentence entry={entry} />
-      </h1>
+      <h1>{sentenceOf(entry)}</h1>
       <Facts of={facts} />
-      <div class="acts">
-        {contest ? <Choices id={id} own={own} contest={contest} /> : <Usual entry={entry} own={own} />}
-      </div>
+      <div class="acts">{contest ? <Choices id={id} own={own} contest={contest} /> : <Usual id={id} own={own} />}</div>
       {contest && <Comparison columns={contest.columns} />}
       {contest?.firstId !== undefined && (
         <Note>
@@ -174,12 +133,12 @@ function Entry({ entry, own, contest }: Entry) {
 }
 
 /** Accept is offered where it stores a record. */
-function Usual({ entry: { id, reason }, own }: Pick<Entry, 'entry' | 'own'>) {
+function Usual({ id, own }: { id: string; own: Entry['own'] }) {
   return (
     <>
       {own && <Accept id={id} />}
       <Delete id={id} />
-      {!own && REMEDY[reason] !== 'none' && <small>With today’s settings it cannot be accepted.</small>}
+      {!own && <small>With today’s settings it cannot be accepted.</small>}
     </>
   )
 }

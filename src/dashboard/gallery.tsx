@@ -1,5 +1,6 @@
 /** The contact sheet: one task a row, newest first. */
 import type { Context } from 'hono'
+import type { Child } from 'hono/jsx'
 import {
   countNewer,
   type GalleryPage,
@@ -13,7 +14,7 @@ import {
 } from '../store/gallery.ts'
 import { findRecord, type Status } from '../store/snapshots.ts'
 import { CallbackUrl, Doctor } from './health.tsx'
-import { Age, Note, Pager } from './layout.tsx'
+import { Age, Fact, Note, Pager, Search, showPage } from './layout.tsx'
 import { Strip } from './pictures.tsx'
 import { healthOf, numberOf, pathOf, type PageEnv } from './page.ts'
 import { plural, statusTitle, taskPath, vendorName } from './format.ts'
@@ -22,14 +23,6 @@ const STATUSES: readonly Status[] = ['pending', 'completed', 'failed']
 
 /** What the gallery is narrowed by. */
 type Filter = { status?: Status | undefined }
-
-function parseFilter({ status }: Record<string, string>): Filter {
-  return { status: STATUSES.find((each) => each === status) }
-}
-
-function describeFilter({ status }: Filter): string {
-  return status === undefined ? 'tasks' : `${status} tasks`
-}
 
 const NEWEST: Start = { to: 'older', place: Number.MAX_SAFE_INTEGER }
 
@@ -52,24 +45,30 @@ function pathsBeside(filter: Filter, start: Start | undefined, { rows, next }: G
   }
 }
 
-const GALLERY = { title: 'Gallery', section: 'Gallery' } as const
-
 export async function showGallery(c: Context<PageEnv>): Promise<Response> {
   const query = c.req.query()
   const beginning = query['task_id']?.trim() ?? ''
   if (beginning !== '') return showFound(c, beginning)
-  const filter = parseFilter(query)
+  const filter = { status: STATUSES.find((each) => each === query['status']) }
   const start = startOf(query)
   const [page, health] = await Promise.all([pageOf(c.env.DB, filter, start ?? NEWEST), healthOf(c)])
   // The top is reached: it is shown whole.
   if (start?.to === 'newer' && page.next === undefined) return c.redirect(pathOf('/', filter), 303)
   if (page.rows.length === 0 && start === undefined && filter.status === undefined) {
     const isAnyRefused = health.findings.some(({ part }) => part === 'callbacks')
-    return c.render(<NoCallbackYet isAnyRefused={isAnyRefused} />, { title: 'No callback yet', section: 'Gallery' })
+    return showPage(c, <NoCallbackYet isAnyRefused={isAnyRefused} />, { title: 'No callback yet', section: 'Gallery' })
   }
   const beside = pathsBeside(filter, start, page)
-  return c.render(<Gallery rows={page.rows} filter={filter} {...beside} />, GALLERY)
+  const note = (
+    <>
+      {beside.newer === undefined && page.rows[0] && <New path={pathOf('/', filter)} than={page.rows[0].place} />}
+      {page.rows.length === 0 && <None filter={filter} isMore={beside.older !== undefined} />}
+    </>
+  )
+  return showPage(c, <Gallery rows={page.rows} {...filter} note={note} {...beside} />, GALLERY)
 }
+
+const GALLERY = { title: 'Gallery', section: 'Gallery' } as const
 
 async function showFound(c: Context<PageEnv>, beginning: string): Promise<Response> {
   const { DB } = c.env
@@ -77,8 +76,15 @@ async function showFound(c: Context<PageEnv>, beginning: string): Promise<Respon
   const { rows, next } = exact ? { rows: [], next: undefined } : await tasksBeginningWith(DB, beginning)
   const found = exact ? beginning : rows.length === 1 ? rows[0]!.task_id : undefined
   if (found !== undefined) return c.redirect(taskPath(found), 303)
-  c.status(rows.length === 0 ? 404 : 200)
-  return c.render(<Found rows={rows} beginning={beginning} isMore={next !== undefined} />, GALLERY)
+  const note = (
+    <Note>
+      {rows.length === 0 ? 'No task_id begins with ' : 'Tasks that begin with '}
+      <code>{beginning}</code>
+      {rows.length === 0 ? '.' : next === undefined ? ':' : ` (the first ${PAGE_ROWS}):`}
+    </Note>
+  )
+  const page = <Gallery rows={rows} beginning={beginning} note={note} />
+  return showPage(c, page, { ...GALLERY, status: rows.length === 0 ? 404 : 200 })
 }
 
 /** For the browser's script. */
@@ -87,88 +93,52 @@ export async function countNew(c: Context<PageEnv>): Promise<Response> {
   return c.json({ count: await countNewer(c.env.DB, than), most: MOST_NEW })
 }
 
-type Gallery = {
+type Gallery = Filter & {
   rows: readonly TaskSummary[]
-  filter: Filter
+  /** What is searched for. */
+  beginning?: string
+  note: Child
   /** Paths of the pages beside this one. */
-  older: string | undefined
-  newer: string | undefined
+  older?: string | undefined
+  newer?: string | undefined
 }
 
-function Gallery({ rows, filter, older, newer }: Gallery) {
-  const [first] = rows
+function Gallery({ rows, status, beginning, note, older, newer }: Gallery) {
   return (
     <>
       <h1 class="unseen">Gallery</h1>
       <div class="tools">
-        <Search beginning="" />
-        <StatusFilter filter={filter} />
+        <Search to="/" label="Find a task_id by its beginning" value={beginning} />
+        <nav aria-label="Status">
+          {[undefined, ...STATUSES].map((each) => (
+            <a href={pathOf('/', { status: each })} aria-current={each === status ? 'true' : undefined}>
+              {each === undefined ? 'All' : statusTitle(each)}
+            </a>
+          ))}
+        </nav>
       </div>
-      {newer === undefined && first && (
-        <p>
-          <a class="quiet" href={pathOf('/', filter)} hidden data-newer-than={`/new?than=${first.place}`}>
-            {`${MOST_NEW} new`}
-          </a>
-        </p>
-      )}
-      {rows.length === 0 && (
-        <p class="quiet">{`There are no ${describeFilter(filter)}${older === undefined ? '.' : AMONG_THE_LATEST}`}</p>
-      )}
-      <Rows rows={rows} />
+      {note}
+      <ul class="tasks">
+        {rows.map((row) => (
+          <Task row={row} />
+        ))}
+      </ul>
       <Pager older={older} newer={newer} />
     </>
   )
 }
 
-const AMONG_THE_LATEST = ` among the latest ${MOST_LOOKED_AT} tasks. Older tasks may match.`
+/** What came since; the browser's script shows it once something has. */
+const New = ({ path, than }: { path: string; than: number }) => (
+  <p>
+    <a class="quiet" href={path} hidden data-newer-than={`/new?than=${than}`}></a>
+  </p>
+)
 
-function StatusFilter({ filter }: { filter: Filter }) {
-  return (
-    <nav aria-label="Status">
-      {[undefined, ...STATUSES].map((status) => (
-        <a href={pathOf('/', { status })} aria-current={status === filter.status ? 'true' : undefined}>
-          {status === undefined ? 'All' : statusTitle(status)}
-        </a>
-      ))}
-    </nav>
-  )
-}
-
-function Found({ rows, beginning, isMore }: { rows: readonly TaskSummary[]; beginning: string; isMore: boolean }) {
-  return (
-    <>
-      <h1 class="unseen">Gallery</h1>
-      <div class="tools">
-        <Search beginning={beginning} />
-      </div>
-      <Note>
-        {rows.length === 0 ? 'No task_id begins with ' : 'Tasks that begin with '}
-        <code>{beginning}</code>
-        {rows.length === 0 ? '.' : isMore ? ` (the first ${PAGE_ROWS}):` : ':'}
-      </Note>
-      <Rows rows={rows} />
-    </>
-  )
-}
-
-function Search({ beginning }: { beginning: string }) {
-  const label = 'Find a task_id by its beginning'
-  return (
-    <form class="tools" role="search" action="/">
-      <input name="task_id" aria-label={label} placeholder={label} value={beginning} required maxlength={512} />
-      <button>Find</button>
-    </form>
-  )
-}
-
-function Rows({ rows }: { rows: readonly TaskSummary[] }) {
-  return (
-    <ul class="tasks">
-      {rows.map((row) => (
-        <Task row={row} />
-      ))}
-    </ul>
-  )
+function None({ filter: { status }, isMore }: { filter: Filter; isMore: boolean }) {
+  const tasks = status === undefined ? 'tasks' : `${status} tasks`
+  const where = isMore ? ` among the latest ${MOST_LOOKED_AT} tasks. Older tasks may match.` : '.'
+  return <p class="quiet">{`There are no ${tasks}${where}`}</p>
 }
 
 function Task({ row }: { row: TaskSummary }) {
@@ -198,8 +168,7 @@ function whyNoPictures({ status, error }: TaskSummary): string {
 
 /** Instead of an empty gallery. */
 const NoCallbackYet = ({ isAnyRefused }: { isAnyRefused: boolean }) => (
-  <div class="empty">
-    <h1>No callback yet</h1>
+  <Fact title="No callback yet">
     {isAnyRefused && (
       <Note>
         Callbacks are refused: <a href="/health">Health says why, and what fixes it</a>.
@@ -209,5 +178,5 @@ const NoCallbackYet = ({ isAnyRefused }: { isAnyRefused: boolean }) => (
     <CallbackUrl />
     <p>This sends a signed callback from outside, and says what becomes of it:</p>
     <Doctor />
-  </div>
+  </Fact>
 )

@@ -3,14 +3,14 @@ import type { Context } from 'hono'
 import { isFault } from '../settings.ts'
 import { badgeOf } from '../store/health.ts'
 import { type Check, healthChecks, put, secretChecks } from './checks.ts'
-import { Age } from './layout.tsx'
+import { Age, Fact, showPage } from './layout.tsx'
 import { healthOf, originOf, usePage, type PageEnv } from './page.ts'
 
 export async function showHealth(c: Context<PageEnv>): Promise<Response> {
   const health = await healthOf(c)
   const checks = healthChecks(health, c.get('settings'), c.get('now'))
   const page = <HealthPage title={badgeOf(health).title} checks={checks} />
-  return c.render(page, { title: 'Health', section: 'Health' })
+  return showPage(c, page, { title: 'Health', section: 'Health' })
 }
 
 /** @param title the verdict's, as on the badge */
@@ -33,8 +33,7 @@ export const Doctor = () => <pre tabindex={0}>{`npm run doctor -- ${originOf(use
 /** Nothing else can be seen until it is done. */
 export function SetUp() {
   return (
-    <div class="empty">
-      <h1>Almost there</h1>
+    <Fact title="Almost there">
       <p>
         Run each command below in the project’s directory, then load this page again. On your own machine, put the same
         names into <code>.dev.vars</code> instead.
@@ -43,7 +42,7 @@ export function SetUp() {
       <h2>Then give this URL to ZEGOCLOUD</h2>
       <p>For the callbacks of on-demand screenshots.</p>
       <CallbackUrl />
-    </div>
+    </Fact>
   )
 }
 

@@ -1,8 +1,8 @@
 /** The frame of every page, and what several pages are made of. */
 import type { Context } from 'hono'
-import { createMiddleware } from 'hono/factory'
 import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { badgeOf } from '../store/health.ts'
 import { assetPath } from './assets.ts'
 import { healthOf, usePage, type PageEnv } from './page.ts'
@@ -10,21 +10,36 @@ import { ago, utc } from './format.ts'
 
 const SECTIONS = { Gallery: '/', Quarantine: '/quarantine', Health: '/health' }
 
-type Head = { title: string; section?: keyof typeof SECTIONS }
+type Head = { title: string; section?: keyof typeof SECTIONS | undefined }
 
-declare module 'hono' {
-  interface ContextRenderer {
-    // oxlint-disable-next-line typescript/prefer-function-type
-    (page: string | Promise<string>, head: Head): Response | Promise<Response>
-  }
+type Inside = { children?: Child }
+
+export function showPage(
+  c: Context<PageEnv>,
+  page: Child,
+  { status = 200, ...head }: Head & { status?: ContentfulStatusCode },
+): Response | Promise<Response> {
+  return c.html(html`<!doctype html>${<Frame {...head}>{page}</Frame>}`, status)
 }
 
-export const frame = createMiddleware<PageEnv>(async (c, next) => {
-  c.setRenderer((page, head) => c.html(html`<!doctype html>${<Frame {...head}>{page}</Frame>}`))
-  await next()
-})
+/** A page that has nothing to show but a fact. */
+export function showFact(c: Context<PageEnv>, status: ContentfulStatusCode, title: string, words: Child) {
+  const page = (
+    <Fact title={title}>
+      <p>{words}</p>
+    </Fact>
+  )
+  return showPage(c, page, { title, status })
+}
 
-const Frame = ({ title, section, children }: Head & { children?: Child }) => (
+export const Fact = ({ title, children }: { title: string } & Inside) => (
+  <div class="empty">
+    <h1>{title}</h1>
+    {children}
+  </div>
+)
+
+const Frame = ({ title, section, children }: Head & Inside) => (
   <html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -89,19 +104,6 @@ function Flash() {
   return words === undefined ? <></> : <Note>{words}</Note>
 }
 
-/** A page that has nothing to show but a fact. */
-export function showFact(c: Context<PageEnv>, status: 403 | 404 | 413 | 500 | 503, title: string, words: Child) {
-  c.status(status)
-  return c.render(
-    <Fact title={title}>
-      <p>{words}</p>
-    </Fact>,
-    { title },
-  )
-}
-
-type Inside = { children?: Child }
-
 /** A moment as its age, and whole for whoever points at it: in UTC, and by a script in the reader's own time zone too. */
 export const Age = ({ at }: { at: number }) => (
   <time datetime={new Date(at).toISOString()} title={utc(at)}>
@@ -162,6 +164,15 @@ export const Ask = ({ words, ...post }: Post & { words: readonly [string, string
   </details>
 )
 
+type Search = { to: string; label: string; value?: string | undefined }
+
+export const Search = ({ to, label, value = '' }: Search) => (
+  <form class="tools" role="search" action={to}>
+    <input name="task_id" aria-label={label} placeholder={label} value={value} maxlength={512} />
+    <button>Find</button>
+  </form>
+)
+
 const SHOWN_LENGTH = 100_000
 
 /** A text as it is, or its beginning. */
@@ -192,11 +203,3 @@ export function Pager({ older, newer, words = ['Newer', 'Older'] }: Pager) {
     </nav>
   )
 }
-
-/** A page that has nothing to show but a fact. */
-export const Fact = ({ title, children }: { title: string } & Inside) => (
-  <div class="empty">
-    <h1>{title}</h1>
-    {children}
-  </div>
-)

@@ -3,17 +3,10 @@ import type { Context } from 'hono'
 import { partOf } from '../http/api.ts'
 import { deleteEntry, deleteOfReason } from '../operate.ts'
 import { cursorAbove } from '../store/gallery.ts'
-import { type Count, type HealthFacts, totalOf } from '../store/health.ts'
-import {
-  type ListedEntry,
-  listEntries,
-  type QuarantineCursor,
-  REASONS,
-  type Reason,
-  UNVERIFIED_REASONS,
-} from '../store/quarantine.ts'
-import { Accept, Delete, REMEDY, Sentence } from './entry.tsx'
-import { Age, Ask, Fact, Pager } from './layout.tsx'
+import type { Count, HealthFacts } from '../store/health.ts'
+import { type ListedEntry, listEntries, type QuarantineCursor, REASONS, type Reason } from '../store/quarantine.ts'
+import { Accept, Delete, isAcceptable, isCompared, sentenceOf } from './entry.tsx'
+import { Age, Ask, Fact, Pager, Search, showPage } from './layout.tsx'
 import { formOf, healthOf, operationOf, pathOf, type PageEnv } from './page.ts'
 import { entryPath } from './format.ts'
 
@@ -22,11 +15,6 @@ type Filter = { reason?: Reason | undefined; task_id?: string | undefined }
 
 function parseFilter({ reason, task_id }: Record<string, string>): Filter {
   return { reason: REASONS.find((each) => each === reason), task_id: task_id?.trim() || undefined }
-}
-
-function describeFilter({ reason, task_id }: Filter): string {
-  const all = [...(reason ? [`the reason ${reason}`] : []), ...(task_id ? [`the task_id ${task_id}`] : [])]
-  return all.join(' and ') || 'an earlier time'
 }
 
 export const quarantinePath = (filter: Filter, where: Record<string, string | undefined> = {}) =>
@@ -54,7 +42,7 @@ export async function showQuarantine(c: Context<PageEnv>): Promise<Response> {
   const newer = after && quarantinePath(filter, below(above))
   const older = next && quarantinePath(filter, below(next))
   const quarantine = { entries: items, counts: facts?.quarantined, filter, newer, older }
-  return c.render(<Quarantine {...quarantine} />, { title: 'Quarantine', section: 'Quarantine' })
+  return showPage(c, <Quarantine {...quarantine} />, { title: 'Quarantine', section: 'Quarantine' })
 }
 
 export async function deleteOne(c: Context<PageEnv>): Promise<Response> {
@@ -84,18 +72,18 @@ type Quarantine = {
 }
 
 function Quarantine({ entries, counts, filter, newer, older }: Quarantine) {
-  if (entries.length === 0 && newer === undefined && filter.reason === undefined && filter.task_id === undefined)
-    return <Nothing />
+  const isNothing = entries.length === 0 && newer === undefined && !filter.reason && !filter.task_id
+  if (isNothing) return <Nothing />
   return (
     <>
       <h1>In quarantine</h1>
       <small>{KEPT}</small>
       {counts && <Reasons counts={counts} filter={filter} />}
       <div class="tools">
-        <Search filter={filter} />
+        <Search to="/quarantine" label="Find a task_id" value={filter.task_id} />
         {filter.reason && counts && <DeleteAll reason={filter.reason} count={counts[filter.reason]} />}
       </div>
-      {entries.length === 0 && <p class="quiet">{`Nothing in quarantine has ${describeFilter(filter)}.`}</p>}
+      {entries.length === 0 && <p class="quiet">Nothing in quarantine matches.</p>}
       <ul class="entries">
         {entries.map((entry) => (
           <Row entry={entry} />
@@ -106,7 +94,8 @@ function Quarantine({ entries, counts, filter, newer, older }: Quarantine) {
   )
 }
 
-const KEPT = 'Callbacks that cannot be stored as results are kept here for 30 days.'
+const KEPT =
+  'Callbacks that cannot be stored as results are kept here for 30 days. Those that could not be verified or read are retried after the next deploy or secret change; Accept retries one now.'
 
 const Nothing = () => (
   <Fact title="Nothing is in quarantine">
@@ -116,24 +105,15 @@ const Nothing = () => (
 
 /** Each reason with its count, as a filter. */
 function Reasons({ counts, filter }: { counts: Counts; filter: Filter }) {
-  const waiting = totalOf(Object.fromEntries(UNVERIFIED_REASONS.map((reason) => [reason, counts[reason]])))
   const reasons = [undefined, ...REASONS.filter((reason) => counts[reason].count > 0)]
   return (
-    <>
-      <nav class="tools" aria-label="Reasons">
-        {reasons.map((reason) => (
-          <a href={quarantinePath({ reason })} aria-current={reason === filter.reason ? 'true' : undefined}>
-            {reason === undefined ? 'All' : `${reason} ${countWords(counts[reason])}`}
-          </a>
-        ))}
-      </nav>
-      {waiting.count > 0 && (
-        <p class="quiet">
-          {`${countWords(waiting)} could not be verified or read, and are retried after the next deploy or secret change.`}
-          {' Accept retries one now.'}
-        </p>
-      )}
-    </>
+    <nav class="tools" aria-label="Reasons">
+      {reasons.map((reason) => (
+        <a href={quarantinePath({ reason })} aria-current={reason === filter.reason ? 'true' : undefined}>
+          {reason === undefined ? 'All' : `${reason} ${countWords(counts[reason])}`}
+        </a>
+      ))}
+    </nav>
   )
 }
 
@@ -147,35 +127,24 @@ function DeleteAll({ reason, count }: { reason: string; count: Count }) {
   return <Ask to="/quarantine/delete-all" fields={[['reason', reason]]} words={words} />
 }
 
-function Search({ filter: { reason, task_id } }: { filter: Filter }) {
-  return (
-    <form class="tools" role="search" action="/quarantine">
-      {reason !== undefined && <input type="hidden" name="reason" value={reason} />}
-      <input name="task_id" aria-label="Find a task_id" placeholder="Find a task_id" value={task_id ?? ''} />
-      <button>Find</button>
-    </form>
-  )
-}
-
 function Row({ entry }: { entry: ListedEntry }) {
   const { id, reason, task_id, received_at } = entry
   return (
     <li>
       <div>
-        <Sentence entry={entry} />
+        {sentenceOf(entry)}
         <small>
           <code>{reason}</code>
           {task_id !== null && [' · task ', <code>{task_id}</code>]}
+          {' · '}
+          <Age at={received_at} />
         </small>
       </div>
-      <small>
-        <Age at={received_at} />
-      </small>
       <div class="acts">
         {/* Here it works for sure; the entry's own page tries it first. */}
-        {REMEDY[reason] === 'accept' && task_id !== null && <Accept id={id} />}
+        {isAcceptable(reason) && task_id !== null && <Accept id={id} />}
         <a class="button" href={entryPath(id)}>
-          {REMEDY[reason] === 'compare' ? 'Compare' : 'Open'}
+          {isCompared(reason) ? 'Compare' : 'Open'}
         </a>
         <Delete id={id} />
       </div>

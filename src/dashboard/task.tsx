@@ -4,8 +4,7 @@ import type { CompletedRecord, SnapshotRecord } from '../event.ts'
 import { partOf } from '../http/api.ts'
 import { removeSnapshot, republish } from '../operate.ts'
 import { findTask, MOST_COUNTED, type StoredTask } from '../store/gallery.ts'
-import { showFact } from './layout.tsx'
-import { Ask, Facts, Moment, Note, Pager, Post, Text } from './layout.tsx'
+import { Ask, Facts, Moment, Note, Pager, Post, showFact, showPage, Text } from './layout.tsx'
 import { Sheet } from './pictures.tsx'
 import { quarantinePath } from './quarantine.tsx'
 import { numberOf, operationOf, type PageEnv } from './page.ts'
@@ -16,7 +15,7 @@ export async function showTask(c: Context<PageEnv>): Promise<Response> {
   if (stored === undefined) return noSuchTask(c)
   const record = JSON.parse(stored.record) as SnapshotRecord
   const from = Math.max((numberOf(c.req.query('from')) ?? 1) - 1, 0)
-  return c.render(<Task record={record} stored={stored} from={from} />, { title: record.task_id })
+  return showPage(c, <Task record={record} stored={stored} from={from} />, { title: record.task_id })
 }
 
 function noSuchTask(c: Context<PageEnv>) {
@@ -80,32 +79,26 @@ function Actions({ record }: { record: SnapshotRecord }) {
   )
 }
 
-function factsOf(record: SnapshotRecord, stored: StoredTask): Facts['of'] {
+function factsOf(record: SnapshotRecord, { kv_due, kv_refused, event_due }: StoredTask): Facts['of'] {
   const { status, vendor, appid } = record
   const source = status === 'completed' ? record.field_id : undefined
+  const isAsked = status === 'completed' && record.via === 'query'
   return [
     ['Vendor', vendorName(vendor)],
     source !== undefined && ['Source file', <code>{source}</code>],
     ['App', <code>{appid}</code>],
     status === 'pending' && ['Registered', <Moment at={Date.parse(record.registered_at)} />],
-    status !== 'pending' && ['Received', [<Moment at={Date.parse(record.received_at)} />, sourceWords(record)]],
-    status !== 'pending' && ['Published', publicationWords(stored)],
+    status !== 'pending' && [
+      'Received',
+      [<Moment at={Date.parse(record.received_at)} />, isAsked && ' · from ZEGOCLOUD’s query API'],
+    ],
+    status !== 'pending' && ['KV', kv_refused === null ? publicationWords(kv_due) : `Rejected for good: ${kv_refused}`],
+    status !== 'pending' && ['Queue', publicationWords(event_due)],
   ]
 }
 
-function publicationWords({ kv_due, event_due, kv_refused }: StoredTask): string {
-  const has = [...(kv_due === null && kv_refused === null ? ['KV'] : []), ...(event_due === null ? ['Queue'] : [])]
-  const waits = [...(kv_due === null ? [] : ['KV']), ...(event_due === null ? [] : ['the queue'])]
-  const parts = [
-    ...(has.length > 0 ? [has.join(' and ')] : []),
-    ...(waits.length > 0 ? [`${waits.join(' and ')} still to come`] : []),
-    ...(kv_refused === null ? [] : [`KV does not take it: ${kv_refused}`]),
-  ]
-  return parts.join('; ')
-}
-
-function sourceWords(record: SnapshotRecord): string {
-  return record.status === 'completed' && record.via === 'query' ? ' · from ZEGOCLOUD’s query API' : ''
+function publicationWords(due: number | null): string {
+  return due === null ? 'Published' : 'Not yet published'
 }
 
 function Pictures({ record, from }: { record: CompletedRecord; from: number }) {

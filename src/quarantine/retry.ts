@@ -25,7 +25,7 @@ export type Retried = Received | { status: 'quarantined'; id: string; reason: 'r
 
 /**
  * An operator's retry: what becomes of the entry, as of a callback that comes now; gone from the quarantine once it is
- * stored or a duplicate. The operator answers for the path. Throws when D1 fails: whoever asks again finishes it.
+ * stored or a duplicate. Throws when D1 fails: whoever asks again finishes it.
  * @param wins whether it replaces what is stored, and its signature's other content
  * @param now in milliseconds
  */
@@ -37,12 +37,17 @@ export async function retry(
   now: number,
 ): Promise<Retried> {
   if (entry.reason === 'replaced') return putBack(entry, wins, db, now)
-  const admitted = await admitEntry({ ...entry, path: '/zego/callback' }, { ...rules, pathTokens: [] })
+  const admitted = await admitByHand(entry, rules)
   if ('refusal' in admitted) return admitted
   const { callback } = admitted
   if (wins && 'record' in callback.snapshot)
     return replace(db, { ...callback, ...callback.snapshot, entryId: entry.id }, now)
   return settleAgain(entry, admitted, db, now)
+}
+
+/** As an operator's retry reads it: the operator answers for the path. */
+export function admitByHand(entry: QuarantineEntry, rules: Rules): ReturnType<typeof admit> {
+  return admitEntry({ ...entry, path: '/zego/callback' }, { ...rules, pathTokens: [] })
 }
 
 /** What never was verified is received again, by its own path; what was is only read again. */

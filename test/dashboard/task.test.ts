@@ -12,7 +12,7 @@ describe('the task page', () => {
       'Tencent Cloud',
       '1397757897438985100',
       '12345',
-      'KV and Queue',
+      '<dt>KV</dt><dd>Published</dd>',
       '2 pictures',
       '0:01.0',
       '0:02.5',
