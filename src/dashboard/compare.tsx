@@ -13,42 +13,31 @@ type Row<Cell = unknown> = { name: string; cells: readonly Cell[] }
 const MOST_COMPARED = 60
 
 export function Comparison({ columns }: { columns: readonly Column[] }) {
-  const fields = fieldsOf(columns)
-  const pictures = picturesOf(columns)
-  const differing = pictures.filter(differs)
+  const differing = picturesOf(columns).filter(({ cells }) => differ(cells))
   return (
-    <>
-      <table class="compare">
-        <thead>
-          <tr>
-            <td></td>
-            {columns.map(({ title }) => (
-              <th scope="col">{title}</th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          <Line name="Received" cells={columns.map(({ record }) => timeOf(record))} />
-          {fields.map(({ name, cells }) => (
-            <Line name={name} cells={cells.map((value) => marked(textOf(value), differ(cells)))} />
+    <table class="compare">
+      <thead>
+        <tr>
+          <td></td>
+          {columns.map(({ title }) => (
+            <th scope="col">{title}</th>
           ))}
-          {differing.slice(0, MOST_COMPARED).map(({ name, cells }) => (
-            <Line
-              name={name}
-              cells={cells.map((picture) => (
-                <PictureCell picture={picture} isDifferent={differ(cells)} />
-              ))}
-            />
-          ))}
-        </tbody>
-      </table>
-    </>
+        </tr>
+      </thead>
+      <tbody>
+        <Line name="Received" cells={columns.map(({ record }) => timeOf(record))} />
+        {fieldsOf(columns).map(({ name, cells }) => (
+          <Line name={name} cells={cells.map((value) => (differ(cells) ? <Marked value={value} /> : textOf(value)))} />
+        ))}
+        {differing.slice(0, MOST_COMPARED).map(({ name, cells }) => (
+          <Line
+            name={name}
+            cells={cells.map((picture) => [picture && <Small of={picture} />, <Marked value={picture} />])}
+          />
+        ))}
+      </tbody>
+    </table>
   )
-}
-
-/** Two that compete never came at the same moment: it is shown, and not marked. */
-function timeOf(record: SnapshotRecord): Child {
-  return <Moment at={Date.parse(record.status === 'pending' ? record.registered_at : record.received_at)} />
 }
 
 function Line({ name, cells }: { name: string; cells: readonly Child[] }) {
@@ -62,22 +51,17 @@ function Line({ name, cells }: { name: string; cells: readonly Child[] }) {
   )
 }
 
-function marked(words: Child, isDifferent: boolean): Child {
-  return isDifferent ? <mark>{words}</mark> : words
-}
+const Marked = ({ value }: { value: unknown }) => <mark>{textOf(value)}</mark>
 
-function PictureCell({ picture, isDifferent }: { picture: Picture | undefined; isDifferent: boolean }) {
-  if (picture === undefined) return <>{marked('none', isDifferent)}</>
-  const { url, ...rest } = picture
-  return (
-    <>
-      <span class="frame">
-        <Thumbnail url={url} alt="" />
-      </span>
-      <code>{marked(url, isDifferent)}</code>
-      {Object.keys(rest).length > 0 && <code>{marked(JSON.stringify(rest), isDifferent)}</code>}
-    </>
-  )
+const Small = ({ of: { url } }: { of: Picture }) => (
+  <span class="frame">
+    <Thumbnail url={url} alt="" />
+  </span>
+)
+
+/** Two that compete never came at the same moment: it is shown, and not marked. */
+function timeOf(record: SnapshotRecord): Child {
+  return <Moment at={Date.parse(record.status === 'pending' ? record.registered_at : record.received_at)} />
 }
 
 /** What they say of the task, name by name. */
@@ -98,8 +82,6 @@ function picturesOf(columns: readonly Column[]): Row<Picture | undefined>[] {
   const length = Math.max(...lists.map((list) => list.length))
   return Array.from({ length }, (_, n) => ({ name: String(n + 1), cells: lists.map((list) => list[n]) }))
 }
-
-const differs = ({ cells }: Row) => differ(cells)
 
 function differ([first, ...others]: readonly unknown[]): boolean {
   return others.some((other) => JSON.stringify(other) !== JSON.stringify(first))
