@@ -3,7 +3,7 @@ import { isRefusalCode, isSecret, REFUSALS } from '../callback/refusal.ts'
 import { faultsOf, isFault, type SettingFault, type Settings } from '../settings.ts'
 import { acceptedWords, type Finding, type Health, type HealthFacts } from '../store/health.ts'
 import { inQuarantine, type Part, PARTS, RECENT_MS, type Shape } from '../store/health.ts'
-import { UNVERIFIED_REASONS } from '../store/quarantine.ts'
+import { isUnverified } from '../store/quarantine.ts'
 import { USUAL_NAME, workerName } from './page.ts'
 import { duration, plural } from './format.ts'
 
@@ -88,7 +88,7 @@ export function healthChecks({ facts, findings }: Health, settings: Settings, no
       return finding ? foundCheck(part, finding, now) : well(LINES[part].well)
     }),
     ...(facts ? factChecks(facts, findings, now) : []),
-    ...choiceChecks(settings),
+    ...pathTokenChecks(settings),
   ]
 }
 
@@ -150,25 +150,18 @@ function fullChecks(quarantined: HealthFacts['quarantined']): Check[] {
   })
 }
 
-/** What an operator has chosen, or may not have thought of. */
-function choiceChecks({ pathTokens, toleranceSeconds }: Settings): Check[] {
-  const noPathToken = 'ZEGOCLOUD does not sign the body: a secret URL is a second factor. The URL below has a token.'
-  const anyAge = 'SIGNATURE_TOLERANCE_SECONDS is 0: a callback of any age is accepted.'
-  const checks: (Check | false)[] = [
-    !isFault(pathTokens) && pathTokens.length === 0 && note('No path token is set', noPathToken),
-    toleranceSeconds === 0 && note('The age of timestamps is not checked', anyAge),
-  ]
-  return checks.filter((check) => check !== false)
+function pathTokenChecks({ pathTokens }: Settings): Check[] {
+  if (isFault(pathTokens) || pathTokens.length > 0) return []
+  const why = 'ZEGOCLOUD does not sign the body: a secret URL is a second factor. The URL below has a token.'
+  return [note('No path token is set', why)]
 }
 
 function remedyOf(code: string | undefined): Pick<Check, 'more' | 'command'> {
   if (code === undefined || !isRefusalCode(code)) return {}
   const { remedy, setting } = REFUSALS[code]
-  const more = UNVERIFIED.has(code) ? `${remedy} What is in quarantine is then accepted by itself.` : remedy
+  const more = isUnverified(code) ? `${remedy} What is in quarantine is then accepted by itself.` : remedy
   return { more, command: setting && put(setting) }
 }
-
-const UNVERIFIED: ReadonlySet<string> = new Set(UNVERIFIED_REASONS)
 
 function pathWords(withPathToken: boolean | null): string {
   return withPathToken === null ? '' : withPathToken ? ', with a path token' : ', without a path token'

@@ -20,7 +20,7 @@ export const REASONS = [
 export type Reason = (typeof REASONS)[number]
 const UNVERIFIED: ReadonlySet<string> = new Set(UNVERIFIED_REASONS)
 
-export function isUnverified(reason: Reason): reason is (typeof UNVERIFIED_REASONS)[number] {
+export function isUnverified(reason: string): reason is (typeof UNVERIFIED_REASONS)[number] {
   return UNVERIFIED.has(reason)
 }
 
