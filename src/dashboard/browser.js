@@ -4,20 +4,16 @@ const make = (name, text, properties) =>
   Object.assign(document.createElement(name), { textContent: text ?? '' }, properties)
 
 // A picture that cannot be loaded says so, in the place that it had.
-const showFailure = (image) => {
-  if (!image.dataset.host) return
-  image.replaceWith(make('span', 'Could not be loaded'), make('code', image.dataset.host))
+const showFailure = ({ target }) => {
+  if (target.dataset?.host) target.replaceWith(make('span', 'Could not be loaded'), make('code', target.dataset.host))
 }
-for (const image of all('.frame img')) {
-  if (image.complete && image.naturalWidth === 0 && image.src) showFailure(image)
-  else if (!image.complete) image.addEventListener('error', () => showFailure(image))
-}
+document.addEventListener('error', showFailure, true)
+for (const target of all('.frame img')) if (target.complete && target.naturalWidth === 0) showFailure({ target })
 
 // The large view: arrows lead from one to the next, Esc closes, and the focus returns to the frame.
 const frames = all('.sheet a.frame')
 if (frames.length > 0) {
   const view = make('dialog', '', { ariaLabel: 'Large view' })
-  const picture = make('div')
   const position = make('span')
   const original = make('a', 'Open original', { target: '_blank', rel: 'noreferrer' })
   const close = make('button', 'Close', { type: 'button' })
@@ -25,20 +21,18 @@ if (frames.length > 0) {
   const after = make('button', 'Next', { type: 'button' })
   const line = make('p')
   line.append(before, position, after, original, close)
-  view.append(picture, line)
+  view.append(line)
   document.body.append(view)
   let at = 0
   const show = (to) => {
     at = Math.min(Math.max(to, 0), frames.length - 1)
     const { large, index, host, alt } = frames[at].dataset
-    const image = make('img', '', { alt })
-    image.addEventListener('error', () => image.replaceWith(make('span', 'Could not be loaded: ' + host)))
-    image.src = large
-    picture.replaceChildren(image)
+    const image = make('img', '', { alt, src: large })
+    image.dataset.host = host
+    while (view.firstChild !== line) view.firstChild.remove()
+    view.prepend(image)
     position.textContent = index
     original.href = frames[at].href
-    before.ariaDisabled = String(at === 0)
-    after.ariaDisabled = String(at === frames.length - 1)
   }
   frames.forEach((frame, number) =>
     frame.addEventListener('click', (event) => {
