@@ -15,8 +15,8 @@ const { env, stdin, stderr } = process
 const ask = stdin.isTTY && stderr.isTTY ? (question: string) => askHidden(question, stdin, stderr) : undefined
 
 async function run(): Promise<number> {
-  const readLocal = () => readLocalSecrets().vars
-  const context = await prepare(readCommandLine(process.argv.slice(2)), { env, readLocal, ask })
+  const sources = { env, local: readLocalSecrets().vars, ask }
+  const context = await prepare(readCommandLine(process.argv.slice(2)), sources)
   console.log(`\n  ${context.target.shown}, app ${context.appid}\n`)
   const isWell = await examine(context, (title, result) => console.log(format(title, result)))
   const allWell =

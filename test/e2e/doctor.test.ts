@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestHarness, type TestHarness } from 'wrangler'
-import { projectCopy } from './project-copy.ts'
 
 const SECRET = 'callback-secret-of-12345'
 const SERVER_SECRET = 'server-secret-of-12345'
@@ -14,13 +13,13 @@ const API_TOKEN = 'api-token-of-this-test'
 const PATH_TOKEN = 'path-token-of-this-test'
 const ALL = { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN }
 
-const copy = projectCopy()
+const root = join(import.meta.dirname, '../..')
 const elsewhere = mkdtempSync(join(tmpdir(), 'zego-snapshots-'))
 let server: TestHarness
 
 /** The receiver with these secrets, and the example consumer beside it. */
 const withSecrets = (secrets: Record<string, string>) => ({
-  root: copy.directory,
+  root,
   workers: [{ configPath: 'wrangler.toml', secrets }, { configPath: 'examples/consumer/wrangler.toml' }],
 })
 
@@ -43,14 +42,13 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server.close()
-  copy.remove()
   rmSync(elsewhere, { recursive: true })
 })
 
 /** The doctor as a user runs it, with variables for secrets. What it prints never holds one. */
 async function doctor(url: string, env: Record<string, string>) {
   const node = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning']
-  const program = join(copy.directory, 'tools/doctor.ts')
+  const program = join(root, 'tools/doctor.ts')
   const child = spawn(process.execPath, [...node, program, url], {
     cwd: elsewhere, // where no .dev.vars is
     env: { PATH: process.env['PATH'], ...env },
@@ -94,9 +92,7 @@ test('a path token that is missing, or wrong, is named; with the right one all i
   expect(missing.out).toContain('the Worker requires a path token, and the URL has none')
   const wrong = await doctor(`${origin}/zego/callback/another`, ALL)
   expect(wrong.out).toContain("the path token is not the Worker's")
-  expect([missing.status, wrong.status]).toEqual([1, 1])
   const inUrl = await doctor(`${origin}/zego/callback/${PATH_TOKEN}`, ALL)
   const inVariable = await doctor(origin, { ...ALL, CALLBACK_PATH_TOKEN: PATH_TOKEN })
-  expect([inUrl.status, inVariable.status], inUrl.out + inVariable.out).toEqual([0, 0])
-  expect(inUrl.out).toContain('The path token is right.')
+  expect([missing, wrong, inUrl, inVariable].map(({ status }) => status)).toEqual([1, 1, 0, 0])
 })

@@ -151,6 +151,12 @@ test('npm run simulate: every encoding arrives, duplicates are one, forgeries ar
   }
 })
 
+test('npm run doctor takes the secrets of .dev.vars, and finds all well', async () => {
+  const { out, status } = await run('npm', ['run', 'doctor', '--', origin])
+  expect(out).toContain('All is well')
+  expect(status).toBe(0)
+})
+
 test('says in a sentence that a port is taken', async () => {
   const another = projectCopy()
   onTestFinished(another.remove)

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { secretsFor } from '../lib/dev-vars.ts'
 import { membersIn, textIn, wordIn } from '../lib/members.ts'
-import { type Body, callbackFor, encode, headersOf, stamp, type Callback } from '../zegocloud/callback.ts'
+import { callbackFor, encode, headersOf, stamp, type Callback } from '../zegocloud/callback.ts'
 import { type CommandLine, gather, GivenError, type Sources, targetOf } from './given.ts'
-import { Obstacle, obstacleIn, type Reply, silence } from './obstacle.ts'
+import { obstacleIn, type Reply, silence } from './obstacle.ts'
 
 /** No snapshot: it is acknowledged and quarantined, and no consumer ever sees it. */
 const EVENT = 'zego_snapshots_test'
@@ -17,17 +17,13 @@ const LIMITS = { timeoutMs: 20_000, patienceMs: 10_000 }
 
 export type Context = Awaited<ReturnType<typeof prepare>>
 
-/** From what was typed and given to what the checks need. `readLocal` is called only for the Worker of `npm start`. */
-export async function prepare(
-  { url, appid: named }: CommandLine,
-  { env, ask, readLocal }: Omit<Sources, 'local'> & { readLocal: () => Sources['local'] },
-  limits = LIMITS,
-) {
+/** From what was typed and given to what the checks need. */
+export async function prepare({ url, appid: named }: CommandLine, sources: Sources, limits = LIMITS) {
   const { isLocal } = targetOf(url) // throws at a mistake in it, before anything is asked
-  const given = await gather({ env, ask, local: isLocal ? readLocal() : {} })
+  const given = await gather(isLocal ? sources : { ...sources, local: {} })
   const { secrets, serverSecrets } = given
   const appid = named ?? [...secrets.byApp.keys(), ...serverSecrets.byApp.keys()][0] ?? '12345'
-  const [secret, ...otherSecrets] = secretsFor(secrets, appid)
+  const [secret] = secretsFor(secrets, appid)
   if (secret === undefined) throw new GivenError(`ZEGO_CALLBACK_SECRET holds no secret for the app ${appid}`)
   const task_id = `zego-snapshots-doctor-${randomBytes(8).toString('hex')}`
   return {
@@ -35,9 +31,7 @@ export async function prepare(
     target: targetOf(url, given.pathToken),
     given,
     appid,
-    isAppNamed: named !== undefined || secrets.byApp.size > 0,
     secret,
-    otherSecrets,
     serverSecrets: secretsFor(serverSecrets, appid),
     /** What is sent, signed with one secret or another. Its task_id is in everything that is left of it. */
     callback: callbackFor({ secret, appid, task_id, event: EVENT, pictures: 2, picturesAt: PICTURES_AT }),
@@ -50,15 +44,10 @@ export async function prepare(
   }
 }
 
-type Question = { method?: string; body?: Body; apiToken?: string | undefined }
-
 /** One request as a stranger makes it. It throws an `Obstacle` where anything but the Worker answers. */
-export async function request({ target, timeoutMs }: Context, url: string, question: Question = {}): Promise<Reply> {
-  const { method = 'GET', body, apiToken } = question
-  const headers = { ...(body && headersOf(body)), ...(apiToken && { authorization: `Bearer ${apiToken}` }) }
-  const signal = AbortSignal.timeout(timeoutMs)
-  const init = { method, headers, signal, redirect: 'manual' as const, ...(body && { body: body.bytes }) }
-  const reply = await answered(fetch(url, init)).catch((error: unknown) => {
+export async function request({ target, timeoutMs }: Context, url: string, init: RequestInit = {}): Promise<Reply> {
+  const strictly = { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) } as const
+  const reply = await replyTo(url, { ...init, ...strictly }).catch((error: unknown) => {
     throw silence(error, target.host)
   })
   const obstacle = obstacleIn(reply)
@@ -66,25 +55,17 @@ export async function request({ target, timeoutMs }: Context, url: string, quest
   return reply
 }
 
-async function answered(asked: Promise<Response>): Promise<Reply> {
-  const began = performance.now()
-  const response = await asked
+async function replyTo(url: string, init: RequestInit): Promise<Reply> {
+  const response = await fetch(url, init)
   const text = await response.text()
-  const { status, headers } = response
-  return { status, headers, text, json: membersIn(text), ms: performance.now() - began }
-}
-
-/** Where an obstacle in place of the Worker is an answer too. */
-export async function orObstacle(asked: Promise<Reply>): Promise<{ status?: number | undefined }> {
-  return asked.catch((error: unknown) => {
-    if (error instanceof Obstacle) return error
-    throw error
-  })
+  return { status: response.status, headers: response.headers, text, json: membersIn(text) }
 }
 
 /** A request to /v1. */
-export const read = (context: Context, path: string, method = 'GET') =>
-  request(context, `${context.target.origin}${path}`, { method, apiToken: context.given.apiToken })
+export function read(context: Context, path: string, method = 'GET') {
+  const headers = { authorization: `Bearer ${context.given.apiToken}` }
+  return request(context, `${context.target.origin}${path}`, { method, headers })
+}
 
 /** What is refused with one of these is kept after the answer, which does not say under which id. */
 const KEPT_STATUSES = [400, 401, 409]
@@ -93,7 +74,8 @@ const KEPT_STATUSES = [400, 401, 409]
 export async function send(context: Context, secret = context.secret): Promise<Reply> {
   const callback = { ...context.callback, ...stamp(secret) }
   const body = encode(callback, 'json')
-  const reply = await request(context, context.target.callbackUrl, { method: 'POST', body })
+  const init = { method: 'POST', headers: headersOf(body), body: body.bytes }
+  const reply = await request(context, context.target.callbackUrl, init)
   const word = wordIn(reply.json) ?? ''
   if (KEPT_STATUSES.includes(reply.status) || word === 'not_configured') context.left.add(word)
   if (isTaken(reply) || word === 'accepted') context.left.add('unsupported_event')
@@ -104,15 +86,13 @@ export async function send(context: Context, secret = context.secret): Promise<R
 /** Whether a test callback was verified, and kept. */
 export const isTaken = ({ status, json }: Reply) => status === 202 && wordIn(json) === 'quarantined'
 
-const LONGEST_QUOTE = 300
 const SHORTEST_SECRET = 8
 
 /** An answer as a short sentence: its status, code and detail. It never shows a secret that we know. */
-export function quote(reply: Reply, { secret, otherSecrets, target, given }: Context): string {
+export function quote(reply: Reply, { secret, target, given }: Context): string {
   const detail = textIn(reply.json, 'detail')
   const text = `${`${reply.status} ${wordIn(reply.json) ?? ''}`.trim()}${detail === undefined ? '.' : `: ${detail}`}`
-  return [secret, ...otherSecrets, target.pathToken, given.apiToken]
+  return [secret, target.pathToken, given.apiToken]
     .filter((known) => known !== undefined && known.length >= SHORTEST_SECRET)
     .reduce<string>((shown, known) => shown.replaceAll(known ?? '', '…'), text)
-    .slice(0, LONGEST_QUOTE)
 }

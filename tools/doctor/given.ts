@@ -92,9 +92,8 @@ export async function gather({ env, local, ask }: Sources) {
     if (value) values[name] = value
   }
   const { secrets, apiTokens, pathTokens } = readSettings(Object.assign({} as Env, values))
-  const advice = 'ZEGO_CALLBACK_SECRET' in values ? '' : '; set it in the environment, or run this in a terminal'
   return {
-    secrets: readable(secrets, advice),
+    secrets: readable(secrets),
     /** The Worker wants them by appid; here any form will do. */
     serverSecrets: secretsIn(values['ZEGO_SERVER_SECRET']),
     apiToken: 'API_TOKEN' in values ? readable(apiTokens)[0] : undefined,
@@ -102,9 +101,9 @@ export async function gather({ env, local, ask }: Sources) {
   }
 }
 
-function readable<Value>(setting: Value | SettingFault, advice = ''): Value {
+function readable<Value>(setting: Value | SettingFault): Value {
   if (!isFault(setting)) return setting
-  throw new GivenError(`${setting.setting} cannot be used: ${setting.why}${advice}`)
+  throw new GivenError(`${setting.setting} cannot be used: ${setting.why}`)
 }
 
 /** The question is shown, and nothing of what is typed. Ctrl-C rejects with an `AbortError`. */

@@ -1,6 +1,6 @@
 /** What answers in the Worker's place: nothing at all, a redirect, an error page of Cloudflare's, something else. */
 import type { Members } from '../lib/members.ts'
-import { type Result, TAIL, wrong } from './result.ts'
+import { type Result, wrong } from './result.ts'
 
 export type Reply = {
   status: number
@@ -8,23 +8,18 @@ export type Reply = {
   text: string
   /** The answer's members, where it is a JSON object. */
   json: Members
-  /** Until the end of the answer. */
-  ms: number
 }
 
-/** Thrown in place of an answer of the Worker. Where nothing answered, there is no status. */
+/** Thrown in place of an answer of the Worker. */
 export class Obstacle extends Error {
   readonly result: Result
-  readonly status: number | undefined
 
-  constructor(result: Result, status?: number) {
+  constructor(result: Result) {
     super(result.evidence)
     this.result = result
-    this.status = status
   }
 }
 
-const SLOW = 'The Worker answers within 5 s whatever its stores do, so check what stands before it. Its log:'
 const NETWORK =
   'Check the URL: `npm run deploy` prints it. Behind a proxy, set NODE_USE_ENV_PROXY=1. On this machine, is `npm start` running?'
 
@@ -32,9 +27,8 @@ const NETWORK =
 export function silence(error: unknown, host: string): Obstacle {
   if (!(error instanceof Error)) throw error
   const cause: unknown = error.cause instanceof AggregateError ? error.cause.errors[0] : (error.cause ?? error)
-  const isSlow = error.name === 'TimeoutError'
   const evidence = `${host} gave no answer: ${cause instanceof Error ? cause.message : String(cause)}.`
-  return new Obstacle(isSlow ? wrong(evidence, SLOW, TAIL) : wrong(evidence, NETWORK))
+  return new Obstacle(wrong(evidence, NETWORK))
 }
 
 const GUARD =
@@ -43,7 +37,7 @@ const CODES = 'https://developers.cloudflare.com/support/troubleshooting/http-st
 
 /** What stands in the way; `undefined` where an answer looks like a program's. */
 export function obstacleIn({ status, headers, text, json }: Reply): Obstacle | undefined {
-  const found = (evidence: string, remedy: string) => new Obstacle(wrong(`${status}: ${evidence}`, remedy), status)
+  const found = (evidence: string, remedy: string) => new Obstacle(wrong(`${status}: ${evidence}`, remedy))
   const location = headers.get('location')
   if (status >= 300 && status < 400 && location !== null)
     return found(`a redirect to ${originOf(location)}. ZEGOCLOUD follows none.`, GUARD)

@@ -1,7 +1,7 @@
 /** Whether requests reach the Worker, how it says it is, and what came so far. */
 import { type Members, membersOf, textIn, wordIn } from '../lib/members.ts'
 import { isRefusalCode, type RefusalCode, REFUSALS } from '../../src/callback/refusal.ts'
-import { type Context, orObstacle, quote, read, request } from './context.ts'
+import { type Context, quote, read, request } from './context.ts'
 import type { Reply } from './obstacle.ts'
 import { note, put, type Result, skipped, TAIL, well, wrong } from './result.ts'
 
@@ -10,7 +10,7 @@ export async function checkUrl(context: Context): Promise<Result> {
   const reply = await request(context, context.target.callbackUrl)
   const word = wordIn(reply.json)
   if (reply.status === 404 && word === 'not_found') return wrongPathToken(context)
-  if (reply.status === 405 && word === 'method_not_allowed') return reached(context, reply)
+  if (reply.status === 405 && word === 'method_not_allowed') return well('The Worker answers at this URL.')
   const evidence = `Something answers there, and it is not this Worker: ${quote(reply, context)}`
   return wrong(evidence, '`npm run deploy` prints the right URL.')
 }
@@ -25,20 +25,6 @@ function wrongPathToken({ target }: Context): Result {
   return wrong("404 not_found: the path token is not the Worker's.", remedy, put('CALLBACK_PATH_TOKEN'))
 }
 
-async function reached(context: Context, { ms }: Reply): Promise<Result> {
-  const { isLocal, origin, pathToken } = context.target
-  const answered = `The Worker answers, in ${Math.round(ms)} ms.`
-  if (!isLocal && origin.startsWith('http:')) {
-    const evidence = `${answered} Over http:// everybody on the way can read the path token and the callbacks.`
-    return note(evidence, 'Give ZEGOCLOUD the URL with https://.')
-  }
-  if (pathToken === undefined) return well(`${answered} It requires no path token.`)
-  const withoutToken = await orObstacle(request(context, `${origin}/zego/callback`))
-  if (withoutToken.status !== 405) return well(`${answered} The path token is right.`)
-  const evidence = `${answered} The URL has a path token that the Worker does not require.`
-  return note(evidence, 'Once callbacks arrive with it, set it on the Worker:', put('CALLBACK_PATH_TOKEN'))
-}
-
 export async function checkHealth(context: Context): Promise<Result> {
   const reply = await request(context, `${context.target.origin}/healthz`)
   const word = wordIn(reply.json)
@@ -50,28 +36,23 @@ export async function checkHealth(context: Context): Promise<Result> {
   return wrong(`This is not an answer of this Worker: ${quote(reply, context)}`)
 }
 
-export const NO_TOKEN = skipped('API_TOKEN is not given, so nothing can be read.')
-
 /** Before anything is sent, so that it is about others. */
 export async function checkHistory(context: Context): Promise<Result> {
-  if (context.given.apiToken === undefined) return NO_TOKEN
+  if (context.given.apiToken === undefined) return skipped('API_TOKEN is not given, so nothing can be read.')
   const reply = await read(context, '/v1/status')
   if (wordIn(reply.json) === 'unauthorized') {
     const remedy = 'Enter the token that the Worker has, or set another. Callbacks are accepted without it.'
     return wrong('401 unauthorized: the Worker has another API_TOKEN.', remedy, put('API_TOKEN'))
   }
-  if (wordIn(reply.json) === 'not_configured') {
-    return note(quote(reply, context), 'To read over HTTP, and for the dashboard:', put('API_TOKEN'))
-  }
-  if (reply.status !== 200) return wrong(`/v1/status was answered ${quote(reply, context)}`)
+  if (reply.status !== 200) return note(`/v1/status was answered ${quote(reply, context)}`)
   context.canRead = true
   return history(reply)
 }
 
 const DAY_MS = 86_400_000
 
-const WHOSE = "They may be ZEGOCLOUD's; the checks below look for the cause."
-const ACCEPTED_LATER = 'Once the right secret is set, the Worker accepts the authentic ones in quarantine by itself.'
+const REFUSED =
+  "They may be ZEGOCLOUD's; the checks below look for the cause. Once the right secret is set, the Worker accepts the authentic ones in quarantine by itself."
 const OTHER_SECRET =
   "None was ever accepted: also if the callback below is, compare both secrets with the CallbackSecret of ZEGOCLOUD's console."
 
@@ -86,8 +67,7 @@ function history({ json }: Reply): Result {
   if (refusals.length === 0) return well(evidence)
   // What doctor sends counts neither as accepted nor as refused: these are ZEGOCLOUD's, or a stranger's.
   const isFirstContact = last === undefined && refusals.some(([code]) => code === 'bad_signature')
-  const remedy = `${WHOSE} ${ACCEPTED_LATER}`
-  return isFirstContact ? wrong(evidence, `${OTHER_SECRET} ${remedy}`) : note(evidence, remedy)
+  return isFirstContact ? wrong(evidence, `${OTHER_SECRET} ${REFUSED}`) : note(evidence, REFUSED)
 }
 
 /** Of the last day. A reused signature is refused as it should be. */

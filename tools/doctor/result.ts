@@ -17,7 +17,6 @@ export const note = result('note')
 export const wrong = result('wrong')
 export const skipped = result('skipped')
 
-export const DEPLOY = 'npm run deploy'
 /** Shows the Worker's log. */
 export const TAIL = 'npx wrangler tail'
 /** Sets a secret of the Worker. */
