@@ -1,8 +1,8 @@
 /**
  * The Worker keeps its own schema: plain `wrangler deploy` is enough, for the first version and for the next.
  *
- * A fresh database gets `schema.sql`. Migrations bring an earlier one to the same, and leave in place what the version before
- * reads and writes, so that it goes on working while the next one is deployed.
+ * A fresh database gets `schema.sql`, which says what everything is for. Migrations bring an earlier one to the same, and leave
+ * in place what the version before reads and writes, so that it goes on working while the next one is deployed.
  */
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'

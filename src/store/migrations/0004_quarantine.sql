@@ -1,31 +1,24 @@
--- What came with a body, so that later code reads it as it was sent. A body that is no UTF-8 is a BLOB.
 ALTER TABLE quarantine ADD COLUMN content_type TEXT;
 ALTER TABLE quarantine ADD COLUMN content_encoding TEXT;
-ALTER TABLE quarantine ADD COLUMN path TEXT;          -- where it was POSTed
+ALTER TABLE quarantine ADD COLUMN path TEXT;
 
--- Facts that pages and programs act on.
-ALTER TABLE quarantine ADD COLUMN event TEXT;         -- of a callback that is no snapshot
-ALTER TABLE quarantine ADD COLUMN age_seconds INTEGER; -- of a stale one, negative from the future
+ALTER TABLE quarantine ADD COLUMN event TEXT;
+ALTER TABLE quarantine ADD COLUMN age_seconds INTEGER;
 
--- 1 where the callback was answered 202: no bound on evidence drops it.
 ALTER TABLE quarantine ADD COLUMN acknowledged INTEGER;
 
--- A dispute: the app and the vendor to ask ZEGOCLOUD about, and when. NULL where it is not to be asked.
 ALTER TABLE quarantine ADD COLUMN ask_app TEXT;
 ALTER TABLE quarantine ADD COLUMN ask_vendor TEXT;
 ALTER TABLE quarantine ADD COLUMN ask_due INTEGER;
 CREATE INDEX IF NOT EXISTS quarantine_ask ON quarantine (ask_app, ask_due) WHERE ask_due IS NOT NULL;
 
--- The version of the Worker that last looked at a callback that could not be verified or read: the next one looks again.
 ALTER TABLE quarantine ADD COLUMN looked_by TEXT;
 CREATE INDEX IF NOT EXISTS quarantine_unverified ON quarantine (looked_by)
   WHERE reason IN ('bad_signature', 'not_configured', 'wrong_path', 'undecodable');
 
--- Other content for a task, whatever the reason.
 DROP INDEX IF EXISTS quarantine_disputed;
 CREATE INDEX IF NOT EXISTS quarantine_task ON quarantine (task_id, received_at) WHERE task_id IS NOT NULL;
 
--- How many entries each reason has: counting would read them all. Triggers, so that no statement can forget it.
 CREATE TABLE IF NOT EXISTS quarantine_counts (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO quarantine_counts (reason, count) SELECT reason, count(*) FROM quarantine GROUP BY reason
   ON CONFLICT (reason) DO UPDATE SET count = excluded.count;
