@@ -64,9 +64,9 @@ export async function readCallback(decoded: Decoded, receivedAt: number): Promis
     latestClaim: latestClaim(timestamp, nonce, receivedAt),
     receivedAt,
     signedAt,
-    event: shown(content.event),
-    task_id: shown(content.task_id),
-    appid: shown(envelope.appid),
+    event: shortText(content.event),
+    task_id: shortText(content.task_id),
+    appid: shortText(envelope.appid),
     raw,
     snapshot: readSnapshot(content, json, signedAt, receivedAt),
   }
@@ -77,7 +77,7 @@ export async function readVerified(raw: RawBody, receivedAt: number): Promise<Ve
   return readCallback(await decode(raw), receivedAt)
 }
 
-function shown(value: unknown): string | undefined {
+function shortText(value: unknown): string | undefined {
   return typeof value === 'string' ? value.slice(0, SHOWN_CHARACTERS) : undefined
 }
 

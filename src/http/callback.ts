@@ -68,7 +68,7 @@ async function afterResponse(
   await scheduler.wait(AFTER_RESPONSE_MS)
   const decoded = await decodedOf(received, incoming)
   const path = pathWithoutToken(incoming.path, settings)
-  report({ ...received, decoded }, incoming, { path, request_id, duration_ms })
+  logOutcome({ ...received, decoded }, incoming, { path, request_id, duration_ms })
   if (received.status === 'stored') await publish([received.publication], env, settings, Date.now())
   const isTest = decoded !== undefined && signedText(decoded.fields.get('event')) === TEST_EVENT
   // At the time of receipt: health asks which of the two came last.
@@ -93,7 +93,7 @@ async function decodedOf(received: Outcome, { raw }: Incoming): Promise<Outcome[
   return DECODED_LATE.has(received.refusal.code) ? unlessRefused(decode(raw)) : received.decoded
 }
 
-function report({ decoded, ...received }: Outcome, { raw }: Incoming, facts: Record<string, unknown>): void {
+function logOutcome({ decoded, ...received }: Outcome, { raw }: Incoming, facts: Record<string, unknown>): void {
   const about = { task_id: decoded && taskIdOf(decoded), appid: decoded?.envelope.appid, ...facts }
   if (received.status !== 'refused') {
     const { status, publication: _, ...outcome } = { publication: undefined, ...received }

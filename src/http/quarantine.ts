@@ -33,7 +33,7 @@ quarantine.get('/v1/quarantine', async (c) => {
   const filter = { reason, task_id, limit, ...rangeOf(query), after: placeOf(query.cursor) }
   const { items, next } = await listEntries(c.env.DB, filter)
   const next_cursor = next === undefined ? null : `q${next.received_at}-${next.rowid}`
-  return c.json({ items: items.map(shown), next_cursor })
+  return c.json({ items: items.map(entryJson), next_cursor })
 })
 
 quarantine.delete('/v1/quarantine', async (c) => {
@@ -48,9 +48,9 @@ quarantine.get('/v1/quarantine/:id', async (c) => {
   const entry = await findEntry(c.env.DB, partOf(c.req.url, 3))
   if (entry === undefined) throw unknown()
   // A body may hold what is signed, and what is nobody's but the app's: it is for whoever operates this.
-  if (c.get('access') === 'read') return c.json(shown(entry))
+  if (c.get('access') === 'read') return c.json(entryJson(entry))
   const { body, body_base64 } = rawToJson(rawOf(entry))
-  return c.json({ ...shown(entry), body, body_base64 })
+  return c.json({ ...entryJson(entry), body, body_base64 })
 })
 
 quarantine.post('/v1/quarantine/:id/retry', async (c) => {
@@ -67,7 +67,7 @@ quarantine.delete('/v1/quarantine/:id', async (c) => {
 })
 
 /** As readers get it: no signature, and the task_id where one is known. */
-function shown({ received_at, ...entry }: ListedEntry & Partial<QuarantineEntry>) {
+function entryJson({ received_at, ...entry }: ListedEntry & Partial<QuarantineEntry>) {
   const { id, reason, detail, task_id, content_type, content_encoding } = entry
   const known = Object.entries({ task_id, content_type, content_encoding }).filter(([, value]) => value !== null)
   return { id, reason, detail, ...Object.fromEntries(known), received_at: new Date(received_at).toISOString() }

@@ -16,7 +16,7 @@ status.get('/v1/status', async (c) => {
   const { oldestEvent, oldestForKv, oldestOnlyForKv, aside, lastCallback } = facts
   const { unsent, onlyNotInKv, refusedByKv, pending } = counts
   return c.json({
-    ...shown(verdict),
+    ...verdictJson(verdict),
     since: timeOf(earliest(verdict.findings.map(({ since }) => since))),
     unpublished: {
       count: unsent.count + onlyNotInKv.count,
@@ -41,11 +41,11 @@ status.get('/v1/status', async (c) => {
 
 status.get('/healthz', async (c) => {
   const verdict = verdictOf(await recentFacts(c.env.DB), readSettings(c.env), Date.now())
-  return c.json(shown(verdict), verdict.status === 'unhealthy' ? 503 : 200)
+  return c.json(verdictJson(verdict), verdict.status === 'unhealthy' ? 503 : 200)
 })
 
 /** `parts` only where something is not well. */
-function shown({ status: word, findings }: Verdict) {
+function verdictJson({ status: word, findings }: Verdict) {
   return findings.length === 0 ? { status: word } : { status: word, parts: findings.map(({ part }) => part) }
 }
 

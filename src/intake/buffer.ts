@@ -4,7 +4,7 @@
  * They are not verified again, since a secret may have been rotated meanwhile; they do pass the ledger.
  */
 import { isWithin, rawFromJson, type RawJson, rawToJson } from '../callback/bytes.ts'
-import { Refused } from '../callback/refusal.ts'
+import { unlessRefused } from '../callback/refusal.ts'
 import { readVerified, type VerifiedCallback } from '../callback/snapshot.ts'
 import { withDeadline } from '../deadline.ts'
 import { log, messageOf } from '../log.ts'
@@ -82,15 +82,20 @@ export function isJob(value: unknown): value is { kind: string } {
   return typeof value.kind === 'string' && value.kind !== 'callback'
 }
 
-/** A buffered callback, and what each outcome means for the place where it waits. None of these functions throws. */
+/**
+ * What waits to be settled, wherever it waits, and what each outcome means there. Only `settle` may throw: what D1 throws.
+ */
 export type Waiting = {
-  callback: BufferedCallback
-  settled: () => Promise<void>
-  /** D1 refuses it while it takes others, or it cannot be read any more. */
+  settle: () => Promise<Settled>
+  /** `stored`: it brought a result. */
+  settled: (outcome: Settled) => Promise<void>
+  /** D1 refuses it while it takes others, or it cannot be settled as it is. */
   refused: () => Promise<void>
   /** D1 is down. */
   postponed: () => Promise<void>
 }
+
+export type Settled = { status: 'stored'; publication: Publication } | { status: 'settled' } | { status: 'unsettled' }
 
 /** One callback may itself be what D1 fails at; two in a row tell that D1 is down, and the others would wait as long. */
 const OUTAGES_IN_A_ROW = 2
@@ -106,53 +111,58 @@ export async function settleWaiting(
   now: number,
 ): Promise<boolean> {
   const publications: Publication[] = []
-  const refused: { one: Waiting; why: string }[] = []
+  const failed: { one: Waiting; why: string }[] = []
   let outages = 0
   let isAnySettled = false
   for await (const one of all) {
     const isDown = outages >= OUTAGES_IN_A_ROW
-    const outcome: Outcome = isDown ? { status: 'outage', why: 'as before' } : await settleOne(one.callback, env.DB)
-    if (outcome.status !== 'settled') log('warn', 'buffer.unsettled', outcome)
+    const outcome: Outcome = isDown ? { status: 'outage', why: 'as before' } : await outcomeOf(one, env.DB)
     outages = outcome.status === 'outage' ? outages + 1 : 0
     if (outcome.status === 'outage') await one.postponed()
-    if (outcome.status === 'unreadable') await one.refused()
-    if (outcome.status === 'refused') refused.push({ one, why: outcome.why })
-    if (outcome.status !== 'settled') continue
-    isAnySettled = true
-    if (outcome.publication) publications.push(outcome.publication)
-    await one.settled()
+    else if (outcome.status === 'failed') failed.push({ one, why: outcome.why })
+    else if (outcome.status === 'unsettled') await one.refused()
+    else {
+      isAnySettled = true
+      if (outcome.status === 'stored') publications.push(outcome.publication)
+      await one.settled(outcome)
+    }
   }
-  for (const { one, why } of refused) {
-    const repeats = refused.some((other) => other.one !== one && other.why === why)
+  for (const { one, why } of failed) {
+    const repeats = failed.some((other) => other.one !== one && other.why === why)
     await (repeats && !isAnySettled ? one.postponed() : one.refused())
   }
   await publish(publications, env, settings, now)
   return outages >= OUTAGES_IN_A_ROW
 }
 
-type Outcome =
-  | { status: 'settled'; publication?: Publication }
-  /** `refused`: D1 is up, and does not take this one. */
-  | { status: 'unreadable' | 'refused' | 'outage'; why: string }
+/** `failed`: D1 is up, and does not take this one. */
+type Outcome = Settled | { status: 'failed'; why: string } | { status: 'outage'; why: string }
 
-/** One buffered callback goes through the same `settle` as every other, the ledger first. Never throws. */
-async function settleOne(buffered: BufferedCallback, db: D1Database): Promise<Outcome> {
+async function outcomeOf(one: Waiting, db: D1Database): Promise<Outcome> {
   try {
-    const callback = await readVerified(rawFromJson(buffered), buffered.received_at)
-    const settlement = await settle(db, callback, { acknowledged: true, trusted: true })
-    const { task_id, appid, receivedAt } = callback
-    // It was answered 202: an acknowledged callback that is kept nowhere must not be forgotten.
-    if (settlement.status === 'signature_reused' && !settlement.kept) {
-      return { status: 'unreadable', why: 'it was not kept' }
-    }
-    log('info', `callback.${settlement.status}`, { task_id, appid, buffered: true, waited_ms: Date.now() - receivedAt })
-    return settlement.status === 'stored'
-      ? { status: 'settled', publication: settlement.publication }
-      : { status: 'settled' }
+    return await one.settle()
   } catch (error) {
-    if (error instanceof Refused) {
-      return { status: 'unreadable', why: `it was decoded once, and is not now: ${error.refusal.code}` }
-    }
-    return { status: (await isOutage(error, db)) ? 'outage' : 'refused', why: messageOf(error) }
+    const status = (await isOutage(error, db)) ? 'outage' : 'failed'
+    const outcome = { status, why: messageOf(error) } as const
+    log('warn', 'callback.unsettled', outcome)
+    return outcome
   }
+}
+
+/** A buffered callback goes through the same `settle` as every other, the ledger first. Throws when D1 does not take it. */
+export async function settleBuffered(buffered: BufferedCallback, db: D1Database): Promise<Settled> {
+  const { received_at } = buffered
+  const callback = await unlessRefused(readVerified(rawFromJson(buffered), received_at))
+  const settlement = callback && (await settle(db, callback, { acknowledged: true, trusted: true }))
+  const facts = {
+    task_id: callback?.task_id,
+    appid: callback?.appid,
+    buffered: true,
+    waited_ms: Date.now() - received_at,
+  }
+  log('info', `callback.${settlement?.status ?? 'undecodable'}`, facts)
+  if (settlement?.status === 'stored') return settlement
+  // It was answered 202: an acknowledged callback that is kept nowhere must not be forgotten.
+  const isKept = settlement !== undefined && (settlement.status !== 'signature_reused' || settlement.kept)
+  return { status: isKept ? 'settled' : 'unsettled' }
 }

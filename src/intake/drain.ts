@@ -11,6 +11,7 @@ import {
   POISON,
   type Prefix,
   putInAside,
+  settleBuffered,
   settleWaiting,
   type Waiting,
   WAITING,
@@ -41,7 +42,7 @@ function waitingIn(message: Message<BufferedCallback>, env: Env, now: number): W
   const isOld = attempts >= MOST_ATTEMPTS || now - body.received_at >= LONGEST_STAY_MS
   const place = placeOf(message)
   return {
-    callback: body,
+    settle: () => settleBuffered(body, env.DB),
     settled: place.remove,
     refused: () => moveToAside(body, POISON, place, env, now),
     postponed: isOld ? () => moveToAside(body, WAITING, place, env, now) : place.stay,
@@ -147,7 +148,8 @@ async function* readInTurn(slice: Slice, env: Env, now: number): AsyncGenerator<
     if (text === null) continue // KV's lists lag behind
     characters += text.length
     const value = jsonIn(text)
-    if (isBuffered(value)) yield { callback: value, settled: remove, refused: () => moveAway(value), postponed: stay }
+    const settle = async () => settleBuffered(value as BufferedCallback, env.DB)
+    if (isBuffered(value)) yield { settle, settled: remove, refused: () => moveAway(value), postponed: stay }
     // A version that did not know it took it for poison.
     else if (isJob(value)) await remove()
     else await moveAway({ unreadable: text })

@@ -1,12 +1,10 @@
 /** A second look at an entry of the quarantine, at its own time: an operator's, or a newer version's. */
 import type { CompletedRecord } from '../event.ts'
-import { log, messageOf } from '../log.ts'
-import { publish } from '../publish/publish.ts'
+import { settleWaiting, type Settled, type Waiting } from '../intake/buffer.ts'
+import { log } from '../log.ts'
 import { admit, type Admitted, type Received, receivedAs, type Rules } from '../receive.ts'
 import { type Env, limitsOf, type Settings, versionOf } from '../settings.ts'
-import { isOutage } from '../store/database.ts'
 import { claimLook, type Look, noteRefusedAgain } from '../store/keep.ts'
-import type { Publication } from '../store/outbox.ts'
 import {
   findEntry,
   isUnverified,
@@ -19,7 +17,7 @@ import { ledgerReachesBack } from '../store/purge.ts'
 import { replace } from '../store/replace.ts'
 import { enterAgain, settle } from '../store/settle.ts'
 import { findRecord } from '../store/snapshots.ts'
-import { noteAccepted } from '../store/state.ts'
+import { type Accepted, noteAccepted } from '../store/state.ts'
 
 export type Retried = Received | { status: 'quarantined'; id: string; reason: 'replaced' }
 
@@ -92,56 +90,63 @@ const MOST_BYTES_A_SLICE = 1_000_000
 /** What has ended this many invocations is not tried by this version any more. */
 const MOST_LOOKS = 3
 
+/** A slice of a second look, as it goes on. */
+type Slice = {
+  accepted: Map<Reason, Accepted>
+  /** Whether there may be more to look at, as far as D1 answers. */
+  isMore: boolean
+}
+
 /**
  * A newer version's second look at what an older one could not verify or read: a slice, an entry at a time, each claimed
  * before it is read. What is authentic by now is stored and published like any callback, the rest stays. Tells whether there
  * is more. Throws when D1 is down: the next run goes on.
  */
 export async function lookAgain(env: Env, settings: Settings, now: number): Promise<boolean> {
-  const publications: Publication[] = []
-  const accepted = new Map<Reason, { callbacks: number; results: number }>()
-  let isMore = true
-  for (let [looks, bytes] = [0, 0]; looks < limitsOf(settings).looks && bytes < MOST_BYTES_A_SLICE; looks += 1) {
-    const look = await claimLook(env.DB, versionOf(env), now)
-    isMore = look !== undefined
-    if (look === undefined) break
-    bytes += look.bytes
-    const received = await lookAt(look, env, settings, now)
-    if (received === undefined || received.status === 'refused') {
-      await noteRefusedAgain(env.DB, look.id, versionOf(env))
-      continue
-    }
-    if (received.status === 'stored') publications.push(received.publication)
-    const { callbacks, results } = accepted.get(look.reason) ?? { callbacks: 0, results: 0 }
-    accepted.set(look.reason, { callbacks: callbacks + 1, results: results + (received.status === 'stored' ? 1 : 0) })
+  const slice: Slice = { accepted: new Map(), isMore: true }
+  await settleWaiting(claimInTurn(slice, env, settings, now), env, settings, now)
+  for (const [reason, accepted] of slice.accepted) {
+    await noteAccepted(env.DB, reason, accepted, versionOf(env), now)
   }
-  for (const [reason, counts] of accepted) {
-    await noteAccepted(env.DB, reason, counts, versionOf(env), now)
-  }
-  await publish(publications, env, settings, now)
-  return isMore
+  return slice.isMore
 }
 
-/** `undefined` where it stays, whatever the reason: what D1 refuses alone, each time, holds up none of the others. */
-async function lookAt(look: Look, env: Env, settings: Settings, now: number): Promise<Received | undefined> {
+async function* claimInTurn(slice: Slice, env: Env, settings: Settings, now: number): AsyncGenerator<Waiting> {
+  const most = limitsOf(settings).looks
+  for (let [looks, bytes] = [0, 0]; slice.isMore && looks < most && bytes < MOST_BYTES_A_SLICE; looks += 1) {
+    const look = await claimLook(env.DB, versionOf(env), now)
+    slice.isMore = look !== undefined
+    if (look === undefined) return
+    bytes += look.bytes
+    yield waitingIn(look, slice, env, settings, now)
+  }
+}
+
+/** What is not accepted stays, whatever the reason: what D1 refuses alone, each time, holds up none of the others. */
+function waitingIn(look: Look, slice: Slice, env: Env, settings: Settings, now: number): Waiting {
+  const { id, reason } = look
+  return {
+    settle: () => lookAt(look, env.DB, settings, now),
+    settled: async ({ status }) => {
+      const { callbacks, results } = slice.accepted.get(reason) ?? { callbacks: 0, results: 0 }
+      slice.accepted.set(reason, { callbacks: callbacks + 1, results: results + (status === 'stored' ? 1 : 0) })
+    },
+    refused: () => noteRefusedAgain(env.DB, id, versionOf(env)),
+    // Its lease ends by itself.
+    postponed: async () => void (slice.isMore = false),
+  }
+}
+
+async function lookAt(look: Look, db: D1Database, rules: Rules, now: number): Promise<Settled> {
   const { id, reason, task_id, looks } = look
-  if (looks > MOST_LOOKS) {
-    log('error', 'quarantine.given_up', { id, reason, task_id })
-    return undefined
-  }
-  const entry = await findEntry(env.DB, id)
-  if (entry === undefined) return undefined
-  try {
-    const began = Date.now()
-    const admitted = await admitEntry(entry, settings)
-    const received = 'refusal' in admitted ? admitted : await settleAgain(entry, admitted, env.DB, now)
-    const appid = received.status === 'stored' ? received.publication.record.appid : undefined
-    const facts = { status: received.status, duration_ms: Date.now() - began }
-    log('info', 'quarantine.rechecked', { id, reason, task_id, appid, ...facts })
-    return received
-  } catch (error) {
-    if (await isOutage(error, env.DB)) throw error
-    log('error', 'quarantine.refused', { id, task_id, why: messageOf(error) })
-    return undefined
-  }
+  const entry = looks > MOST_LOOKS ? undefined : await findEntry(db, id)
+  if (looks > MOST_LOOKS) log('error', 'quarantine.given_up', { id, reason, task_id })
+  if (entry === undefined) return { status: 'unsettled' }
+  const began = Date.now()
+  const admitted = await admitEntry(entry, rules)
+  const received = 'refusal' in admitted ? admitted : await settleAgain(entry, admitted, db, now)
+  const { status } = received
+  log('info', 'quarantine.rechecked', { id, reason, task_id, status, duration_ms: Date.now() - began })
+  if (status === 'stored') return received
+  return { status: status === 'refused' ? 'unsettled' : 'settled' }
 }

@@ -39,7 +39,7 @@ function readAnswer(task: unknown): Answer | undefined {
   const { Status: status } = task
   if (UNFINISHED.has(status)) return { status: 'unfinished' }
   if (status === 'NO_TASK') return { status: 'unknown', message: 'ZEGOCLOUD knows no such task (NO_TASK)' }
-  if (FAILED.has(status)) return { status: 'failed', message: messageOf(task) || `ZEGOCLOUD’s task is ${status}` }
+  if (FAILED.has(status)) return { status: 'failed', message: failureMessage(task) || `ZEGOCLOUD’s task is ${status}` }
   if (!FINISHED.has(status)) return undefined
   if (OTHER_KINDS.has(String(task.Event).toLowerCase())) {
     return { status: 'failed', message: `It is not a screenshot task but a ${String(task.Event)} task` }
@@ -54,7 +54,7 @@ function textsOf(value: unknown): string[] | undefined {
   return list.every((item) => typeof item === 'string' && item !== '') ? (list as string[]) : undefined
 }
 
-function messageOf({ Message }: Data): string {
+function failureMessage({ Message }: Data): string {
   return typeof Message === 'string' ? Message.slice(0, 500) : ''
 }
 
