@@ -5,8 +5,7 @@
 import { Option } from '@commander-js/extra-typings'
 import { command, positive, whole } from './lib/command.ts'
 import { type Scenario, scenarios } from './rehearsal/scenarios.ts'
-import { build, startReceiver } from './rehearsal/receiver.ts'
-import { type Pace, type Played, playScenario } from './rehearsal/harness.ts'
+import { build, type Pace, type Played, rehearse } from './rehearsal/harness.ts'
 import { table, violations } from './rehearsal/verdict.ts'
 
 const options = command('rehearse', 'Lets every store fail while callbacks come in.')
@@ -44,16 +43,6 @@ function paceOf({ phases, mostTasks = Infinity }: Scenario): Pace {
 
 const modules = await build()
 
-async function rehearse(fault: Scenario): Promise<Played> {
-  const log = (line: string) => console.log(`${fault.name}  ${line}`)
-  const receiver = await startReceiver(modules, scale, options.verbose ? log : undefined)
-  try {
-    return await playScenario(fault, receiver, paceOf(fault))
-  } finally {
-    await receiver.stop()
-  }
-}
-
 const rows = new Map<Scenario, Played>()
 /** What is not as promised. */
 const complaints: string[] = []
@@ -61,8 +50,9 @@ const waiting = chosen.values()
 
 async function work() {
   for (const fault of waiting) {
+    const log = (line: string) => console.log(`${fault.name}  ${line}`)
     try {
-      const played = await rehearse(fault)
+      const played = await rehearse(fault, modules, paceOf(fault), options.verbose ? log : undefined)
       rows.set(fault, played)
       complaints.push(...violations(played).map((complaint) => `${fault.name}: ${complaint}`))
     } catch (error) {

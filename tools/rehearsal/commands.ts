@@ -17,43 +17,35 @@ export type Failing = {
 
 export type Failures = Partial<Record<Store, Failing>>
 
-export type Commands = {
+/** What differs from one phase of a scenario to the next. */
+export type Faults = {
   failures: Failures
-  /** The Worker's clock: it began at `origin`, runs 1 / `scale` times as fast as ours, and was put forward by `shift`. */
-  clock: { origin: number; scale: number; shift: number }
-  /** Which copy of the Worker's modules is at work: a new one has new module state, as a new isolate has. */
-  generation: number
-  /** The isolate ends after that many calls that follow an answer; null: it lives on. */
-  callsAfterAnswer: number | null
-  /** The same for each run of cron. */
-  callsOfCron: number | null
+  /** Copies of the Worker's modules, to which its calls go by turns. Isolates know as little of each other's memory. */
+  isolates: number[]
+  /** The isolate ends after that many calls of a run of cron, or of those that follow an answer; null: it lives on. */
+  callsLeft: number | null
   /** What the Worker is told in place of its own settings; with another VERSION it is another deploy. */
   settings: Record<string, unknown>
-  /** Calls of the Worker go to two copies by turns, as to two isolates that know nothing of each other. */
-  inTwoIsolates: boolean
   /** Every queue message comes a second time, as if its acknowledgement had been lost. */
   redeliver: boolean
 }
 
-/** Nothing fails, and a version runs that is newer than any other one of a scenario. */
-export const ALL_WELL = {
-  failures: {},
-  callsAfterAnswer: null,
-  callsOfCron: null,
-  settings: { VERSION: { id: 'newest', timestamp: '2026-02-01T00:00:00Z' } },
-  inTwoIsolates: false,
-} satisfies Partial<Commands>
+export type Commands = Faults & {
+  /** The Worker's clock: it began at `origin`, runs 1 / `scale` times as fast as ours, and was put forward by `shift`. */
+  clock: { origin: number; scale: number; shift: number }
+}
 
-/** Before the first command. */
-export const AT_REST: Commands = {
-  ...ALL_WELL,
-  clock: { origin: 0, scale: 1, shift: 0 },
-  generation: 0,
+/** Nothing fails, and a version runs that is newer than any other one of a scenario. */
+export const ALL_WELL: Faults = {
+  failures: {},
+  isolates: [0],
+  callsLeft: null,
+  settings: { VERSION: { id: 'newest', timestamp: '2026-02-01T00:00:00Z' } },
   redeliver: false,
 }
 
 /** How many copies of the Worker's modules there are. */
-export const GENERATIONS = 6
+export const ISOLATES = 6
 
 /** Where the harness speaks to it; every other path is the Worker's. */
 export const HARNESS = '/rehearsal/'
@@ -73,11 +65,7 @@ export type State = {
   late: number
   /** The task of each event, by the event's id. */
   events: Record<string, string>
-  /** Messages of INTAKE or EVENTS that were out of retries. */
-  dead: number
-  /** Calls that failed as told. */
-  failed: Record<Store, number>
 }
 
 /** A row of D1, and what KV has under its key. */
-export type Stored = { place: number; task_id: string; record: string; kv: string | null }
+export type Stored = { task_id: string; record: string; kv: string | null }

@@ -1,25 +1,19 @@
 /** The matrix: every fault that is rehearsed, and how it goes. */
 import { type Store, stores } from '../lib/stores.ts'
-import type { Failing, Failures, Commands } from './commands.ts'
+import type { Failing, Failures, Faults } from './commands.ts'
 
 /** One part of a fault. `seconds` are ZEGOCLOUD's and the Worker's: both are scaled. */
 export type Phase = {
   seconds: number
   /** It begins with a run of cron that does all that cron does. */
-  cron?: boolean
+  withCron?: boolean
   /** Nobody sends anything new in it. */
   isQuiet?: boolean
-  /** What happens at its end, once all that was sent has an answer. */
-  ending?: Ending
-} & Partial<
-  Pick<Commands, 'failures' | 'generation' | 'callsAfterAnswer' | 'callsOfCron' | 'settings' | 'inTwoIsolates'>
->
-
-/**
- * `an hour passes`: with a run of cron each tenth minute; `KV must have all`: the same, and the fault excuses only what D1 refuses.
- * `is operated`: records are deleted and replaced.
- */
-export type Ending = 'an hour passes' | 'KV must have all' | 'is operated'
+  /** At its end an hour passes, with a run of cron each tenth minute. By then KV has all, if it is up and D1 takes it. */
+  anHour?: boolean
+  /** At its end records are deleted and replaced. */
+  isOperated?: boolean
+} & Partial<Faults>
 
 export type Scenario = {
   name: string
@@ -30,7 +24,6 @@ export type Scenario = {
   storm?: number
   /** No cron runs until the fault is over. */
   withoutCron?: boolean
-  redeliver?: boolean
   /** Nothing can take a callback for longer than ZEGOCLOUD tries: what it gives up on is lost. */
   mayLose?: boolean
   /** What ZEGOCLOUD gives up on is refused by mistake: it is there in the end all the same. */
@@ -89,13 +82,13 @@ const KV_TOO_MANY = 'KV PUT failed: 429 Too Many Requests'
 const KV_DAY = 'KV put() limit exceeded for the day.'
 
 /** An isolate that ends before, between and after the writes that follow its answer. */
-const killed = [0, 1, 2].map((callsAfterAnswer) => ({ seconds: 6, callsAfterAnswer, generation: callsAfterAnswer + 1 }))
+const killed = [0, 1, 2].map((callsLeft) => ({ seconds: 6, callsLeft, isolates: [callsLeft + 1] }))
 
 /**
  * Runs of cron that end at one call after another. The first three end in a sweep that has taken what is due; then
  * nothing is due, and the others end between any two calls of a drain.
  */
-const cutShort = Array.from({ length: 14 }, (_, index) => ({ seconds: 3, cron: true, callsOfCron: index + 2 }))
+const cutShort = Array.from({ length: 14 }, (_, index) => ({ seconds: 3, withCron: true, callsLeft: index + 2 }))
 
 export const scenarios: Scenario[] = [
   { name: 'none', about: 'all is well', phases: [phase({}, 3 * PHASE_SECONDS)] },
@@ -119,7 +112,7 @@ export const scenarios: Scenario[] = [
     phases: [
       phase({ D1: FULL }, 2 * PHASE_SECONDS),
       phase({ D1: FULL, INTAKE: THROWS }),
-      { seconds: 40, isQuiet: true, cron: true, failures: { D1: FULL } },
+      { seconds: 40, isQuiet: true, withCron: true, failures: { D1: FULL } },
     ],
   },
   {
@@ -128,15 +121,18 @@ export const scenarios: Scenario[] = [
       "ASIDE has callbacks of which D1 refuses Tencent Cloud's for an hour, and some of these for another; others wait behind them",
     phases: [
       phase({ D1: THROWS, INTAKE: THROWS }),
-      { seconds: 0, isQuiet: true, failures: { D1: REFUSES_TENCENT }, ending: 'KV must have all' },
-      { seconds: 0, isQuiet: true, failures: { D1: REFUSES_FEWER }, ending: 'KV must have all' },
+      { seconds: 0, isQuiet: true, failures: { D1: REFUSES_TENCENT }, anHour: true },
+      { seconds: 0, isQuiet: true, failures: { D1: REFUSES_FEWER }, anHour: true },
     ],
     leastPoison: 6,
   },
   {
-    name: 'kv-429',
-    about: 'KV accepts every second write',
-    phases: [phase({ RESULTS: saying(KV_TOO_MANY, true) }, 3 * PHASE_SECONDS)],
+    name: 'kv-refuses',
+    about: 'KV accepts every second write, then refuses each as unauthorized, for an hour',
+    phases: [
+      phase({ RESULTS: saying(KV_TOO_MANY, true) }, 2 * PHASE_SECONDS),
+      { ...phase({ RESULTS: UNAUTHORIZED }), anHour: true },
+    ],
   },
   {
     name: 'kv-daily-limit',
@@ -144,14 +140,6 @@ export const scenarios: Scenario[] = [
     phases: [
       phase({ RESULTS: saying(KV_DAY), ASIDE: saying(KV_DAY) }, 2 * PHASE_SECONDS),
       phase({ RESULTS: saying(KV_DAY), ASIDE: saying(KV_DAY), D1: THROWS }),
-    ],
-  },
-  {
-    name: 'kv-401-for-an-hour',
-    about: 'KV refuses every write as unauthorized, for an hour',
-    phases: [
-      phase({ RESULTS: UNAUTHORIZED }),
-      { seconds: 0, failures: { RESULTS: UNAUTHORIZED }, ending: 'an hour passes' },
     ],
   },
   {
@@ -167,26 +155,23 @@ export const scenarios: Scenario[] = [
     name: 'killed-after-answer',
     about:
       'each isolate ends within its waitUntil, and the next one knows nothing about it; then also while ASIDE is used',
-    phases: [...killed, { ...phase({ D1: THROWS, INTAKE: THROWS }), generation: 4 }, { seconds: 2, generation: 5 }],
+    phases: [...killed, { ...phase({ D1: THROWS, INTAKE: THROWS }), isolates: [4] }, { seconds: 2, isolates: [5] }],
   },
   {
     name: 'killed-in-cron',
     about:
-      'EVENTS fails, then D1 and INTAKE; then each run of cron ends at a different call, while it publishes and drains',
+      'no cron runs while EVENTS fails, then D1 and INTAKE; then each run ends at a different call, while it publishes and drains',
     phases: [phase({ EVENTS: THROWS }), phase({ D1: THROWS, INTAKE: THROWS }), phase({}, 56), ...cutShort],
-    withoutCron: true,
-  },
-  {
-    name: 'cron-stopped',
-    about: 'no cron runs, while D1 and INTAKE are down and then nothing can be published',
-    phases: [phase({ D1: THROWS, INTAKE: THROWS }), phase({ RESULTS: THROWS, EVENTS: THROWS }), phase({})],
     withoutCron: true,
   },
   {
     name: 'redelivery',
     about: 'every queue message is delivered twice, while D1 fails now and then',
-    phases: [phase({ D1: THROWS }, 12), phase({ D1: TAKES }, 12), phase({ EVENTS: TAKES })],
-    redeliver: true,
+    phases: [
+      { ...phase({ D1: THROWS }, 12), redeliver: true },
+      { ...phase({ D1: TAKES }, 12), redeliver: true },
+      { ...phase({ EVENTS: TAKES }), redeliver: true },
+    ],
   },
   {
     name: 'storms-of-50',
@@ -210,14 +195,9 @@ export const scenarios: Scenario[] = [
     about:
       'KV writes late, in two isolates by turns; meanwhile a third of the records are deleted, and a third replaced',
     phases: [
-      {
-        ...phase({ RESULTS: { ...SLOW, everySecond: true } }),
-        inTwoIsolates: true,
-        ending: 'is operated',
-      },
-      { ...phase({ RESULTS: { ...THROWS, everySecond: true } }), inTwoIsolates: true },
+      { ...phase({ RESULTS: { ...SLOW, everySecond: true } }), isolates: [0, 1], isOperated: true },
+      { ...phase({ RESULTS: { ...THROWS, everySecond: true } }), isolates: [0, 1] },
     ],
-    mostTasks: 40,
   },
   {
     name: 'cron-held-up',
@@ -225,7 +205,7 @@ export const scenarios: Scenario[] = [
     phases: [
       phase({ RESULTS: THROWS }),
       phase({ RESULTS: THROWS, EVENTS: THROWS }),
-      { seconds: 0, failures: { EVENTS: THROWS, ASIDE: HANGS }, ending: 'KV must have all' },
+      { seconds: 0, failures: { EVENTS: THROWS, ASIDE: HANGS }, anHour: true },
     ],
   },
 ]

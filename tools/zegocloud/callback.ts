@@ -145,7 +145,7 @@ type DeliverOptions = PostOptions & {
   /** Factor on the schedule: 0.1 is ten times faster. */
   timeScale?: number
   /** Called after each attempt. */
-  onAnswer?: (answer: Answer) => void
+  onAnswer?: (answer: Answer) => unknown
 }
 
 /** `last` is the callback as its last attempt carried it; after a delivery, the one that was acknowledged. */
