@@ -1,4 +1,4 @@
-/** One installation: its configuration for Wrangler, and what Wrangler does with it. */
+/** One installation: its configuration for Wrangler, and its stores. */
 import type { Unstable_RawConfig } from 'wrangler'
 
 export type Config = Unstable_RawConfig & { name: string }
@@ -6,8 +6,8 @@ export type Config = Unstable_RawConfig & { name: string }
 /** What went wrong, and what to do about it. */
 export class DeployError extends Error {}
 
-/** Runs Wrangler. What it prints is shown too if `isShown`. */
-export type RunWrangler = (args: string[], isShown?: boolean) => Promise<{ isDone: boolean; output: string }>
+/** Runs Wrangler, as `spawnSync` does. */
+export type RunWrangler = (args: string[]) => { status: number | null; stdout: string; stderr: string }
 
 /**
  * Another installation shares nothing with the first: its stores have other names, it takes no id from wrangler.toml, and
@@ -42,50 +42,39 @@ export function installation(config: Config, name: string): Config {
 const FORBIDDEN = '[code: 10000]'
 const QUEUE_EXISTS = '[code: 11009]'
 
-/** Names the missing permission, where that is why Wrangler was refused. */
-export function remedyFor(output: string, permission: string): string {
-  if (!output.includes(FORBIDDEN)) return ''
-  return `
-The token lacks the permission ${permission}: Edit. Add it under Account at https://dash.cloudflare.com/profile/api-tokens;
-docs/deploying.md lists all that it needs. With \`npx wrangler login\`, log in again.`
-}
-
-/** Where `name` stands in what a list says, and `id`. */
-const KV = { permission: 'Workers KV Storage', kind: ['kv', 'namespace'], list: ['list'], name: 'title', id: 'id' }
-const D1 = { permission: 'D1', kind: ['d1'], list: ['list', '--json'], name: 'name', id: 'uuid' }
-
 /**
- * Makes the stores that are missing, and gives Wrangler the ids of all: it finds a namespace only through the deployed
- * Worker. Each is made by a command of its own, so that a refusal tells which permission is missing.
+ * Makes the stores that are missing, and gives Wrangler the ids of the namespaces: it finds these only through the deployed
+ * Worker, and databases and queues by their names. Each is made by a command of its own, so that a refusal tells which
+ * permission is missing.
  */
-export async function withStores(config: Config, run: RunWrangler): Promise<Config> {
-  const ask = async (permission: string, args: string[], fine = '') => {
-    const { isDone, output } = await run(args)
-    if (isDone || (fine && output.includes(fine))) return output
-    throw new DeployError(`Wrangler cannot do \`${args.join(' ')}\`:\n${output}${remedyFor(output, permission)}`)
+export function withStores(config: Config, run: RunWrangler): Config {
+  const ask = (permission: string, typed: string) => {
+    const { status, stdout, stderr } = run(typed.split(' '))
+    const said = stdout + stderr
+    if (status === 0 || said.includes(QUEUE_EXISTS)) return stdout
+    const remedy = `The token lacks the permission ${permission}: Edit. Add it under Account at https://dash.cloudflare.com/profile/api-tokens;
+docs/deploying.md lists all that it needs. With \`npx wrangler login\`, log in again.`
+    throw new DeployError(`Wrangler cannot do \`${typed}\`:\n${said}\n${said.includes(FORBIDDEN) ? remedy : ''}`)
   }
-  const idsOf = async ({ permission, kind, list, name, id }: typeof KV, names: string[]) => {
-    const rows = async () => JSON.parse(await ask(permission, [...kind, ...list])) as Record<string, string>[]
-    const found = (await rows()).map((row) => row[name])
-    const missing = names.filter((wanted) => !found.includes(wanted))
-    for (const wanted of missing) await ask(permission, [...kind, 'create', wanted])
-    return new Map((await rows()).map((row) => [row[name], row[id]!]))
+  const make = (permission: string, kind: string, wanted: string[], found: string[]) => {
+    for (const name of wanted) if (!found.includes(name)) ask(permission, `${kind} create ${name}`)
   }
+  const listed = (permission: string, typed: string) => JSON.parse(ask(permission, typed)) as Record<string, string>[]
+  const namespaces = () => new Map(listed(KV, 'kv namespace list').map(({ title, id }) => [title!, id!]))
+  const databases = listed('D1', 'd1 list --json').map(({ name }) => name!)
+
   const { kv_namespaces = [], d1_databases = [] } = config
-  const title = ({ binding }: { binding: string }) => titleOf(config, binding)
-  const database = ({ database_name }: { database_name?: string }) => database_name ?? config.name
-  const namespaceIds = await idsOf(KV, kv_namespaces.filter(({ id }) => !id).map(title))
-  const databaseIds = await idsOf(D1, d1_databases.filter(({ database_id }) => !database_id).map(database))
-  for (const queue of queuesOf(config)) await ask('Queues', ['queues', 'create', queue], QUEUE_EXISTS)
-  return {
-    ...config,
-    kv_namespaces: kv_namespaces.map((one) => ({ ...one, id: one.id ?? namespaceIds.get(title(one))! })),
-    d1_databases: d1_databases.map((one) => ({
-      ...one,
-      database_id: one.database_id ?? databaseIds.get(database(one))!,
-    })),
-  }
+  const titles = kv_namespaces.filter(({ id }) => !id).map(({ binding }) => titleOf(config, binding))
+  const names = d1_databases.filter(({ database_id }) => !database_id).map((one) => one.database_name ?? config.name)
+  make(KV, 'kv namespace', titles, [...namespaces().keys()])
+  make('D1', 'd1', names, databases)
+  make('Queues', 'queues', [...queuesOf(config)], [])
+  const ids = namespaces()
+  const withId = kv_namespaces.map((one) => ({ ...one, id: one.id ?? ids.get(titleOf(config, one.binding))! }))
+  return { ...config, kv_namespaces: withId }
 }
+
+const KV = 'Workers KV Storage'
 
 /** KV namespaces have no name in wrangler.toml: this is the title that Wrangler gives them. */
 const titleOf = ({ name }: Config, binding: string) => `${name}-${binding.toLowerCase().replaceAll('_', '-')}`
@@ -95,9 +84,3 @@ const queuesOf = ({ queues = {} }: Config) =>
     ...(queues.producers ?? []).map(({ queue, binding }) => queue ?? binding),
     ...(queues.consumers ?? []).flatMap(({ queue, dead_letter_queue }) => [queue, dead_letter_queue ?? queue]),
   ])
-
-/** The Worker's URL in what Wrangler prints of a deployment: a domain of its own comes first. */
-export function urlIn(output: string): string | undefined {
-  const [, domain] = /(\S+) \(custom domain/.exec(output) ?? []
-  return domain ? `https://${domain}` : /https:\/\/\S+\.workers\.dev/.exec(output)?.[0]
-}
