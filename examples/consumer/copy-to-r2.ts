@@ -8,7 +8,7 @@ import { Dead } from './dead.ts'
 import type { SnapshotEvent } from './event.ts'
 import { failureOf } from './http.ts'
 import { fetchFrom } from './picture-hosts.ts'
-import { HEAD_BYTES, KINDS, suffixOf } from './picture-kind.ts'
+import { KINDS, suffixOf } from './picture-kind.ts'
 import { recordOf, type Settings as RecordSettings } from './record.ts'
 
 export type Settings = RecordSettings & {
@@ -25,9 +25,8 @@ export type Settings = RecordSettings & {
 type Copy = { n: number; url: string; stem: string; source: string; there: R2Object | undefined }
 
 const LARGEST_PICTURE_BYTES = 10 * 1024 * 1024
-/** Of a picture that does not announce its length: R2 wants to know it, so the picture is held in memory. */
-const LARGEST_BUFFERED_BYTES = 2 * 1024 * 1024
-const AT_ONCE = 4
+/** R2 wants to know a picture's length, so each is held in memory, for a moment twice: a Worker has 128 MB. */
+const AT_ONCE = 3
 const PICTURE_TIMEOUT_MS = 20_000
 /** Less than the claim in worker.ts lasts. What is copied by then stays, and the rest comes with the next attempt. */
 const EVENT_TIMEOUT_MS = 90_000
@@ -70,63 +69,23 @@ async function folderOf(task_id: string) {
 
 async function copyPicture({ url, stem, source, there }: Copy, bucket: R2Bucket, hosts: string, event: AbortSignal) {
   const signal = AbortSignal.any([event, AbortSignal.timeout(PICTURE_TIMEOUT_MS)])
-  const known = there?.customMetadata?.['etag']
-  const response = await fetchFrom(hosts, url, known ? { 'if-none-match': known } : {}, signal)
-  try {
-    if (response.status === 304) return
-    if (!response.ok) throw new Error(`its host ${await failureOf(response, url)}; the URL may have expired`)
-    const etag = response.headers.get('etag')
-    const length = lengthOf(response)
-    if (there && etag && etag === known && length === there.size) return
-    const { head, body, flow } = await opened(response, length)
-    const suffix = suffixOf(head)
-    if (!suffix) throw new Dead(`it is no JPEG, PNG or WebP, but ${response.headers.get('content-type')}`)
-    const key = `${stem}.${suffix}`
-    // The type is ours, not the host's: whoever serves it from here serves a picture.
-    const httpMetadata = { contentType: KINDS[suffix].type }
-    await Promise.all([
-      bucket.put(key, body, { httpMetadata, customMetadata: { source, ...(etag && { etag }) } }),
-      flow(),
-    ])
-    if (there && there.key !== key) await bucket.delete(there.key)
-  } finally {
-    if (response.body?.locked === false) await response.body.cancel()
-  }
+  const response = await fetchFrom(hosts, url, signal)
+  if (!response.ok) throw new Error(`its host ${await failureOf(response, url)}; the URL may have expired`)
+  const picture = await bytesOf(response)
+  const suffix = suffixOf(picture)
+  if (!suffix) throw new Dead(`it is no JPEG, PNG or WebP, but ${response.headers.get('content-type')}`)
+  const key = `${stem}.${suffix}`
+  // The type is ours, not the host's: whoever serves it from here serves a picture.
+  await bucket.put(key, picture, { httpMetadata: { contentType: KINDS[suffix].type }, customMetadata: { source } })
+  if (there && there.key !== key) await bucket.delete(there.key)
 }
 
-/** Null when it is not announced. */
-function lengthOf({ headers }: Response) {
-  const length = headers.get('content-length')
-  return length === null || headers.has('content-encoding') ? null : Number(length)
-}
-
-/** The first bytes, and all of them as R2 takes them: bytes, or a stream of known length, which `flow` fills. */
-async function opened({ body }: Response, length: number | null) {
-  if (length !== null && length > LARGEST_PICTURE_BYTES) throw new Dead(`it has ${length} bytes`)
-  if (!body || length === 0) throw new Error('it is empty')
-  if (length === null) {
-    const bytes = await bytesOf(body)
-    return { head: bytes, body: bytes, flow: async () => {} }
-  }
-  const reader = body.getReader({ mode: 'byob' })
-  const { value: head = new Uint8Array() } = await reader.readAtLeast(HEAD_BYTES, new Uint8Array(HEAD_BYTES))
-  reader.releaseLock()
-  const { readable, writable } = new FixedLengthStream(length)
-  async function flow() {
-    const writer = writable.getWriter()
-    await writer.write(head)
-    writer.releaseLock()
-    await body?.pipeTo(writable)
-  }
-  return { head, body: readable, flow }
-}
-
-async function bytesOf(body: ReadableStream<Uint8Array>) {
+async function bytesOf({ body }: Response) {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of body) {
+  for await (const chunk of body ?? []) {
     length += chunk.byteLength
-    if (length > LARGEST_BUFFERED_BYTES) throw new Dead(`it has more than ${LARGEST_BUFFERED_BYTES} bytes`)
+    if (length > LARGEST_PICTURE_BYTES) throw new Dead(`it has more than ${LARGEST_PICTURE_BYTES} bytes`)
     chunks.push(chunk)
   }
   if (length === 0) throw new Error('it is empty')

@@ -23,12 +23,10 @@ export function addressOf(url: string, hosts: string, base?: URL) {
 const isNamed = (host: string, name: string) => (name.startsWith('*.') ? host.endsWith(name.slice(1)) : host === name)
 
 /** Redirects lead to hosts that are named, too, or nowhere. */
-export async function fetchFrom(hosts: string, url: string, headers: Record<string, string>, signal: AbortSignal) {
+export async function fetchFrom(hosts: string, url: string, signal: AbortSignal) {
   let address = addressOf(url, hosts)
   for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
-    // Compressed, a picture would have no length that is known.
-    const always = { 'user-agent': USER_AGENT, 'accept-encoding': 'identity' }
-    const response = await fetch(address, { headers: { ...headers, ...always }, redirect: 'manual', signal })
+    const response = await fetch(address, { headers: { 'user-agent': USER_AGENT }, redirect: 'manual', signal })
     const location = response.headers.get('location')
     if (location === null || response.status < 300 || response.status > 399) return response
     await response.body?.cancel()

@@ -6,10 +6,7 @@ export const KINDS = {
 }
 export type Suffix = keyof typeof KINDS
 
-/** As many as tell the kind. */
-export const HEAD_BYTES = 12
-
-export function suffixOf(head: Uint8Array): Suffix | undefined {
-  const text = String.fromCharCode(...head.subarray(0, HEAD_BYTES))
+export function suffixOf(picture: Uint8Array): Suffix | undefined {
+  const text = String.fromCharCode(...picture.subarray(0, 12))
   return (Object.keys(KINDS) as Suffix[]).find((suffix) => KINDS[suffix].isOne(text))
 }

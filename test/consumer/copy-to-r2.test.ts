@@ -17,18 +17,11 @@ const MB = 1024 * 1024
 
 const bytesOf = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0))
 const jpeg = (text: string) => bytesOf(`\xff\xd8\xff${text.padEnd(2000)}`)
-const found =
-  (body: Uint8Array | string, headers: Record<string, string> = {}, length = body.length) =>
-  () =>
-    new Response(body, { headers: { 'content-length': String(length), ...headers } })
 const answered =
-  (status: number, headers = {}, body: string | null = null) =>
+  (status: number, headers = {}, body: BodyInit | null = null) =>
   () =>
     new Response(body, { status, headers })
-const streamed =
-  (body: Uint8Array, headers = {}) =>
-  () =>
-    new Response(new Blob([body]).stream(), { headers })
+const found = (body: BodyInit, headers = {}) => answered(200, headers, body)
 
 /** What the hosts answer, by address; any other picture is a JPEG of its path. */
 let answers: Record<string, () => Response>
@@ -43,7 +36,7 @@ beforeEach(() => {
     asked.push({ url, headers: init!.headers as Record<string, string> })
     // What would follow by itself would lead to hosts that nobody named, and take the token there.
     expect(init).toMatchObject({ redirect: 'manual', signal: expect.any(AbortSignal) })
-    return (answers[url.replace(HOST, '')] ?? found(jpeg(new URL(url).pathname), { 'content-type': 'image/jpeg' }))()
+    return (answers[url.replace(HOST, '')] ?? found(jpeg(new URL(url).pathname)))()
   })
 })
 
@@ -67,13 +60,11 @@ async function object(key: string) {
 
 const picture = (path: string) => ({ type: 'image/jpeg', bytes: jpeg(path) })
 
-it('copies each picture to its place in the list, announced or not, equal ones too', async () => {
-  answers = { '/unannounced': streamed(jpeg('/unannounced')), '/to/b': answered(302, { location: '/b' }) }
-  await copy('whole', at('/a?sign=a%2Bb%3D%3D'), at('/unannounced'), at('/a?sign=a%2Bb%3D%3D'), at('/to/b'))
-  expect(await stored()).toEqual(['whole/0.jpg', 'whole/1.jpg', 'whole/2.jpg', 'whole/3.jpg'])
-  for (const [n, path] of ['/a', '/unannounced', '/a', '/b'].entries()) {
-    expect(await object(`whole/${n}.jpg`)).toEqual(picture(path))
-  }
+it('copies each picture to its place in the list, equal ones and redirected ones too', async () => {
+  answers = { '/to/b': answered(302, { location: '/b' }) }
+  await copy('whole', at('/a?sign=a%2Bb%3D%3D'), at('/a?sign=a%2Bb%3D%3D'), at('/to/b'))
+  expect(await stored()).toEqual(['whole/0.jpg', 'whole/1.jpg', 'whole/2.jpg'])
+  for (const [n, path] of ['/a', '/a', '/b'].entries()) expect(await object(`whole/${n}.jpg`)).toEqual(picture(path))
 })
 
 it('copies the rest when one fails, and later only what is missing', async () => {
@@ -95,19 +86,6 @@ it('copies twenty pictures an attempt, and goes on with the next attempt', async
   expect([(await stored()).length, asked.length]).toEqual([25, 25])
 })
 
-it('does not copy again what is there: by its URL, by its etag, by its etag and size', async () => {
-  const headers = { etag: '"of it"' }
-  answers = { '/same?1': found(jpeg('same'), headers), '/same?2': answered(304) }
-  answers['/deaf?1'] = answers['/deaf?2'] = found(jpeg('deaf'), headers)
-  const versions = async () => (await env.PICTURES.list()).objects.map(({ version }) => version)
-  await copy('again', at('/fixed'), at('/same?1'), at('/deaf?1'))
-  const before = await versions()
-  await copy('again', at('/fixed'), at('/same?2'), at('/deaf?2'))
-  expect(await versions()).toEqual(before)
-  expect(urlsAsked()).toEqual(['/fixed', '/same?1', '/deaf?1', '/same?2', '/deaf?2'])
-  expect(asked.map(({ headers: { 'if-none-match': etag } }) => etag).slice(3)).toEqual([headers.etag, headers.etag])
-})
-
 it('replaces a picture that another content of the task has in its place, of another kind too', async () => {
   answers = { '/png': found(bytesOf(`\x89PNG\r\n\x1a\n${'p'.repeat(2000)}`)) }
   await copy('replaced', at('/old'), at('/png'))
@@ -117,52 +95,41 @@ it('replaces a picture that another content of the task has in its place, of ano
   expect(await object('replaced/0.jpg')).toEqual(picture('/new'))
 })
 
-describe('the first bytes decide the type', () => {
-  const rows: [string, string, string][] = [
-    ['jpg', 'image/jpeg', '\xff\xd8\xff'],
-    ['png', 'image/png', '\x89PNG\r\n\x1a\n'],
-    ['webp', 'image/webp', 'RIFF\x01\x02\x03\nWEBPVP8 '],
-  ]
-  it.each(rows)('of a %s, whatever the host calls it', async (suffix, type, head) => {
-    const bytes = bytesOf(head.padEnd(2000))
-    answers = { '/0': found(bytes, { 'content-type': 'text/html' }), '/1': streamed(bytes) }
-    await copy('kind', at('/0'), at('/1'))
-    for (const n of [0, 1]) expect(await object(`kind/${n}.${suffix}`)).toEqual({ type, bytes })
-  })
+it.each([
+  ['jpg', 'image/jpeg', '\xff\xd8\xff'],
+  ['png', 'image/png', '\x89PNG\r\n\x1a\n'],
+  ['webp', 'image/webp', 'RIFF\x01\x02\x03\nWEBPVP8 '],
+])('the first bytes decide that it is a %s, whatever the host calls it', async (suffix, type, head) => {
+  const bytes = bytesOf(head.padEnd(2000))
+  answers = { '/0': found(bytes, { 'content-type': 'text/html' }) }
+  await copy('kind', at('/0'))
+  expect(await object(`kind/0.${suffix}`)).toEqual({ type, bytes })
 })
 
-describe('what no other attempt would change', () => {
-  const html = { 'content-type': 'image/svg+xml' }
-  const lasting: [string, string, () => Response, RegExp][] = [
-    ['a page', '/page', found('<!doctype html><title>No</title>', html), /no JPEG, PNG or WebP, but image\/svg\+xml/],
-    ['a few bytes', '/short', found('GIF8', { 'content-type': 'image/gif' }), /no JPEG, PNG or WebP, but image\/gif/],
-    ['too many bytes', '/large', found('', {}, 10 * MB + 1), /it has 10485761 bytes/],
-    ['too many, unannounced', '/endless', streamed(new Uint8Array(2 * MB + 1)), /it has more than 2097152 bytes/],
-    ['a redirect to another host', '/out', answered(307, { location: 'https://evil.test/' }), /evil\.test is not in/],
-  ]
-  it.each(lasting)('is given up, and the others are copied: %s', async (_what, path, answer, why) => {
-    answers = { [path]: answer }
-    const error = await failureOf(copy('task', at(path), at('/well')))
-    expect([error instanceof Dead, error?.message]).toEqual([true, expect.stringMatching(why)])
-    expect(await stored()).toEqual(['task/1.jpg'])
-    expect(urlsAsked()).toEqual([path, '/well'])
-  })
+const cutOff = () => new Response(new ReadableStream({ pull: (stream) => stream.error(new Error('cut off')) }))
+const svg = { 'content-type': 'image/svg+xml' }
+
+it.each<[string, () => Response, RegExp]>([
+  ['a page', found('<!doctype html><title>No</title>', svg), /^picture 0: it is no JPEG, PNG or WebP, but image\/svg/],
+  ['too many bytes', found(new Uint8Array(10 * MB + 1)), /it has more than 10485760 bytes/],
+  ['a redirect to another host', answered(307, { location: 'https://evil.test/' }), /evil\.test is not in/],
+])('is given up, and the others are copied: %s', async (_what, answer, why) => {
+  answers = { '/0': answer }
+  const error = await failureOf(copy('task', at('/0'), at('/well')))
+  expect([error instanceof Dead, error?.message]).toEqual([true, expect.stringMatching(why)])
+  expect(await stored()).toEqual(['task/1.jpg'])
 })
 
-describe('what another attempt may change', () => {
-  const passing: [string, () => Response, RegExp][] = [
-    ['an expired URL', answered(403), /answered 403; the URL may have expired/],
-    ['a redirect without end', answered(302, { location: '/0' }), /redirects too often/],
-    ['an empty picture', found(''), /it is empty/],
-    ['a picture cut off', found(jpeg('cut'), {}, 9000), /picture 0: /],
-    ['no answer', () => AbortSignal.abort(new Error('no answer')).throwIfAborted() as never, /no answer/],
-  ]
-  it.each(passing)('is tried again, and no part of it is stored: %s', async (_what, answer, why) => {
-    answers = { '/0': answer }
-    const error = await failureOf(copy('task', at('/0')))
-    expect([error instanceof Dead, error?.message]).toEqual([false, expect.stringMatching(why)])
-    expect(await stored()).toEqual([])
-  })
+it.each<[string, () => Response, RegExp]>([
+  ['an expired URL', answered(403), /answered 403; the URL may have expired/],
+  ['a redirect without end', answered(302, { location: '/0' }), /redirects too often/],
+  ['an empty picture', found(''), /it is empty/],
+  ['a picture cut off', cutOff, /cut off/],
+])('is tried again, and no part of it is stored: %s', async (_what, answer, why) => {
+  answers = { '/0': answer }
+  const error = await failureOf(copy('task', at('/0')))
+  expect([error instanceof Dead, error?.message]).toEqual([false, expect.stringMatching(why)])
+  expect(await stored()).toEqual([])
 })
 
 it('skips a picture without a URL, and has nothing to copy for a failed task', async () => {
@@ -186,10 +153,8 @@ it('reads from the receiver what was too large for a message, and gives up when 
 
 it.each([
   ['1500030200-procedurev2-afc1tt0', '1500030200-procedurev2-afc1tt0'],
-  ['a%2Fb', 'a%252Fb'],
   ['../b', '%2E%2E%2Fb'],
   ['sha256=00', 'sha256%3D00'],
-  ['ü'.repeat(166), '%C3%BC'.repeat(166)],
   ['/'.repeat(512), 'sha256=8be9dd9aa2ce4f6ca129ec12a928e715e8ab94ee6f5ee992d8a141f185f95808'],
 ])('keeps the pictures of task %s in %s', async (task_id, folder) => {
   await copy(task_id, at('/odd'))
@@ -197,13 +162,12 @@ it.each([
 })
 
 describe('the hosts that are named', () => {
-  const hosts = 'cdn.example.com, *.vod.example.com\nhttp://plain.example.com http://127.0.0.1:8788'
+  const hosts = 'cdn.example.com, *.vod.example.com\nhttp://127.0.0.1:8788'
 
   it.each([
     ['http://cdn.example.com/a?b=%2B', 'https://cdn.example.com/a?b=%2B'],
     ['HTTPS://CDN.example.com/a', 'https://cdn.example.com/a'],
     ['http://1.vod.example.com/a', 'https://1.vod.example.com/a'],
-    ['http://plain.example.com/a', 'http://plain.example.com/a'],
     ['http://127.0.0.1:8788/a', 'http://127.0.0.1:8788/a'],
   ])('are asked: %s as %s', (url, address) => {
     expect(addressOf(url, hosts).href).toBe(address)
