@@ -1,4 +1,3 @@
-import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { PICTURES, signedCallback } from '../callbacks.ts'
 import { deliver, events, read, recordInKv, request, rows } from '../worker.ts'
@@ -31,66 +30,13 @@ describe('a genuine callback', () => {
     ])
   })
 
-  it('is a duplicate when it comes again, signed anew or not, and sends no second event', async () => {
-    const send = vi.spyOn(env.EVENTS, 'send')
-    await deliver(signedCallback({ task_id: 'twice', nonce: '1' }))
-    for (const nonce of ['1', '2']) {
-      const answer = await deliver(signedCallback({ task_id: 'twice', nonce }))
-      expect([answer.status, await answer.json()]).toEqual([200, { status: 'duplicate', task_id: 'twice' }])
-    }
-    expect(send).toHaveBeenCalledTimes(1)
-  })
-
   it.each(['', '/', '?a=1', '/?a=1', '/anything', '/any/thing/'])('is taken at /zego/callback%s', async (rest) => {
     const answer = await request(`${URL}${rest}`, { method: 'POST', body: JSON.stringify(signedCallback()) })
     expect(answer.status).toBe(200)
   })
-
-  it('in another event of the family is kept, not thrown away', async () => {
-    const answer = await deliver(signedCallback({ event: 'compose' }))
-    expect(answer.status).toBe(202)
-    const { id, ...said } = await answer.json<{ id: string }>()
-    expect(said).toEqual({ status: 'quarantined', reason: 'unsupported_event' })
-    expect(await rows('SELECT id, reason FROM quarantine')).toEqual([{ id, reason: 'unsupported_event' }])
-    const again = await deliver(signedCallback({ event: 'compose' }))
-    expect([again.status, await again.json()]).toEqual([202, { ...said, id }])
-  })
-
-  it('with other content for a known task is a conflict: the first content stays', async () => {
-    await deliver(signedCallback({ task_id: 'task', vendor: 'tencent' }))
-    const answer = await deliver(signedCallback({ task_id: 'task', vendor: 'hw' }))
-    expect(answer.status).toBe(202)
-    expect(await answer.json()).toMatchObject({ status: 'quarantined', reason: 'conflict' })
-    expect(await (await read('task')).json()).toMatchObject({ vendor: 'tencent' })
-  })
 })
 
 describe('refusals', () => {
-  async function refusal(answer: Response): Promise<unknown[]> {
-    expect(answer.headers.get('content-type')).toBe('application/problem+json')
-    const { code, status, type, title, detail } = await answer.json<Record<string, unknown>>()
-    expect({ type, status }).toEqual({ type: `urn:zego-snapshots:problem:${String(code)}`, status: answer.status })
-    expect(title && detail).toBeTruthy()
-    return [answer.status, code]
-  }
-
-  it('name what is wrong with the signature or the time', async () => {
-    const byApp = { ZEGO_CALLBACK_SECRET: '{"12345":"secret","777":"other"}' }
-    const old = String(Math.floor(Date.now() / 1000) - 10_000)
-    expect(await refusal(await deliver('{'))).toEqual([400, 'undecodable'])
-    expect(await refusal(await deliver(signedCallback({}, 'wrong')))).toEqual([401, 'bad_signature'])
-    expect(await refusal(await deliver(signedCallback({}, 'other'), byApp))).toEqual([401, 'unknown_app'])
-    expect(await refusal(await deliver(signedCallback({ appid: '1' }), byApp))).toEqual([401, 'unknown_app'])
-    expect(await refusal(await deliver(signedCallback({ timestamp: '123' })))).toEqual([401, 'invalid_timestamp'])
-    expect(await refusal(await deliver(signedCallback({ timestamp: old })))).toEqual([401, 'stale'])
-    expect(await rows('SELECT * FROM ledger')).toEqual([])
-    expect(await rows('SELECT reason FROM quarantine ORDER BY reason')).toEqual(
-      ['bad_signature', 'invalid_timestamp', 'stale', 'undecodable', 'unknown_app', 'unknown_app'].map((reason) => ({
-        reason,
-      })),
-    )
-  })
-
   it('say which method and where results are read', async () => {
     for (const method of ['GET', 'PUT', 'DELETE', 'HEAD', 'OPTIONS']) {
       const answer = await request(URL, { method })
@@ -114,9 +60,8 @@ describe('refusals', () => {
     const large = `${fitting} `
     const chunked = new Blob([large]).stream()
     expect((await deliver(fitting)).status).toBe(200)
-    expect(await refusal(await deliver(large))).toEqual([413, 'body_too_large'])
-    const answer = await request(URL, { method: 'POST', body: chunked })
-    expect(await refusal(answer)).toEqual([413, 'body_too_large'])
+    expect((await deliver(large)).status).toBe(413)
+    expect((await request(URL, { method: 'POST', body: chunked })).status).toBe(413)
   })
 
   it('come without a word of the secrets', async () => {
@@ -158,24 +103,23 @@ describe('settings', () => {
   it.each([
     ['a plain secret', 'secret'],
     ['white space around it', '  secret\n'],
+    ['a number', 12345678, '12345678'],
     ['a list, for rotation', '["new","secret"]'],
     ['an object, by appid', '{"12345":"secret"}'],
     ['lists by appid', ' {"12345":["new","secret"],"2":"other"}'],
-  ])('take %s', async (_title, secret) => {
-    expect((await deliver(signedCallback(), { ZEGO_CALLBACK_SECRET: secret })).status).toBe(200)
+  ])('take %s', async (_title, given, secret = 'secret') => {
+    expect((await deliver(signedCallback({}, secret), { ZEGO_CALLBACK_SECRET: given })).status).toBe(200)
   })
 
-  it('take a number for a secret', async () => {
-    expect((await deliver(signedCallback({}, '12345678'), { ZEGO_CALLBACK_SECRET: 12345678 })).status).toBe(200)
+  it.each([
+    ...['', 'ten', '-1', '1e3', '[600]', {}, Number.NaN].map(
+      (given) => ['SIGNATURE_TOLERANCE_SECONDS', given] as const,
+    ),
+    ['CALLBACK_PATH_TOKEN', '['] as const,
+  ])('refuse callbacks while they cannot be read: %s is %j', async (setting, given) => {
+    const answer = await deliver(signedCallback(), { [setting]: given })
+    expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'not_configured', setting }])
   })
-
-  it.each(['', 'ten', '-1', '1e3', '[600]', {}, Number.NaN])(
-    'refuse callbacks when the tolerance is %j',
-    async (tolerance) => {
-      const answer = await deliver(signedCallback(), { SIGNATURE_TOLERANCE_SECONDS: tolerance })
-      expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'not_configured' }])
-    },
-  )
 
   it.each([10_001, '10001', ' 10001 ', 0, '0'])('take a tolerance of %j', async (tolerance) => {
     const timestamp = String(Math.floor(Date.now() / 1000) - 10_000)
@@ -206,13 +150,5 @@ describe('settings', () => {
     }
     expect(await statusAt('/wrong', 'POST', { ZEGO_CALLBACK_SECRET: undefined })).toBe(404)
     expect(await statusAt('/s3cret-path', 'POST', { ZEGO_CALLBACK_SECRET: undefined })).toBe(503)
-  })
-
-  it('refuse callbacks while the path token cannot be read', async () => {
-    const answer = await deliver(signedCallback(), { CALLBACK_PATH_TOKEN: '[' })
-    expect(await answer.json()).toMatchObject({
-      code: 'not_configured',
-      detail: expect.stringContaining('CALLBACK_PATH_TOKEN'),
-    })
   })
 })

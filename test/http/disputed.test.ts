@@ -16,13 +16,6 @@ describe('a conflict', () => {
     return only()
   }
 
-  it('stays one without replace', async () => {
-    const { id } = await conflict('task')
-    expect(await said(post(`${at(id)}/retry`))).toEqual([202, { status: 'quarantined', id, reason: 'conflict' }])
-    expect(await vendorOf('task')).toBe('tencent')
-    await only()
-  })
-
   it('wins with replace: it is stored and published, and what it replaced is kept', async () => {
     const { id } = await conflict('replaced')
     const loser = await (await read('replaced')).text()
@@ -83,12 +76,6 @@ describe('a reused signature', () => {
     expect((await deliver(genuine)).status).toBe(409)
     return only()
   }
-
-  it('stays refused without replace', async () => {
-    const { id } = await forgedFirst({ task_id: 'forged' })
-    expect(await said(post(`${at(id)}/retry`))).toMatchObject([409, { code: 'signature_reused' }])
-    await only()
-  })
 
   it('stays refused without replace, though the ledger has forgotten it', async () => {
     const { id } = await forgedFirst({ task_id: 'forged' })

@@ -43,18 +43,31 @@ export function resolved(answer: Answer): Answer {
   return name === undefined ? answer : document.components.responses[name]!
 }
 
-/** Compares an answer to what is documented for it. */
-export async function holds(method: string, path: string, answer: Response): Promise<void> {
-  const documented = document.paths[path]?.[method]?.responses[answer.status]
-  expect([method, path, answer.status, documented !== undefined]).toEqual([method, path, answer.status, true])
-  const { content = {}, headers = {} } = resolved(documented!)
+/** What an answer is for short: its status, and its code, its reason or what has become of a task. */
+function gistOf(status: number, body: Json): string {
+  const { code, reason, status: outcome } = body as Record<string, string | undefined>
+  return `${status} ${code ?? reason ?? outcome ?? ''}`.trim()
+}
+
+/**
+ * Compares an answer to what is documented for it.
+ * @param route as `POST /zego/callback`
+ * @param gist what it is to be, as `409 signature_reused`
+ */
+export async function holds(route: string, gist: string, answer: Response): Promise<void> {
+  const [method, path] = route.split(' ') as [string, string]
   const text = await answer.text()
+  const body = text === '' ? {} : (JSON.parse(text) as Json)
+  expect([route, gistOf(answer.status, body)]).toEqual([route, gist])
+  const documented = document.paths[path]?.[method.toLowerCase()]?.responses[answer.status]
+  expect([route, gist, documented !== undefined]).toEqual([route, gist, true])
+  const { content = {}, headers = {} } = resolved(documented!)
   const [type] = Object.keys(content)
   if (type === undefined) return expect(text).toBe('')
   expect(answer.headers.get('content-type')).toBe(type)
-  const { error } = validator(content[type]!.schema).safeParse(JSON.parse(text))
-  expect([path, answer.status, error?.issues]).toEqual([path, answer.status, undefined])
+  const { error } = validator(content[type]!.schema).safeParse(body)
+  expect([route, gist, error?.issues]).toEqual([route, gist, undefined])
   for (const name of Object.keys(headers).filter((header) => header !== 'Retry-After')) {
-    expect([path, answer.status, name, answer.headers.has(name)]).toEqual([path, answer.status, name, true])
+    expect([route, gist, name, answer.headers.has(name)]).toEqual([route, gist, name, true])
   }
 }
