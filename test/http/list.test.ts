@@ -34,10 +34,6 @@ async function unfinished(task_id: string, status: string, n: number) {
 }
 
 describe('GET /v1/snapshots', () => {
-  it('is empty at first', async () => {
-    expect(await list()).toEqual({ items: [], next_cursor: null })
-  })
-
   it('lists the newest first, as whole records', async () => {
     await deliverTasks(3)
     const page = await list()
@@ -66,7 +62,7 @@ describe('GET /v1/snapshots', () => {
     await deliverTasks(4)
     const at = (n: number) => new Date(START + n * 1000).toISOString()
     expect(ids(await list(`?since=${at(2)}&until=${at(4)}`))).toEqual(['t3', 't2'])
-    expect(ids(await list(`?since=2026-06-01T08:00:04%2B08:00`))).toEqual(['t4'])
+    for (const plus of ['%2B', '+']) expect(ids(await list(`?since=2026-06-01T08:00:04${plus}08:00`))).toEqual(['t4'])
     expect(ids(await list(`?until=2026-06-01`))).toEqual([])
     expect(ids(await list(`?since=2026-06-01T00:00Z&until=2026-06-01T08:01%2B08:00`))).toEqual(['t4', 't3', 't2', 't1'])
     expect(ids(await list(`?since=0001-01-01&until=9999-12-31T23:59:59Z`))).toHaveLength(4)

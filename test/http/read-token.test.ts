@@ -1,63 +1,41 @@
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver } from '../worker.ts'
 import { api, get, said } from './api.ts'
 
 const ON = { READ_TOKEN: 'reader' }
 
-const reader = (path: string, init: RequestInit = {}, settings: Record<string, unknown> = ON, token = 'reader') =>
-  api(path, { ...init, headers: { authorization: `Bearer ${token}` } }, settings)
+const ask = (path: string, token: string, settings: object, method = 'GET') =>
+  api(path, { method, headers: { authorization: token && `Bearer ${token}` } }, { ...settings })
 
-async function entryId(): Promise<string> {
+/** routes.test.ts holds what each route allows it. */
+it('READ_TOKEN sees an entry of the quarantine without its body', async () => {
   await deliver(signedCallback({ event: 'compose', task_id: 'kept' }))
   const { items } = await (await get('/v1/quarantine')).json<{ items: { id: string }[] }>()
-  return items[0]!.id
-}
+  const path = `/v1/quarantine/${items[0]!.id}`
+  const [, { body, ...rest }] = (await said(get(path))) as [number, Record<string, unknown>]
+  expect(body).toContain('compose')
+  expect(await said(ask(path, 'reader', ON))).toEqual([200, rest])
+})
 
-describe('READ_TOKEN', () => {
-  it('reads what the API token reads', async () => {
-    await deliver(signedCallback({ task_id: 'task' }))
-    for (const path of ['/v1/snapshots', '/v1/snapshots/task', '/v1/quarantine', '/v1/status']) {
-      expect(await said(reader(path))).toEqual(await said(get(path)))
-      expect((await reader(path, { method: 'HEAD' })).status).toBe(200)
-    }
-  })
+it.each<[title: string, settings: object, token: string, status: number]>([
+  ['can be rotated', { READ_TOKEN: '["new","reader"]' }, 'new', 200],
+  ['can be rotated', { READ_TOKEN: '["new","reader"]' }, 'reader', 200],
+  ['can be rotated', { READ_TOKEN: '["new","reader"]' }, 'old', 401],
+  ['lets nobody in while it is not set', {}, '', 401],
+  ['lets nobody in while it is not set', {}, 'undefined', 401],
+  ['lets nobody in while it cannot be read', { READ_TOKEN: '["reader"' }, 'reader', 503],
+  ['changes nothing for the API token while it cannot be read', { READ_TOKEN: '["reader"' }, 'test-token', 200],
+  ['is asked for while it cannot be read', { READ_TOKEN: '["reader"' }, '', 401],
+  ['does not stand in for an API token that is missing', { ...ON, API_TOKEN: undefined }, 'reader', 503],
+])('READ_TOKEN %s: %j, given %j', async (_title, settings, token, status) => {
+  expect((await ask('/v1/status', token, settings)).status).toBe(status)
+})
 
-  it('does nothing else, on a path that is not known either', async () => {
-    expect(await said(reader('/v1/anything', { method: 'PATCH' }))).toMatchObject([403, { code: 'forbidden' }])
-  })
+it('READ_TOKEN gives way to the API token where both are the same', async () => {
+  expect((await ask('/v1/snapshots/task', 'test-token', { READ_TOKEN: 'test-token' }, 'DELETE')).status).toBe(204)
+})
 
-  it('sees an entry of the quarantine without its body', async () => {
-    const id = await entryId()
-    const [, { body, ...rest }] = (await said(get(`/v1/quarantine/${id}`))) as [number, Record<string, unknown>]
-    expect(body).toContain('compose')
-    expect(await said(reader(`/v1/quarantine/${id}`))).toEqual([200, rest])
-  })
-
-  it('can be rotated', async () => {
-    const both = { READ_TOKEN: '["new","reader"]' }
-    for (const token of ['new', 'reader']) expect((await reader('/v1/status', {}, both, token)).status).toBe(200)
-    expect((await reader('/v1/status', {}, both, 'old')).status).toBe(401)
-  })
-
-  it('lets nobody in while it is not set', async () => {
-    for (const token of ['', 'undefined', 'reader']) {
-      expect((await reader('/v1/status', {}, {}, token)).status).toBe(401)
-    }
-  })
-
-  it('changes nothing for whoever has the API token, though it cannot be read', async () => {
-    const broken = { READ_TOKEN: '["reader"' }
-    expect((await get('/v1/status', broken)).status).toBe(200)
-    expect(await said(reader('/v1/status', {}, broken))).toMatchObject([503, { code: 'not_configured' }])
-    expect((await api('/v1/status', { headers: { authorization: '' } }, broken)).status).toBe(401)
-  })
-
-  it('gives way to the API token where both are the same', async () => {
-    expect((await api('/v1/snapshots/task', { method: 'DELETE' }, { READ_TOKEN: 'test-token' })).status).toBe(204)
-  })
-
-  it('does not stand in for the API token where that is missing', async () => {
-    expect((await reader('/v1/status', {}, { ...ON, API_TOKEN: undefined })).status).toBe(503)
-  })
+it('READ_TOKEN only reads, on a path that is not known either', async () => {
+  expect((await ask('/v1/anything', 'reader', ON, 'PATCH')).status).toBe(403)
 })

@@ -49,19 +49,14 @@ describe('POST /v1/republish', () => {
     ])
   })
 
-  it('takes a thousand a call, and says where the next call goes on', async () => {
-    await stored(1_005)
-    const first = { republished: 1_000, next_since: at(1_000) }
-    expect(await republish(at(0), at(5_000))).toMatchObject([202, first])
-    expect(await republish(at(1_000), at(5_000))).toMatchObject([202, { republished: 5, next_since: null }])
-    expect(await waiting()).toHaveLength(1_005)
-  })
-
-  it('says how long it takes, after what waits already, and how many writes of KV', async () => {
+  it('takes a thousand a call, says where the next call goes on, how long it takes and how many writes of KV', async () => {
     await stored(1_005)
     const asked = Date.now()
-    expect(await republish(at(0), at(5_000))).toMatchObject([202, { seconds: 250, kv_writes: 1_000 }])
-    expect(await republish(at(1_000), at(5_000))).toMatchObject([202, { seconds: 251, kv_writes: 5 }])
+    const first = { republished: 1_000, next_since: at(1_000), seconds: 250, kv_writes: 1_000 }
+    expect(await republish(at(0), at(5_000))).toEqual([202, first])
+    const rest = { republished: 5, next_since: null, seconds: 251, kv_writes: 5 } // after what waits already
+    expect(await republish(at(1_000), at(5_000))).toEqual([202, rest])
+    expect(await waiting()).toHaveLength(1_005)
     const [last] = await rows<{ due: number }>('SELECT max(event_due) AS due FROM snapshots')
     expect(last!.due - asked).toBe(1_004 * 250)
   })
@@ -107,13 +102,5 @@ describe('POST /v1/republish', () => {
     await stored(2)
     await env.DB.prepare(`UPDATE snapshots SET status = 'pending' WHERE task_id = 't1'`).run()
     expect(await republish(at(0), at(5))).toMatchObject([202, { republished: 1, next_since: null }])
-  })
-
-  it('takes a + that became a space', async () => {
-    await stored(3)
-    expect(await republish('2026-06-01T08:00:00+08:00', '2026-06-01T08:00:02 08:00')).toMatchObject([
-      202,
-      { republished: 2 },
-    ])
   })
 })

@@ -152,7 +152,7 @@ describe('what goes wrong is a problem', () => {
   })
 
   it('where the path is not known', async () => {
-    for (const path of ['/v1/nothing', '/v1/snapshots/a/b/c', '/v2', '/zego/other', '/zego/callbacks']) {
+    for (const path of ['/v1/nothing', '/v1/snapshots/a/b/c', '/v2', '/zego/other', '/zego/callbacks', '/healthx']) {
       const detail = expect.stringContaining('GET /openapi.json')
       expect(await said(get(path))).toMatchObject([404, { code: 'not_found', detail }])
     }
