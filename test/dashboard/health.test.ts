@@ -58,18 +58,4 @@ describe('the health page', () => {
   ])('names the Worker in its commands where it was deployed under another name: %s', async (origin, command) => {
     expect((await pageOf(await visitor({ API_TOKEN: '' }, origin).open('/'))).text).toContain(command)
   })
-
-  it('says that D1 does not answer', async () => {
-    const someone = await signedIn({
-      DB: {
-        prepare: () => {
-          throw new Error('D1_ERROR: down')
-        },
-      },
-    })
-    const health = await pageOf(await someone.open('/health'))
-    expect(health.status).toBe(200)
-    expect(health.text).toContain('D1 does not answer')
-    expect((await someone.open('/')).status).toBe(503)
-  })
 })
