@@ -6,7 +6,8 @@ import { deliver, read, rows } from '../worker.ts'
 import { api, ok, playZegocloud, refusal, register, said, TWO_APPS } from '../zego/zegocloud.ts'
 
 const TENCENT = { Vendor: 'Tencent', FileId: '1397757897438985100', Type: 'SampleSnapshot', Definition: 10 }
-const HUAWEI = { Vendor: 'Huawei', FileId: 'record/a.mp4', Type: 'SampleSnapshot', Interval: 5 }
+/** Its FileId is as long as one may be. */
+const HUAWEI = { Vendor: 'Huawei', FileId: 'ä'.repeat(256), Type: 'SampleSnapshot', Interval: 5 }
 const startedAs = (TaskId: string) => () => ok({ Tencent: { TaskId, RequestId: '1' } })
 const hang = () => new Promise<never>(() => {})
 
