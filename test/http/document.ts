@@ -5,7 +5,7 @@ import { openApiDocument } from '../../tools/openapi/document.ts'
 
 export type Json = Record<string, unknown>
 type Content = Record<string, { schema: Json }>
-type Answer = { $ref?: string; description: string; content?: Content; headers?: Json }
+type Answer = { description: string; content?: Content; headers?: Json }
 type Operation = {
   operationId: string
   tags: string[]
@@ -22,7 +22,7 @@ type Document = {
   tags: { name: string }[]
   paths: Record<string, Record<string, Operation>>
   webhooks: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, Json>; responses: Record<string, Answer> }
+  components: { schemas: Record<string, Json> }
 }
 
 export const document = openApiDocument() as Document
@@ -36,11 +36,6 @@ export function validator(schema: Json) {
   return z.fromJSONSchema(
     JSON.parse(whole.replaceAll('#/components/schemas/', '#/$defs/')) as z.core.JSONSchema.JSONSchema,
   )
-}
-
-export function resolved(answer: Answer): Answer {
-  const name = answer.$ref?.replace('#/components/responses/', '')
-  return name === undefined ? answer : document.components.responses[name]!
 }
 
 /** What an answer is for short: its status, and its code, its reason or what has become of a task. */
@@ -61,7 +56,7 @@ export async function holds(route: string, gist: string, answer: Response): Prom
   expect([route, gistOf(answer.status, body)]).toEqual([route, gist])
   const documented = document.paths[path]?.[method.toLowerCase()]?.responses[answer.status]
   expect([route, gist, documented !== undefined]).toEqual([route, gist, true])
-  const { content = {}, headers = {} } = resolved(documented!)
+  const { content = {}, headers = {} } = documented!
   const [type] = Object.keys(content)
   if (type === undefined) return expect(text).toBe('')
   expect(answer.headers.get('content-type')).toBe(type)

@@ -5,7 +5,7 @@ import written from '../../src/http/openapi.json'
 import { ROUTES } from '../../tools/openapi/routes.ts'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, events, request } from '../worker.ts'
-import { document, operations, resolved, validator } from './document.ts'
+import { document, operations, validator } from './document.ts'
 
 describe('GET /openapi.json', () => {
   it('is open', async () => {
@@ -20,7 +20,7 @@ describe('GET /openapi.json', () => {
 
   it('has every route of the API, and no other', () => {
     const served = app.routes
-      .filter(({ method, path }) => method !== 'ALL' && /^\/(v1\/|healthz|openapi)/.test(path))
+      .filter(({ method, path }) => method !== 'ALL' && /^\/(v1\/|healthz)/.test(path))
       .map(({ method, path }) => `${method.toLowerCase()} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
     expect(
       Object.keys(ROUTES)
@@ -68,17 +68,15 @@ describe('the document is as linters want it', () => {
     for (const { operationId, responses } of Object.values(document.paths).flatMap((path) => Object.values(path))) {
       const statuses = Object.keys(responses).join()
       expect([operationId, /2\d\d/.test(statuses), /4\d\d/.test(statuses)]).toEqual([operationId, true, true])
-      for (const answer of Object.values(responses)) expect(resolved(answer).description).toMatch(/^\S.*[.]$/)
+      for (const answer of Object.values(responses)) expect(answer.description).toMatch(/^\S.*[.]$/)
     }
   })
 
   it('refers to nothing that is missing, and has nothing that is not referred to', () => {
-    const referred = new Set(Array.from(text.matchAll(/"\$ref":"#\/components\/([^"]+)"/g), ([, name]) => name!))
-    const { schemas, responses } = document.components
-    const there = Object.entries({ schemas, responses }).flatMap(([kind, all]) =>
-      Object.keys(all).map((name) => `${kind}/${name}`),
+    const referred = new Set(
+      Array.from(text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g), ([, name]) => name!),
     )
-    expect([...referred].toSorted()).toEqual(there.toSorted())
+    expect([...referred].toSorted()).toEqual(Object.keys(document.components.schemas).toSorted())
   })
 
   it('requires no property that it does not define', () => {

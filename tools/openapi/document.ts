@@ -1,11 +1,18 @@
 /** The OpenAPI document, made of the table of routes and of the schemas that validate. */
 import * as z from 'zod/mini'
 import type { Query } from '../../src/http/query.ts'
-import { type Answer, type Problem, PROBLEMS, type ProblemName, TAGS } from './answers.ts'
-import { type Route, ROUTES } from './routes.ts'
+import { type Answer, type Answers, problems, type Route, ROUTES } from './routes.ts'
 import { componentSchemas, inlineSchema, type SchemaName } from './schemas.ts'
 
 type Json = Record<string, unknown>
+
+const TAGS = {
+  callbacks: 'What ZEGOCLOUD calls.',
+  snapshots: 'The results: read, started, published again, deleted.',
+  quarantine: 'Callbacks that were not stored: listed, retried, deleted.',
+  health: 'The state of the receiver.',
+  events: 'What the queue delivers.',
+}
 
 export function openApiDocument(): Json {
   const paths: Record<string, Json> = {}
@@ -29,7 +36,6 @@ export function openApiDocument(): Json {
     webhooks: { snapshotFinished: { post: EVENT } },
     components: {
       schemas: componentSchemas(),
-      responses: Object.fromEntries(Object.values(PROBLEMS).map((problem) => [problem[0], problemOf(problem)])),
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'API_TOKEN; for GET, READ_TOKEN is enough.' },
       },
@@ -45,22 +51,22 @@ const EVENT = {
   description:
     'A message of the queue `zego-snapshots-events`, not a request: at least once for each finished task, in no order. Drop repeats by `id`. With `dataref` the pictures are left out: GET that path of this Worker.',
   security: [],
-  requestBody: { required: true, content: { 'application/json': { schema: reference('schemas', 'Event') } } },
+  requestBody: { required: true, content: { 'application/json': { schema: reference('Event') } } },
   responses: { '204': { description: 'The consumer acknowledges the message.' } },
 }
 
 function operationOf(method: string, path: string, route: Route): Json {
-  const { operationId, summary, description, isOpen = false, query, body, answers } = route
+  const { operationId, summary, description, query, body, answers } = route
   const ifNoneMatch = answers[304] && { name: 'If-None-Match', in: 'header', description: IF_NONE_MATCH, schema: TEXT }
   return {
     operationId,
     tags: [tagOf(path)],
     summary,
     description: description ?? summary,
-    security: isOpen ? [] : [{ token: [] }],
+    security: isOpen(path) ? [] : [{ token: [] }],
     parameters: [...pathParameters(path), ...queryParameters(query), ...(ifNoneMatch ? [ifNoneMatch] : [])],
-    ...(body && { requestBody: { required: true, content: contentOf(body.types, body.schema) } }),
-    responses: { ...problemsOf(route.problems, isOpen, method), ...answersOf(answers) },
+    ...(body && { requestBody: { required: true, content: contentOf(isOpen(path) ? FORMS : [JSON_TYPE], body) } }),
+    responses: responsesOf({ ...guardsOf(method, path), ...answers }),
   }
 }
 
@@ -70,37 +76,35 @@ function tagOf(path: string): keyof typeof TAGS {
   return path.startsWith('/v1/') && path !== '/v1/status' ? 'snapshots' : 'health'
 }
 
+const JSON_TYPE = 'application/json'
+/** As which a callback may come. */
+const FORMS = [JSON_TYPE, 'application/x-www-form-urlencoded', 'multipart/form-data']
 const TEXT = { type: 'string' }
 const IF_NONE_MATCH = 'The `ETag` of the record that you have: 304 where it is still the same.'
 
-function answersOf(answers: Route['answers']): Json {
-  return Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)]))
+const responsesOf = (answers: Answers): Json =>
+  Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, responseOf(answer)]))
+
+function responseOf([description, schema, headers]: Answer): Json {
+  const type = schema === 'Problem' ? 'application/problem+json' : JSON_TYPE
+  const documented = Object.entries(headers ?? {}).map(([name, words]) => [name, { description: words, schema: TEXT }])
+  return {
+    description,
+    ...(headers && { headers: Object.fromEntries(documented) as Json }),
+    ...(schema && { content: contentOf([type], schema) }),
+  }
 }
 
-function answerOf([description, schema, headers]: Answer): Json {
-  const type = schema === 'Problem' ? 'application/problem+json' : 'application/json'
-  return { description, ...headersOf(headers), ...(schema && { content: contentOf([type], schema) }) }
-}
+const isOpen = (path: string) => !path.startsWith('/v1/')
 
 /** What any route that asks for the token may answer; READ_TOKEN is refused what changes anything. */
-function problemsOf(names: readonly ProblemName[] = [], isOpen: boolean, method: string): Json {
-  const guards: ProblemName[] = ['invalid', 'unauthorized', 'failed', 'unavailable']
-  const all = isOpen ? names : [...guards, ...(method === 'get' ? [] : (['forbidden'] as const)), ...names]
-  return Object.fromEntries(all.map((name) => [PROBLEMS[name][1], reference('responses', PROBLEMS[name][0])]))
-}
-
-function problemOf([, , description, headers]: Problem): Json {
-  return { description, ...headersOf(headers), content: contentOf(['application/problem+json'], 'Problem') }
-}
-
-function headersOf(headers: Readonly<Record<string, string>> | undefined): Json {
-  if (headers === undefined) return {}
-  const all = Object.entries(headers).map(([name, description]) => [name, { description, schema: TEXT }] as const)
-  return { headers: Object.fromEntries(all) }
+function guardsOf(method: string, path: string): Answers {
+  if (isOpen(path)) return {}
+  return { ...problems(400, 401, 500, 503), ...(method !== 'get' && problems(403)) }
 }
 
 function contentOf(types: readonly string[], schema: SchemaName): Json {
-  return Object.fromEntries(types.map((type) => [type, { schema: reference('schemas', schema) }]))
+  return Object.fromEntries(types.map((type) => [type, { schema: reference(schema) }]))
 }
 
 function pathParameters(path: string): Json[] {
@@ -130,6 +134,6 @@ function ruleOf(schema: z.core.$ZodType): string {
   return error ? `It ${error.issues[0]!.message}.` : 'The exact value, as it is listed.'
 }
 
-function reference(kind: 'schemas' | 'responses', name: string): Json {
-  return { $ref: `#/components/${kind}/${name}` }
+function reference(name: SchemaName): Json {
+  return { $ref: `#/components/schemas/${name}` }
 }

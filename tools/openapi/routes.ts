@@ -1,42 +1,65 @@
 /** Every route: what it takes and what it answers. The documentation is this table. */
+import { REFUSALS } from '../../src/callback/refusal.ts'
 import { quarantineQuery, removalQuery, retryQuery } from '../../src/http/quarantine.ts'
 import { noQuery, type Query } from '../../src/http/query.ts'
 import { getQuery, listQuery, rangeQuery } from '../../src/http/snapshots.ts'
-import type { Answer, ProblemName } from './answers.ts'
 import type { SchemaName } from './schemas.ts'
+
+/** A description, a schema or `null` for no body, and headers with what they say. */
+export type Answer = readonly [description: string, schema: SchemaName | null, headers?: Record<string, string>]
+
+export type Answers = Readonly<Record<number, Answer>>
 
 export type Route = {
   operationId: string
   summary: string
   description?: string
-  /** Open to whoever asks; the others want a token. */
-  isOpen?: boolean
   query?: Query
-  body?: { types: readonly string[]; schema: SchemaName }
-  /** By status. */
-  answers: Record<number, Answer>
-  /** Beside those of every route that wants a token. */
-  problems?: readonly ProblemName[]
+  body?: SchemaName
+  /** By status; beside those of every route that wants a token. */
+  answers: Answers
 }
 
-const OF_ZEGO = ['frequent', 'refused', 'silent'] as const
-const JSON_BODY = ['application/json']
 const LOCATION = { Location: 'The path of the record.' }
+const RETRY_AFTER = { 'Retry-After': 'After how many seconds to send the request again.' }
+const UNAVAILABLE =
+  'A setting is missing or broken (`not_configured`), or a store does not answer (`storage_unavailable`).'
+
+const PROBLEMS = {
+  400: ['`parameter` breaks the rule in `detail`.', 'Problem'],
+  401: ['The token is missing or wrong.', 'Problem', { 'WWW-Authenticate': 'Which scheme to use.' }],
+  403: ['READ_TOKEN only reads.', 'Problem'],
+  404: ['Nothing has this id.', 'Problem'],
+  405: ['The path allows other methods.', 'Problem', { Allow: 'The allowed methods.' }],
+  413: ['The body is too large.', 'Problem'],
+  429: ['ZEGOCLOUD is called too often for this app; nothing was done.', 'Problem', RETRY_AFTER],
+  500: ['A fault of the receiver: its log says more.', 'Problem'],
+  502: ['ZEGOCLOUD refused: `zego_code` and `zego_message` are its own.', 'Problem'],
+  503: [UNAVAILABLE, 'Problem', RETRY_AFTER],
+  504: ['ZEGOCLOUD was asked and gave no readable answer.', 'Problem'],
+} as const satisfies Answers
+
+/** Those that mean the same wherever they come. */
+export const problems = (...statuses: (keyof typeof PROBLEMS)[]): Answers =>
+  Object.fromEntries(statuses.map((status) => [status, PROBLEMS[status]]))
+
+/** Why a callback is refused with these. */
+function refusals(...statuses: number[]): Answers {
+  const reasons = (status: number) => Object.values(REFUSALS).filter((refusal) => refusal.status === status)
+  const titles = (status: number) => reasons(status).map(({ title }) => `${title}.`)
+  return Object.fromEntries(statuses.map((status) => [status, [titles(status).join(' Or: '), 'Problem']]))
+}
 
 const CALLBACK = {
   description:
     'JSON, a JSON string, percent-encoded JSON or a form, compressed or not, whatever the headers say; at most 1,900,000 bytes. Its signature is in the body. 2XX means that the callback is durable; anything else makes ZEGOCLOUD retry.',
-  isOpen: true,
-  body: { types: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'], schema: 'Callback' },
+  body: 'Callback',
   answers: {
     200: ['Verified, and committed to D1; or the same content as before.', 'Settled'],
     202: ['Verified and durable, stored later; or authentic, and kept in the quarantine.', 'Taken'],
-    400: ['No callback can be read from the bytes.', 'Problem'],
-    401: ['The signature, the app or the time is wrong. The callback is kept in the quarantine.', 'Problem'],
-    404: ['The path token is wrong.', 'Problem'],
-    409: ['This signature was already used for different content: one of the two is forged.', 'Problem'],
+    ...refusals(400, 401, 404, 409, 413),
+    ...problems(405, 500, 503),
   },
-  problems: ['method', 'large', 'failed', 'unavailable'],
 } satisfies Omit<Route, 'operationId' | 'summary'>
 
 /** By method and path, as OpenAPI writes it. */
@@ -63,11 +86,11 @@ export const ROUTES: Record<string, Route> = {
     operationId: 'startSnapshot',
     summary: 'Starts a task at ZEGOCLOUD, and registers it.',
     description: "The parameters are MediaThumbnails' own. AppId is needed where several apps are configured.",
-    body: { types: JSON_BODY, schema: 'Start' },
+    body: 'Start',
     answers: {
       201: ['It has started. The record is pending, or finished if its callback arrived first.', 'Snapshot', LOCATION],
+      ...problems(413, 429, 502, 504),
     },
-    problems: ['large', ...OF_ZEGO],
   },
   'get /v1/snapshots/{task_id}': {
     operationId: 'getSnapshot',
@@ -77,18 +100,18 @@ export const ROUTES: Record<string, Route> = {
     answers: {
       200: ['The record, finished or pending.', 'Snapshot', { ETag: 'Changes when the record does.' }],
       304: ['The record is still the one that If-None-Match names.', null],
+      ...problems(404),
     },
-    problems: ['unknown'],
   },
   'put /v1/snapshots/{task_id}': {
     operationId: 'registerSnapshot',
     summary: 'Registers a task that someone else started.',
-    body: { types: JSON_BODY, schema: 'Registration' },
+    body: 'Registration',
     answers: {
       200: ['The task was known already: its record, unchanged.', 'Snapshot'],
       201: ['The task is registered now.', 'Snapshot', LOCATION],
+      ...problems(413),
     },
-    problems: ['large'],
   },
   'delete /v1/snapshots/{task_id}': {
     operationId: 'deleteSnapshot',
@@ -102,12 +125,12 @@ export const ROUTES: Record<string, Route> = {
     answers: {
       202: ['It is in the outbox, and published soon.', 'Accepted'],
       409: ['The task has not finished.', 'Problem'],
+      ...problems(404),
     },
-    problems: ['unknown'],
   },
   'post /v1/republish': {
     operationId: 'republishSnapshots',
-    summary: 'Republishes every finished task that was received in a range of time.',
+    summary: 'Republishes every finished task that was stored in a range of time.',
     description:
       "since is inclusive, until exclusive. At most 1,000 a call: continue with next_since until it is null. seconds is how long publishing takes at the pace of PLAN; kv_writes is how many of the free plan's 1,000 KV writes a day it takes: what is beyond them follows after 00:00 UTC.",
     query: rangeQuery,
@@ -121,8 +144,8 @@ export const ROUTES: Record<string, Route> = {
     answers: {
       200: ['Whether the URLs are those of ZEGOCLOUD.', 'Confirmation'],
       409: ['ZEGOCLOUD cannot be asked about a task of this vendor.', 'Problem'],
+      ...problems(404, 429, 502, 504),
     },
-    problems: ['unknown', ...OF_ZEGO],
   },
   'get /v1/quarantine': {
     operationId: 'listQuarantine',
@@ -140,8 +163,7 @@ export const ROUTES: Record<string, Route> = {
     operationId: 'getQuarantineEntry',
     summary: 'Reads an entry, with its body as it was received.',
     description: 'READ_TOKEN sees no body. The body of replaced content is its record.',
-    answers: { 200: ['The entry.', 'Entry'] },
-    problems: ['unknown'],
+    answers: { 200: ['The entry.', 'Entry'], ...problems(404) },
   },
   'post /v1/quarantine/{id}/retry': {
     operationId: 'retryQuarantineEntry',
@@ -155,8 +177,8 @@ export const ROUTES: Record<string, Route> = {
       400: ['It cannot be read, or a parameter is wrong.', 'Problem'],
       401: ['Its signature does not verify, or the token is wrong.', 'Problem'],
       409: ['Its signature was already used for different content.', 'Problem'],
+      ...problems(404, 413),
     },
-    problems: ['unknown', 'large'],
   },
   'delete /v1/quarantine/{id}': {
     operationId: 'deleteQuarantineEntry',
@@ -173,18 +195,10 @@ export const ROUTES: Record<string, Route> = {
   'get /healthz': {
     operationId: 'getHealth',
     summary: 'The verdict alone, for monitors.',
-    isOpen: true,
     answers: {
       200: ['All is well, or something is late that recovers by itself.', 'Health'],
       503: ['Somebody should look at the parts that are named.', 'Health'],
+      ...problems(405),
     },
-    problems: ['method'],
-  },
-  'get /openapi.json': {
-    operationId: 'getOpenApi',
-    summary: 'This document.',
-    isOpen: true,
-    answers: { 200: ['OpenAPI 3.1.', 'OpenApi'] },
-    problems: ['method'],
   },
 }

@@ -99,7 +99,6 @@ export const schemas = {
   }),
   OfReason: ofReason,
   Health: z.object(verdict),
-  OpenApi: z.looseObject({ openapi: z.string(), paths: z.looseObject({}) }),
   Event: event.snapshotEvent,
   FailedEvent: event.failedEvent,
   CompletedEvent: event.completedEvent,
