@@ -4,10 +4,12 @@ import { settleWaiting, type Settled, type Waiting } from '../intake/buffer.ts'
 import { log } from '../log.ts'
 import { admit, type Admitted, type Received, receivedAs, type Rules } from '../receive.ts'
 import { type Env, limitsOf, type Settings, versionOf } from '../settings.ts'
-import { claimLook, type Look, noteRefusedAgain } from '../store/keep.ts'
 import {
+  claimLook,
   findEntry,
   isUnverified,
+  type Look,
+  noteRefusedAgain,
   type QuarantineEntry,
   rawOf,
   type Reason,

@@ -1,8 +1,8 @@
 /** One query a minute: which kinds of queued work are due. */
 import type { Settings } from '../settings.ts'
 import { onDatabase } from './database.ts'
-import { lookIsDue } from './keep.ts'
 import { purgeBounds } from './purge.ts'
+import { lookIsDue } from './quarantine.ts'
 import { MIGRATIONS } from './schema.ts'
 import type { AsideState } from './state.ts'
 

@@ -1,17 +1,15 @@
 /**
- * What is kept in the quarantine, and looked at again. Whoever sends callbacks fills it, so every reason is bounded, except
- * what was answered 202.
+ * Keeps a callback in the quarantine. Whoever sends callbacks fills it, so every reason is bounded, except what was
+ * answered 202.
  */
 import { bytesToColumn } from '../callback/bytes.ts'
 import { TEST_EVENT, type VerifiedCallback } from '../callback/snapshot.ts'
-import { onDatabase } from './database.ts'
 import {
   isUnverified,
   MOST_ENTRIES_A_REASON,
   MOST_LARGE_BYTES,
   type QuarantineEntry,
   type Reason,
-  UNVERIFIED_REASONS,
 } from './quarantine.ts'
 
 /** An entry to keep. */
@@ -131,48 +129,4 @@ function columnsOf(id: string, entry: NewEntry, now: number) {
   ]
   const asked = [ask?.appid ?? null, ask?.vendor ?? null, ask?.due ?? null]
   return [...callback, path, event, age_seconds, acknowledged ? 1 : null, ...asked, refusedBy, now]
-}
-
-/** Another look at an entry that could not be verified or read. */
-export type Look = Pick<QuarantineEntry, 'id' | 'reason' | 'task_id'> & {
-  /** How many looks this one makes since it was refused last: those before it did not end. */
-  looks: number
-  bytes: number
-}
-
-/** Longer than an invocation works. */
-const LOOK_LEASE_MS = 120_000
-
-/**
- * Tells whether a version of the Worker has entries to look at: those that an older version refused, and that no invocation
- * works on. To be asked with others in one query.
- */
-export function lookIsDue(version: string, now: string): string {
-  return `EXISTS (SELECT 1 FROM ${toLookAt(version, now)})`
-}
-
-/** Named, since SQLite else reads every entry of these reasons, whoever refused it. */
-const BY_LOOK = 'INDEXED BY quarantine_second_look'
-
-function toLookAt(version: string, now: string): string {
-  const reasons = UNVERIFIED_REASONS.map((reason) => `'${reason}'`).join(', ')
-  return `quarantine ${BY_LOOK} WHERE reason IN (${reasons}) AND refused_by < ${version} AND (look_due IS NULL OR look_due <= ${now})`
-}
-
-/** What was claimed before comes last: a body that ends its invocation holds up none of the others. */
-const CLAIM_LOOK = `
-  UPDATE quarantine SET look_due = ?2 + ${LOOK_LEASE_MS}, looks = looks + 1
-  WHERE rowid = (SELECT rowid FROM ${toLookAt('?1', '?2')} ORDER BY refused_by, look_due LIMIT 1)
-  RETURNING id, reason, task_id, looks, octet_length(body) AS bytes`
-
-/** One entry, for this invocation alone until its lease ends; without its body. Throws when D1 does not take it. */
-export async function claimLook(db: D1Database, version: number, now: number): Promise<Look | undefined> {
-  const claim = db.prepare(CLAIM_LOOK).bind(version, now)
-  return (await onDatabase(db, () => claim.first<Look>())) ?? undefined
-}
-
-/** This version of the Worker has refused it, too: only a newer one looks again. */
-export async function noteRefusedAgain(db: D1Database, id: string, version: number): Promise<void> {
-  const note = 'UPDATE quarantine SET refused_by = ?2, look_due = NULL, looks = 0, looked_by = NULL WHERE id = ?1'
-  await onDatabase(db, () => db.prepare(note).bind(id, version).run())
 }

@@ -1,4 +1,4 @@
-/** The quarantine: callbacks that are not stored as results, found, listed and removed. */
+/** The quarantine: callbacks that are not stored as results, found, listed, removed and looked at again. */
 import { type RawBody, bytesOf } from '../callback/bytes.ts'
 import { onDatabase } from './database.ts'
 
@@ -169,4 +169,48 @@ export async function removeOfReason(
     db.batch<{ count: number }>([REMOVE_OF_REASON, COUNT_OF_REASON].map((sql) => db.prepare(sql).bind(reason, before))),
   )
   return { deleted: removed!.results.length, left: left!.results[0]!.count }
+}
+
+/** Another look at an entry that could not be verified or read. */
+export type Look = Pick<QuarantineEntry, 'id' | 'reason' | 'task_id'> & {
+  /** How many looks this one makes since it was refused last: those before it did not end. */
+  looks: number
+  bytes: number
+}
+
+/** Longer than an invocation works. */
+const LOOK_LEASE_MS = 120_000
+
+/**
+ * Tells whether a version of the Worker has entries to look at: those that an older version refused, and that no invocation
+ * works on. To be asked with others in one query.
+ */
+export function lookIsDue(version: string, now: string): string {
+  return `EXISTS (SELECT 1 FROM ${toLookAt(version, now)})`
+}
+
+/** Named, since SQLite else reads every entry of these reasons, whoever refused it. */
+const BY_LOOK = 'INDEXED BY quarantine_second_look'
+
+function toLookAt(version: string, now: string): string {
+  const reasons = UNVERIFIED_REASONS.map((reason) => `'${reason}'`).join(', ')
+  return `quarantine ${BY_LOOK} WHERE reason IN (${reasons}) AND refused_by < ${version} AND (look_due IS NULL OR look_due <= ${now})`
+}
+
+/** What was claimed before comes last: a body that ends its invocation holds up none of the others. */
+const CLAIM_LOOK = `
+  UPDATE quarantine SET look_due = ?2 + ${LOOK_LEASE_MS}, looks = looks + 1
+  WHERE rowid = (SELECT rowid FROM ${toLookAt('?1', '?2')} ORDER BY refused_by, look_due LIMIT 1)
+  RETURNING id, reason, task_id, looks, octet_length(body) AS bytes`
+
+/** One entry, for this invocation alone until its lease ends; without its body. Throws when D1 does not take it. */
+export async function claimLook(db: D1Database, version: number, now: number): Promise<Look | undefined> {
+  const claim = db.prepare(CLAIM_LOOK).bind(version, now)
+  return (await onDatabase(db, () => claim.first<Look>())) ?? undefined
+}
+
+/** This version of the Worker has refused it, too: only a newer one looks again. */
+export async function noteRefusedAgain(db: D1Database, id: string, version: number): Promise<void> {
+  const note = 'UPDATE quarantine SET refused_by = ?2, look_due = NULL, looks = 0, looked_by = NULL WHERE id = ?1'
+  await onDatabase(db, () => db.prepare(note).bind(id, version).run())
 }
