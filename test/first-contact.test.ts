@@ -98,6 +98,17 @@ describe('a callback that was refused', () => {
     expect(await rows('SELECT 1 FROM snapshots')).toHaveLength(12)
   })
 
+  it('is looked at again by the same version where D1 refuses different ones in the same unknown words', async () => {
+    ten(2)
+    for (const task_id of ['one', 'other']) await deliver(signedCallback({ task_id }), WRONG)
+    const down = vi.spyOn(env.DB, 'batch').mockRejectedValue(new Error('D1_ERROR: words of a later D1'))
+    await cron(1, RIGHT)
+    down.mockRestore()
+    vi.setSystemTime(Date.now() + 121_000)
+    await cron(1, RIGHT)
+    expect([await kept(), (await rows('SELECT 1 FROM snapshots')).length]).toEqual([[], 2])
+  })
+
   it('is looked at by no older version: two live ones take no turns, and a rollback accepts no forgery', async () => {
     await deliver(signedCallback({ task_id: 'leaked' }, 'leaked'), RIGHT)
     await cron(1, { ...version(2021), ZEGO_CALLBACK_SECRET: 'leaked' })
