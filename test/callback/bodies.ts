@@ -1,10 +1,19 @@
-/** Callbacks in JSON, spelled as a test wants them, and what is read from them before any store is asked. */
+/** Texts, callbacks in JSON, spelled as a test wants them, and what is read from them before any store is asked. */
+import * as fc from 'fast-check'
 import { type RawBody, sha256 } from '../../src/callback/bytes.ts'
 import { contentOf, jsonOf } from '../../src/callback/content.ts'
 import { type Decoded, decodeText } from '../../src/callback/decode.ts'
 import { type Refusal, Refused } from '../../src/callback/refusal.ts'
 import { readSnapshot, readVerified, type VerifiedCallback } from '../../src/callback/snapshot.ts'
 import type { Body } from '../../tools/zegocloud/encodings.ts'
+
+/** Any string that JavaScript can hold, lone surrogates too. */
+export const anyString = fc
+  .array(fc.nat({ max: 0xffff }), { maxLength: 30 })
+  .map((units) => String.fromCharCode(...units))
+
+/** Any text of Unicode, characters beyond U+FFFF too. */
+export const anyText = fc.string({ unit: 'binary', maxLength: 30 })
 
 const SIGNED_AT = 1_700_000_000_000
 const RECEIVED_AT = 1_700_000_000_412

@@ -2,8 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { charsets, encodeAs, type Fields, type Manner, packings, shapeNames } from '../../tools/zegocloud/encodings.ts'
 import { sign } from '../callbacks.ts'
-import { anyText } from './arbitraries.ts'
-import { readBody } from './bodies.ts'
+import { anyText, readBody } from './bodies.ts'
 
 /** In no other encoding the same characters: GBK of the first two is not UTF-8. */
 const certain = (text: fc.Arbitrary<string>) => text.map((rest) => `截图${rest}`)

@@ -5,8 +5,7 @@ import { decode } from '../../src/callback/decode.ts'
 import { readBody as readText } from '../../src/callback/text.ts'
 import { type Charset, charsets, encodeAs, packings, shapeNames, toBytes } from '../../tools/zegocloud/encodings.ts'
 import { signedCallback } from '../callbacks.ts'
-import { anyText } from './arbitraries.ts'
-import { rawOf, readBody, refusalOf } from './bodies.ts'
+import { anyText, rawOf, readBody, refusalOf } from './bodies.ts'
 
 const latin = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0))
 
@@ -22,13 +21,10 @@ async function moreIn(body: string, contentType: string | null = null) {
 
 describe('the characters of a body', () => {
   it.each([
-    ['UTF-8', '\xc3\xa9', 'é'],
     ['UTF-8, whatever is declared', '\xc3\xa9', 'é', 'text/plain; charset=gbk'],
-    ['GBK', '\xc4\xe3\xba\xc3', '你好'],
     ['GBK, where UTF-8 is declared', '\xc4\xe3\xba\xc3', '你好', 'text/plain; charset=utf-8'],
     ['UTF-8, where GBK would have a common word', '\xcd\xbc\xc6\xac', 'ͼƬ'],
     ['UTF-8, where GBK would have one character', '\xc6\xb4', 'ƴ'],
-    ['GB18030 of four bytes', '\x94\x39\xfc\x36', '😀'],
     ['Big5, where it is declared', '\xa7\x41\xa6\x6e', '你好', 'text/plain; charset=big5'],
     ['Latin-1, where it is declared', '\xe9', 'é', 'text/plain; charset=ISO-8859-1'],
     ['Latin-1, declared in quotes', '\xe9', 'é', 'text/plain; Charset="latin1"; x=y'],
