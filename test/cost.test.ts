@@ -4,9 +4,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { LEDGER_STEPS } from '../src/store/purge.ts'
 import { signedCallback } from './callbacks.ts'
 import { type Bill, billOf, counted, rowsWrittenBy, takeIntake } from './counted.ts'
-import { visitor } from './dashboard/visitor.ts'
-import { del, get, post } from './http/api.ts'
-import { cron, deliver, request, storedAt } from './worker.ts'
+import { cron, deliver, storedAt } from './worker.ts'
 
 const SECOND = 1000
 const MINUTE = 60_000
@@ -24,9 +22,6 @@ const NO_KV = { RESULTS: { put: down } }
 const NO_QUEUE = { EVENTS: { send: down } }
 const NO_D1 = { DB: { prepare: () => ({ bind: () => ({ run: down }) }), batch: down } }
 const KV_USED_UP = { RESULTS: { put: () => Promise.reject(new Error('KV put() limit exceeded for the day.')) } }
-
-const HOST = 'https://receiver.test'
-const HEALTH = `${HOST}/healthz`
 
 async function tenDeliveries(settings = {}): Promise<void> {
   for (let n = 0; n < 10; n += 1) {
@@ -126,39 +121,6 @@ const callbacks: Line[] = [
   ],
 ]
 
-const reads: Line[] = [
-  [
-    'GET one',
-    { requests: 1, d1Calls: 1, statements: 1, rowsRead: 1 },
-    async () => (await deliver(callback('task')), () => get('/v1/snapshots/task', counted)),
-  ],
-  [
-    'a list of 20',
-    { requests: 1, d1Calls: 1, statements: 1, rowsRead: 21 },
-    async () => (await stored(200), () => get('/v1/snapshots', counted)),
-  ],
-  [
-    'GET /v1/status',
-    { requests: 1, d1Calls: 2, statements: 4, rowsRead: 23 },
-    async () => (await stored(200), () => get('/v1/status', counted)),
-  ],
-  [
-    'GET /healthz',
-    { requests: 1, d1Calls: 1, statements: 3, rowsRead: 20 },
-    async () => (await stored(200), () => request(HEALTH, {}, counted)),
-  ],
-  [
-    "the dashboard's gallery",
-    { requests: 1, d1Calls: 3, statements: 5, rowsRead: 81 },
-    async () => {
-      await stored(200)
-      const someone = visitor(counted)
-      await someone.signIn()
-      return () => someone.open('/')
-    },
-  ],
-]
-
 const upkeep: Line[] = [
   [
     'a minute in which nothing is due',
@@ -186,25 +148,10 @@ const upkeep: Line[] = [
       }
     },
   ],
-  [
-    'POST republish',
-    { requests: 1, d1Calls: 2, statements: 2, rowsRead: 6, rowsWritten: 3, kvWrites: 1, messages: 1, logLines: 1 },
-    async () => (await deliver(callback('task')), () => post('/v1/snapshots/task/republish', counted)),
-  ],
-  [
-    'DELETE one',
-    { requests: 1, d1Calls: 1, statements: 3, rowsRead: 4, rowsWritten: 4, kvDeletes: 1, logLines: 1 },
-    async () => {
-      await deliver(callback('task'))
-      await newest()
-      return () => del('/v1/snapshots/task', counted)
-    },
-  ],
 ]
 
 describe.each([
   ['callbacks', callbacks],
-  ['reading', reads],
   ['upkeep', upkeep],
 ])('the bill for %s', (_title, lines) => {
   it.each(lines)('%s', async (_what, costs, given) => {
