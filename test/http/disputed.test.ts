@@ -96,25 +96,6 @@ describe('a reused signature', () => {
     expect(await only()).toMatchObject({ reason: 'replaced', task_id: 'forged' })
   })
 
-  it('wins with replace over other content of its task', async () => {
-    const { id } = await forgedFirst({ vendor: 'hw' })
-    await post(`${at(id)}/retry?replace=true`)
-    expect(await vendorOf('genuine')).toBe('tencent')
-    expect(await only()).toMatchObject({ reason: 'replaced', task_id: 'genuine' })
-  })
-
-  it('is the winner’s from then on: its retries are duplicates, and the forgery is refused', async () => {
-    const genuine = signedCallback({ task_id: 'genuine' })
-    const forged = { ...genuine, task_id: 'forged' }
-    await deliver(forged)
-    await deliver(genuine)
-    const { id } = await only()
-    vi.spyOn(scheduler, 'wait').mockResolvedValue(undefined)
-    await post(`${at(id)}/retry?replace=true`)
-    expect(await said(deliver(genuine))).toEqual([200, { status: 'duplicate', task_id: 'genuine' }])
-    expect((await deliver(forged)).status).toBe(409)
-  })
-
   it('leaves a task alone whose content another signature brought', async () => {
     const timestamp = String(Math.floor(Date.now() / 1000))
     const shared = { timestamp, nonce: 'x', signature: sign('secret', timestamp, 'x') }

@@ -19,7 +19,8 @@ describe('what is documented is what is answered', () => {
     await holds(route, '202 unsupported_event', await deliver(signedCallback({ event: 'compose' })))
     await holds(route, '202 invalid_snapshot', await deliver(signedCallback({ task_id: '' })))
     await holds(route, '400 undecodable', await deliver('{'))
-    await holds(route, '413 body_too_large', await deliver(' '.repeat(1_900_001)))
+    await holds(route, '200 duplicate', await deliver(JSON.stringify(callback).padEnd(1_900_000)))
+    await holds(route, '413 body_too_large', await deliver(JSON.stringify(callback).padEnd(1_900_001)))
     await holds(route, '503 not_configured', await deliver(callback, { ZEGO_CALLBACK_SECRET: undefined }))
     const byToken = 'POST /zego/callback/{token}'
     await holds(byToken, '404 not_found', await deliver(callback, { CALLBACK_PATH_TOKEN: 'token' }))
