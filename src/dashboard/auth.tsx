@@ -35,7 +35,7 @@ export const enter = createMiddleware<PageEnv>(async (c, next) => {
 async function hasSession(c: Context<PageEnv>): Promise<boolean> {
   for (const token of tokensOf(c)) {
     const endsAt = await getSignedCookie(c, keyOf(token), COOKIE, isHttps(c.req.url) ? 'host' : undefined)
-    if (endsAt && Number(endsAt) > c.get('now')) return true
+    if (endsAt && Number(endsAt) > c.get('startedAt')) return true
   }
   return false
 }
@@ -62,7 +62,7 @@ export async function signIn(c: Context<PageEnv>): Promise<Response> {
   const form = await formOf(c)
   const next = ownPath(form.get('next'))
   const address = c.req.header('cf-connecting-ip') ?? ''
-  if (!mayTry(address, c.get('now'))) {
+  if (!mayTry(address, c.get('startedAt'))) {
     c.header('retry-after', '60')
     return refuse(c, 429, next, 'Too many failures. Wait a minute, then try again.')
   }
@@ -73,7 +73,7 @@ export async function signIn(c: Context<PageEnv>): Promise<Response> {
   }
   takeBack(address)
   log('info', 'dashboard.entered', { request_id: requestId(c.req.raw) })
-  const endsAt = c.get('now') + SESSION_SECONDS * 1000
+  const endsAt = c.get('startedAt') + SESSION_SECONDS * 1000
   const options = { ...cookieOptions(c.req.url), maxAge: SESSION_SECONDS }
   await setSignedCookie(c, COOKIE, String(endsAt), keyOf(token), options)
   return c.redirect(next, 303)

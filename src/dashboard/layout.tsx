@@ -1,6 +1,6 @@
 /** The frame of every page, and what several pages are made of. */
 import type { Context } from 'hono'
-import { html } from 'hono/html'
+import { raw } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { badgeOf } from '../store/health.ts'
@@ -19,7 +19,7 @@ export function showPage(
   page: Child,
   { status = 200, ...head }: Head & { status?: ContentfulStatusCode },
 ): Response | Promise<Response> {
-  return c.html(html`<!doctype html>${<Frame {...head}>{page}</Frame>}`, status)
+  return c.html(<Frame {...head}>{page}</Frame>, status)
 }
 
 /** A page that has nothing to show but a fact. */
@@ -40,33 +40,38 @@ export const Fact = ({ title, children }: { title: string } & Inside) => (
 )
 
 const Frame = ({ title, section, children }: Head & Inside) => (
-  <html lang="en">
-    <head>
-      <meta charset="utf-8" />
-      <title>{`${title} · zego-snapshots`}</title>
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta name="robots" content="noindex" />
-      <meta name="color-scheme" content="light dark" />
-      <link rel="icon" type="image/svg+xml" href={assetPath('svg')} />
-      <link rel="stylesheet" href={assetPath('css')} />
-      <script src={assetPath('js')} defer></script>
-    </head>
-    <body>
-      <header>
-        <span class="name">zego-snapshots</span>
-        <Navigation section={section} />
-      </header>
-      <main>
-        <Flash />
-        {children}
-      </main>
-    </body>
-  </html>
+  <>
+    {raw('<!doctype html>')}
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <title>{`${title} · zego-snapshots`}</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="robots" content="noindex" />
+        <meta name="color-scheme" content="light dark" />
+        <link rel="icon" type="image/svg+xml" href={assetPath('svg')} />
+        <link rel="stylesheet" href={assetPath('css')} />
+        <script src={assetPath('js')} defer></script>
+      </head>
+      <body>
+        <header>
+          <span class="name">zego-snapshots</span>
+          <Navigation section={section} />
+        </header>
+        <main>
+          <Flash />
+          {children}
+        </main>
+      </body>
+    </html>
+  </>
 )
 
 /** For a visitor who is signed in. */
-function Navigation({ section }: { section: Head['section'] | undefined }) {
-  if (!usePage().get('isSignedIn')) return <></>
+async function Navigation({ section }: { section: Head['section'] }) {
+  const c = usePage()
+  if (!c.get('isSignedIn')) return <></>
+  const { shape, words } = badgeOf(await healthOf(c))
   return (
     <>
       <nav aria-label="Pages">
@@ -76,15 +81,10 @@ function Navigation({ section }: { section: Head['section'] | undefined }) {
           </a>
         ))}
       </nav>
-      <Badge />
+      <span class={`status ${shape}`}>{words}</span>
       <Post to="/sign-out">Sign out</Post>
     </>
   )
-}
-
-async function Badge() {
-  const { shape, words } = badgeOf(await healthOf(usePage()))
-  return <span class={`status ${shape}`}>{words}</span>
 }
 
 /** What a page says after an action. */
@@ -107,7 +107,7 @@ function Flash() {
 /** A moment as its age, and whole for whoever points at it: in UTC, and by a script in the reader's own time zone too. */
 export const Age = ({ at }: { at: number }) => (
   <time datetime={new Date(at).toISOString()} title={utc(at)}>
-    {ago(at, usePage().get('now'))}
+    {ago(at, usePage().get('startedAt'))}
   </time>
 )
 

@@ -2,8 +2,6 @@
 import type { Context } from 'hono'
 import { getContext } from 'hono/context-storage'
 import { createMiddleware } from 'hono/factory'
-import { log, requestId } from '../log.ts'
-import type { Operation } from '../operate.ts'
 import { type Env, readSettings, type Settings } from '../settings.ts'
 import { type Health, judge } from '../store/health.ts'
 
@@ -12,7 +10,7 @@ export type PageEnv = {
   Variables: {
     settings: Settings
     /** In milliseconds. */
-    now: number
+    startedAt: number
     isSignedIn?: true
     health?: Promise<Health>
   }
@@ -20,7 +18,7 @@ export type PageEnv = {
 
 export const readPageEnv = createMiddleware<PageEnv>(async (c, next) => {
   c.set('settings', readSettings(c.env))
-  c.set('now', Date.now())
+  c.set('startedAt', Date.now())
   await next()
 })
 
@@ -40,21 +38,13 @@ export const USUAL_NAME = 'zego-snapshots'
 
 /** Asked once a request, when something shows it. It never fails. */
 export function healthOf(c: Context<PageEnv>): Promise<Health> {
-  const health = c.get('health') ?? judge(c.env.DB, c.get('settings'), c.get('now'))
+  const health = c.get('health') ?? judge(c.env.DB, c.get('settings'), c.get('startedAt'))
   c.set('health', health)
   return health
 }
 
 export async function formOf(c: Context): Promise<URLSearchParams> {
   return new URLSearchParams(new TextDecoder().decode(await c.req.arrayBuffer()))
-}
-
-/** What an operator's action needs. */
-export function operationOf(c: Context<PageEnv>): Operation {
-  const began = Date.now()
-  const report = (event: string, facts: Record<string, unknown>) =>
-    log('info', event, { ...facts, duration_ms: Date.now() - began, request_id: requestId(c.req.raw) })
-  return { env: c.env, settings: c.get('settings'), report, waitUntil: (work) => c.executionCtx.waitUntil(work) }
 }
 
 /** A whole number of a query. */

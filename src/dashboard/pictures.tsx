@@ -72,18 +72,8 @@ export function Strip({ first, count }: { first: readonly Picture[]; count: numb
   )
 }
 
-/** @param from the index of the first picture that is shown, of `count` */
-export function Sheet({ pictures, from, count }: { pictures: readonly Picture[]; from: number; count: number }) {
-  return (
-    <ul class="sheet">
-      {pictures.map((picture, n) => (
-        <Frame picture={picture} n={from + n} count={count} />
-      ))}
-    </ul>
-  )
-}
-
-function Frame({ picture: { url, offset }, n, count }: { picture: Picture; n: number; count: number }) {
+/** @param n its index, of `count` */
+export function Frame({ picture: { url, offset }, n, count }: { picture: Picture; n: number; count: number }) {
   const alt = altOf(n, count, offset)
   const shown = useShown(url)
   const inside = <Thumbnail url={url} alt={alt} />

@@ -1,13 +1,13 @@
 /** What is in quarantine, in sentences, and what can be done about it. */
 import type { Context } from 'hono'
-import { partOf } from '../http/api.ts'
+import { operationOf, partOf } from '../http/api.ts'
 import { deleteEntry, deleteOfReason } from '../operate.ts'
 import { cursorAbove } from '../store/gallery.ts'
 import type { Count, HealthFacts } from '../store/health.ts'
 import { type ListedEntry, listEntries, type QuarantineCursor, REASONS, type Reason } from '../store/quarantine.ts'
 import { Accept, Delete, isAcceptable, isCompared, sentenceOf } from './entry.tsx'
 import { Age, Ask, Fact, Pager, Search, showPage } from './layout.tsx'
-import { formOf, healthOf, operationOf, pathOf, type PageEnv } from './page.ts'
+import { formOf, healthOf, pathOf, type PageEnv } from './page.ts'
 import { entryPath } from './format.ts'
 
 /** What the list is narrowed by. */
@@ -73,7 +73,7 @@ type Quarantine = {
 
 function Quarantine({ entries, counts, filter, newer, older }: Quarantine) {
   const isNothing = entries.length === 0 && newer === undefined && !filter.reason && !filter.task_id
-  if (isNothing) return <Nothing />
+  if (isNothing) return <Fact title="Nothing is in quarantine">{KEPT}</Fact>
   return (
     <>
       <h1>In quarantine</h1>
@@ -96,12 +96,6 @@ function Quarantine({ entries, counts, filter, newer, older }: Quarantine) {
 
 const KEPT =
   'Callbacks that cannot be stored as results are kept here for 30 days. Those that could not be verified or read are retried after the next deploy or secret change; Accept retries one now.'
-
-const Nothing = () => (
-  <Fact title="Nothing is in quarantine">
-    <p>{KEPT}</p>
-  </Fact>
-)
 
 /** Each reason with its count, as a filter. */
 function Reasons({ counts, filter }: { counts: Counts; filter: Filter }) {

@@ -1,13 +1,13 @@
 /** One task: its facts, its pictures, the record as programs get it. */
 import type { Context } from 'hono'
 import type { CompletedRecord, SnapshotRecord } from '../event.ts'
-import { partOf } from '../http/api.ts'
+import { operationOf, partOf } from '../http/api.ts'
 import { removeSnapshot, republish } from '../operate.ts'
 import { findTask, MOST_COUNTED, type StoredTask } from '../store/gallery.ts'
 import { Ask, Facts, Moment, Note, Pager, Post, showFact, showPage, Text } from './layout.tsx'
-import { Sheet } from './pictures.tsx'
+import { Frame } from './pictures.tsx'
 import { quarantinePath } from './quarantine.tsx'
-import { numberOf, operationOf, type PageEnv } from './page.ts'
+import { numberOf, type PageEnv } from './page.ts'
 import { plural, statusTitle, taskPath, vendorName } from './format.ts'
 
 export async function showTask(c: Context<PageEnv>): Promise<Response> {
@@ -53,9 +53,15 @@ function Task({ record, stored, from }: Task) {
       {stored.in_quarantine > 0 && <InQuarantine task_id={task_id} count={stored.in_quarantine} />}
       {record.status === 'pending' && <p>Waiting for ZEGOCLOUD.</p>}
       {record.status === 'failed' && <p>ZEGOCLOUD: {record.error.message}</p>}
-      <Actions record={record} />
+      <div class="acts">
+        {status !== 'pending' && <Post to={`${taskPath(task_id)}/send`}>Send again</Post>}
+        <Ask to={`${taskPath(task_id)}/delete`} words={['Delete', 'Delete it from D1 and KV for good']} />
+      </div>
       {record.status === 'completed' && <Pictures record={record} from={from} />}
-      <Json record={record} />
+      <details>
+        <summary class="button">Show JSON</summary>
+        <Text text={JSON.stringify(record, null, 2)} />
+      </details>
     </>
   )
 }
@@ -66,16 +72,6 @@ function InQuarantine({ task_id, count }: { task_id: string; count: number }) {
     <Note>
       {words} for this task in quarantine. <a href={quarantinePath({ task_id })}>Show them</a>.
     </Note>
-  )
-}
-
-function Actions({ record }: { record: SnapshotRecord }) {
-  const path = taskPath(record.task_id)
-  return (
-    <div class="acts">
-      {record.status !== 'pending' && <Post to={`${path}/send`}>Send again</Post>}
-      <Ask to={`${path}/delete`} words={['Delete', 'Delete it from D1 and KV for good']} />
-    </div>
   )
 }
 
@@ -108,7 +104,11 @@ function Pictures({ record, from }: { record: CompletedRecord; from: number }) {
   return (
     <>
       <h2>{plural(pictures.length, 'picture')}</h2>
-      <Sheet pictures={pictures.slice(from, from + MOST_FRAMES)} from={from} count={pictures.length} />
+      <ul class="sheet">
+        {pictures.slice(from, from + MOST_FRAMES).map((picture, n) => (
+          <Frame picture={picture} n={from + n} count={pictures.length} />
+        ))}
+      </ul>
       <Pager
         newer={from > 0 ? path(from - MOST_FRAMES) : undefined}
         older={isMore ? path(from + MOST_FRAMES) : undefined}
@@ -117,10 +117,3 @@ function Pictures({ record, from }: { record: CompletedRecord; from: number }) {
     </>
   )
 }
-
-const Json = ({ record }: { record: SnapshotRecord }) => (
-  <details>
-    <summary class="button">Show JSON</summary>
-    <Text text={JSON.stringify(record, null, 2)} />
-  </details>
-)

@@ -14,6 +14,10 @@ export type Access = 'full' | 'read'
 
 export type Api = { Bindings: Env; Variables: { settings: Settings; startedAt: number; access: Access } }
 
+/** What a route of the API and a page of the dashboard both know of their request. */
+type Known = { Bindings: Env; Variables: Pick<Api['Variables'], 'settings' | 'startedAt'> }
+type RouteContext = Pick<Context<Known>, 'req' | 'env' | 'get' | 'executionCtx'>
+
 /** Lets in whoever has a token. No shared cache may keep a response, and a private one asks each time. */
 export const enter = createMiddleware<Api>(async (c, next) => {
   const settings = readSettings(c.env)
@@ -59,13 +63,13 @@ function onlyReads(method: string): ProblemError {
   })
 }
 
-export function operationOf(c: Context<Api>): Operation {
+export function operationOf(c: RouteContext): Operation {
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
   return { env: c.env, settings: c.get('settings'), waitUntil, report: (event, facts) => report(c, event, facts) }
 }
 
 /** What was done, how long it took, and for which request. */
-export function report(c: Context<Api>, event: string, facts: Record<string, unknown>): void {
+export function report(c: RouteContext, event: string, facts: Record<string, unknown>): void {
   log('info', event, { ...facts, duration_ms: Date.now() - c.get('startedAt'), request_id: requestId(c.req.raw) })
 }
 
