@@ -179,26 +179,19 @@ describe('every page', () => {
     expect(headers.get('strict-transport-security')).toBeNull()
   })
 
-  it('has one style and one script, both small, which may be kept', async () => {
+  it('has one style, one script and one icon, all small, which may be kept under their own names alone', async () => {
     const text = await (await visitor().open('/')).text()
-    const [style, script] = [/href="(\/assets\/[^"]+\.css)"/, /src="(\/assets\/[^"]+\.js)"/].map(
-      (found) => found.exec(text)![1]!,
-    )
-    for (const path of [style!, script!]) {
-      const answer = await visitor().open(path)
-      expect(answer.headers.get('cache-control')).toContain('immutable')
-      expect((await answer.text()).length).toBeLessThan(9_000)
-    }
     expect(text).not.toMatch(/ style=| on[a-z]+=|<style|<script>/)
-  })
-
-  it('has a style and a script for a page of another version too, which nobody keeps', async () => {
-    for (const [path, type] of [
-      ['/assets/app-00000000.css', 'text/css; charset=utf-8'],
-      ['/assets/app-00000000.js', 'text/javascript; charset=utf-8'],
-    ] as const) {
-      const { status, headers } = await visitor().open(path)
-      expect([status, headers.get('content-type'), headers.get('cache-control')]).toEqual([200, type, 'no-store'])
+    const paths = Array.from(text.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g), ([, path]) => path!)
+    expect(paths.map((path) => path.split('.')[1]!).toSorted()).toEqual(['css', 'js', 'svg'])
+    for (const path of paths) {
+      const own = await visitor().open(path)
+      expect(own.headers.get('cache-control')).toContain('immutable')
+      expect((await own.text()).length).toBeLessThan(9_000)
+      // A page of another version asks for it, too.
+      const other = await visitor().open(path.replace(/-[^.]+/, '-00000000'))
+      expect([other.status, other.headers.get('cache-control')]).toEqual([200, 'no-store'])
+      expect(other.headers.get('content-type')).toBe(own.headers.get('content-type'))
     }
     expect((await visitor().open('/assets/app.css')).status).toBe(404)
   })

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
-import { deliver, read, request } from '../worker.ts'
+import { deliver, read } from '../worker.ts'
 
 const hang = () => new Promise<never>(() => {})
 
@@ -34,42 +34,5 @@ describe('GET /v1/snapshots/{task_id}', () => {
     })
     vi.spyOn(env.RESULTS, 'get').mockRejectedValue(new Error('KV is down'))
     expect((await read('task')).status).toBe(503)
-  })
-})
-
-describe('the API token', () => {
-  const ask = (authorization: string | undefined, settings = {}, path = '/v1/snapshots/x') =>
-    request(`https://receiver.test${path}`, { headers: authorization === undefined ? {} : { authorization } }, settings)
-
-  it.each([undefined, '', 'Bearer', 'Bearer wrong', 'Bearer test-token2', 'Basic test-token', 'test-token'])(
-    'is asked for: %j is not enough',
-    async (authorization) => {
-      for (const path of ['/v1/snapshots/x', '/v1/anything', '/v1']) {
-        const answer = await ask(authorization, {}, path)
-        expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'unauthorized' }])
-        expect(answer.headers.get('www-authenticate')).toContain('Bearer')
-      }
-    },
-  )
-
-  it.each(['Bearer test-token', 'bearer test-token', 'BEARER  test-token '])(
-    'is taken as %j',
-    async (authorization) => {
-      expect((await ask(authorization)).status).toBe(404)
-    },
-  )
-
-  it('can be rotated', async () => {
-    const settings = { API_TOKEN: '["new","test-token"]' }
-    expect((await ask('Bearer new', settings)).status).toBe(404)
-    expect((await ask('Bearer test-token', settings)).status).toBe(404)
-    expect((await ask('Bearer old', settings)).status).toBe(401)
-  })
-
-  it.each([undefined, '', '[]', '{"a":"b"}', '["a"'])('is not guessed while the setting is %j', async (token) => {
-    for (const authorization of ['Bearer test-token', 'Bearer undefined', 'Bearer ']) {
-      const answer = await ask(authorization, { API_TOKEN: token })
-      expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'not_configured' }])
-    }
   })
 })

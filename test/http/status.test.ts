@@ -1,6 +1,5 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { REASONS } from '../../src/store/quarantine.ts'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, request, rows, storedAt } from '../worker.ts'
 import { get, said } from './api.ts'
@@ -13,8 +12,6 @@ beforeEach(() => {
 })
 
 const timeAt = (ms: number) => new Date(clock + ms).toISOString()
-const none = { count: 0, exact: true }
-const nothingWaits = { ...none, oldest_at: null }
 
 async function status(settings = {}): Promise<Record<string, unknown>> {
   const [code, body] = await said(get('/v1/status', settings))
@@ -23,20 +20,6 @@ async function status(settings = {}): Promise<Record<string, unknown>> {
 }
 
 describe('GET /v1/status', () => {
-  it('tells of nothing at first', async () => {
-    expect(await status()).toEqual({
-      status: 'ok',
-      since: null,
-      unpublished: { ...nothingWaits, without_event: nothingWaits, without_kv_only: nothingWaits },
-      refused_by_kv: none,
-      aside: { waiting: 0, poison: 0 },
-      pending: none,
-      quarantined: Object.fromEntries(REASONS.map((reason) => [reason, none])),
-      last_callback: null,
-      last_refusals: {},
-    })
-  })
-
   it('counts what is not published, and tells since when the oldest has waited', async () => {
     vi.spyOn(env.EVENTS, 'send').mockRejectedValueOnce(new Error('down'))
     await deliver(signedCallback({ task_id: 'a' }))
