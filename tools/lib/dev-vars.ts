@@ -13,33 +13,26 @@ API_TOKEN='dev-token'
 
 const SETTINGS = /^(?:ZEGO_\w+|API_TOKEN|READ_TOKEN|CALLBACK_PATH_TOKEN|ALERT_URL)$/
 
-type LocalSecrets = { file: string; vars: Record<string, string | undefined> }
+const read = (path: string): Partial<Record<string, string>> =>
+  existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}
 
 /** Wrangler reads `.env` only where there is no `.dev.vars`. */
-export function readLocalSecrets(directory = '.'): LocalSecrets {
+export function readLocalSecrets(directory = '.') {
   const devVars = join(directory, '.dev.vars')
-  if (existsSync(devVars) || !hasDotEnv(directory)) return { file: '.dev.vars', vars: read(devVars) }
-  return { file: '.env', vars: readDotEnv(directory) }
+  const dotEnv = read(join(directory, '.env'))
+  const isInDotEnv = !existsSync(devVars) && Object.keys(dotEnv).some((name) => SETTINGS.test(name))
+  return isInDotEnv ? { file: '.env', vars: dotEnv } : { file: '.dev.vars', vars: read(devVars) }
 }
-
-const read = (path: string): LocalSecrets['vars'] => (existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {})
-
-const readDotEnv = (directory: string) => ({ ...read(join(directory, '.env')), ...read(join(directory, '.env.local')) })
-
-const hasDotEnv = (directory: string) => Object.keys(readDotEnv(directory)).some((name) => SETTINGS.test(name))
 
 /** Writes a first `.dev.vars` where no file has secrets. Gives what the developer should know, a line each. */
 export function prepareLocalSecrets(directory = '.'): string[] {
   const { file, vars } = readLocalSecrets(directory)
-  const devVars = join(directory, '.dev.vars')
-  if (file === '.dev.vars' && !existsSync(devVars)) {
-    writeFileSync(devVars, FIRST_DEV_VARS, { flag: 'wx', mode: 0o600 })
+  if (!existsSync(join(directory, file))) {
+    writeFileSync(join(directory, file), FIRST_DEV_VARS, { flag: 'wx', mode: 0o600 })
     return ["Wrote .dev.vars: the CallbackSecret here is 'secret', the API token 'dev-token'."]
   }
-  const notes = file === '.env' ? ['The secrets are those of .env.'] : []
-  if (file === '.dev.vars' && hasDotEnv(directory)) notes.push('The secrets are those of .dev.vars, which hides .env.')
   const faults = faultsOf(readSettings(Object.assign({} as Env, vars)))
-  return [...notes, ...faults.map(({ setting, why }) => complaint(setting, why, file))]
+  return [`The secrets are those of ${file}.`, ...faults.map(({ setting, why }) => complaint(setting, why, file))]
 }
 
 function complaint(setting: string, why: string, file: string): string {
