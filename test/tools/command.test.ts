@@ -4,7 +4,6 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { Option } from '@commander-js/extra-typings'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { command, httpUrl, positive, whole } from '../../tools/lib/command.ts'
 
@@ -19,17 +18,17 @@ async function run(program: string, option: string) {
 
 const programs = ['bench', 'deploy', 'doctor', 'openapi', 'rehearse', 'simulate', 'start']
 
-test.concurrent.each(programs)('npm run %s says what it does, and does nothing else', async (program) => {
-  const { out, err, status } = await run(program, '--help')
-  expect(out).toMatch(new RegExp(`^Usage: npm run ${program} -- \\[options\\].*\\n\\n[A-Z]`))
-  expect({ err, status }).toEqual({ err: '', status: 0 })
-})
-
-test.concurrent.each(programs)('npm run %s refuses what it does not know, and does nothing else', async (program) => {
-  const { out, err, status } = await run(program, '--colour=red')
-  expect(err).toMatch(new RegExp(`^${program}: (unknown option '--colour=red'|type the URL, and --appid at most)`))
-  expect({ out, status }).toEqual({ out: '', status: 2 })
-})
+test.concurrent.each(programs)(
+  'npm run %s says what it does, refuses what it does not know, and does nothing else',
+  async (program) => {
+    const { out, ...helped } = await run(program, '--help')
+    expect(out).toMatch(new RegExp(`^Usage: npm run ${program} -- \\[options\\].*\\n\\n[A-Z]`))
+    expect(helped).toEqual({ err: '', status: 0 })
+    const { err, ...refused } = await run(program, '--colour=red')
+    expect(err).toMatch(new RegExp(`^${program}: (unknown option '--colour=red'|type the URL, and --appid at most)`))
+    expect(refused).toEqual({ out: '', status: 2 })
+  },
+)
 
 test.each([
   ["import 'nowhere'", 'a dependency is missing. Install all of them: npm ci --include=dev'],
@@ -46,40 +45,27 @@ test.each([
   expect(status).toBe(1)
 })
 
-const program = () =>
+const read = (...args: string[]) =>
   command('paint', 'Paints.')
     .option('--url <url>', 'where to', httpUrl)
     .option('--count <number>', 'how many', whole(1), 20)
     .option('--port <number>', 'which port', whole(1, 9), 5)
     .option('--rate <number>', 'how fast', positive, 20)
-    .addOption(new Option('--vendor <name>', 'whose').choices(['mixed', 'hw']).default('mixed'))
-    .option('--forge', 'forge too')
+    .parse(args, { from: 'user' })
+    .opts()
 
-const read = (...args: string[]) => program().parse(args, { from: 'user' }).opts()
-
-test('has its defaults', () => {
-  expect(read()).toEqual({ count: 20, port: 5, rate: 20, vendor: 'mixed' })
-})
-
-test('reads values in both spellings; the last one counts', () => {
-  const args = ['--count', '3', '--rate=0.5', '--vendor=hw', '--forge', '--url', 'https://x.test/a?b', '--count=4']
-  expect(read(...args)).toEqual({ count: 4, port: 5, rate: 0.5, vendor: 'hw', forge: true, url: 'https://x.test/a?b' })
+test('reads values in both spellings, and has its defaults', () => {
+  const args = ['--count', '3', '--rate=0.5', '--url', 'https://x.test/a?b']
+  expect(read(...args)).toEqual({ count: 3, port: 5, rate: 0.5, url: 'https://x.test/a?b' })
 })
 
 test.each([
   [['--toString'], "unknown option '--toString'"],
-  [['-c'], "unknown option '-c'"],
   [['--count', 'many'], "argument 'many' is invalid. It must be a whole number, 1 or more."],
   [['--count', '0'], "argument '0' is invalid. It must be a whole number, 1 or more."],
-  [['--count', '-5'], "argument '-5' is invalid. It must be a whole number, 1 or more."],
-  [['--count', '1e3'], "argument '1e3' is invalid. It must be a whole number, 1 or more."],
-  [['--count', '--forge'], "argument '--forge' is invalid. It must be a whole number, 1 or more."],
   [['--port', '10'], "argument '10' is invalid. It must be a whole number from 1 to 9."],
   [['--rate'], "option '--rate <number>' argument missing"],
   [['--rate', '0'], "argument '0' is invalid. It must be a number above 0."],
-  [['--vendor', 'aws'], "argument 'aws' is invalid. Allowed choices are mixed, hw."],
-  [['--forge=yes'], "unknown option '--forge=yes'"],
-  [['--url', 'example.com'], "argument 'example.com' is invalid. It must be an http or https URL."],
   [['--url', 'file:///etc'], "argument 'file:///etc' is invalid. It must be an http or https URL."],
   [['receiver'], 'too many arguments'],
 ])('refuses %j', (args, complaint) => {
