@@ -70,7 +70,7 @@ async function folderOf(task_id: string) {
 async function copyPicture({ url, stem, source, there }: Copy, bucket: R2Bucket, hosts: string, event: AbortSignal) {
   const signal = AbortSignal.any([event, AbortSignal.timeout(PICTURE_TIMEOUT_MS)])
   const response = await fetchFrom(hosts, url, signal)
-  if (!response.ok) throw new Error(`its host ${await failureOf(response, url)}; the URL may have expired`)
+  if (!response.ok) throw new Error(`its host ${await failureOf(response)}; the URL may have expired`)
   const picture = await bytesOf(response)
   const suffix = suffixOf(picture)
   if (!suffix) throw new Dead(`it is no JPEG, PNG or WebP, but ${response.headers.get('content-type')}`)

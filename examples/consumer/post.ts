@@ -35,7 +35,7 @@ export async function handle(event: SnapshotEvent, { TARGET_URL, TARGET_SECRET }
     signal: AbortSignal.timeout(TIMEOUT_MS),
   })
   if (response.ok) return response.body?.cancel()
-  const failure = `TARGET_URL ${await failureOf(response, TARGET_URL)}`
+  const failure = `TARGET_URL ${await failureOf(response)}`
   // 410 says that it wants no more events.
   throw response.status === 410 ? new Dead(failure) : new Error(failure)
 }

@@ -28,6 +28,6 @@ export async function recordOf(
     signal,
   })
   if (response.ok) return completedRecord.parse(await response.json())
-  const failure = `the receiver ${await failureOf(response, url)}`
+  const failure = `the receiver ${await failureOf(response)}`
   throw response.status === 404 ? new Dead(failure) : new Error(failure)
 }

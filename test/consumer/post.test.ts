@@ -9,8 +9,8 @@ const secrets = [`whsec_${key(1)}`, `whsec_${key(2)}`]
 const settings = { TARGET_URL: 'https://target.test/hook', TARGET_SECRET: secrets.join(' ') }
 
 /** The target, which answers so; gives the requests that it got. */
-function target(status: number, body: string | null = null, headers = {}) {
-  const answer = async () => new Response(body, { status, headers })
+function target(status: number, headers = {}) {
+  const answer = async () => new Response(null, { status, headers })
   const fetch = vi.spyOn(globalThis, 'fetch').mockImplementation(answer)
   return () => fetch.mock.calls.map(([url, init]) => ({ url: new Request(url as string).url, ...init! }))
 }
@@ -34,10 +34,10 @@ it('sends the event as it came, with the signatures of Standard Webhooks', async
   expect(requests()).toHaveLength(2)
 })
 
-it.each([500, 404, 302])('has it sent again after %s', async (status) => {
-  const requests = target(status, 'so be it', { location: 'https://elsewhere.test' })
+it.each([500, 302])('has it sent again after %s', async (status) => {
+  const requests = target(status, { location: 'https://elsewhere.test' })
   const error: unknown = await handle(completed('task'), settings).catch((thrown: unknown) => thrown)
-  expect(error).toEqual(new Error(`TARGET_URL answered ${status}: so be it`))
+  expect(error).toEqual(new Error(`TARGET_URL answered ${status}`))
   expect(error).not.toBeInstanceOf(Dead)
   expect(requests().map(({ redirect }) => redirect)).toEqual(['manual'])
 })
@@ -54,15 +54,14 @@ it('waits 20 s for the target, and no longer', async () => {
 })
 
 it('gives the event up after 410', async () => {
-  target(410, 'no more')
-  await expect(handle(completed('task'), settings)).rejects.toEqual(new Dead('TARGET_URL answered 410: no more'))
+  target(410)
+  await expect(handle(completed('task'), settings)).rejects.toEqual(new Dead('TARGET_URL answered 410'))
 })
 
 it.each([
   ['no secret', { TARGET_URL: settings.TARGET_URL }],
   ['no target', { TARGET_SECRET: secrets[0]! }],
   ['a secret without its prefix', { ...settings, TARGET_SECRET: key(1) }],
-  ['an empty secret', { ...settings, TARGET_SECRET: 'whsec_' }],
   ['a short secret', { ...settings, TARGET_SECRET: 'whsec_c2hvcnQ=' }],
   ['a broken one of two', { ...settings, TARGET_SECRET: `whsec_! ${secrets[0]}` }],
 ])('sends nothing with %s', async (_what, given) => {
