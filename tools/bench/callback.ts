@@ -1,50 +1,36 @@
-/** One callback, whole and until its answer, beside a Worker that verifies nothing. */
+/** One callback: whole, until its answer, and its CPU, beside a Worker that verifies nothing. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Figure, inRounds, mediansOf } from './figure.ts'
-import { bodies, flood, type Server, startServer } from './server.ts'
+import { type Figure, inRounds, median } from './figure.ts'
+import { bodies, byTurns, flood, type Operation, send, type Server, withServers } from './server.ts'
 
 const CALLBACKS_A_ROUND = 1_200
-const PAIRS_A_ROUND = 2
+const ROUNDS = 9
 const POLL_MS = 10
 
-export async function callbackFigures(): Promise<Figure[]> {
-  const [ours, floor] = await Promise.all([startServer('src/worker.ts'), startServer('tools/bench/floor.ts')])
-  try {
-    await fetch(new URL('/table', floor.url))
+export const callbackFigures = () =>
+  withServers(['src/worker.ts', 'tools/bench/floor.ts'], async (ours, floor) => {
+    await send(new URL('/table', floor.url))
     for (const { callbackUrl } of [ours, floor]) await flood(callbackUrl, bodies(CALLBACKS_A_ROUND / 4), 16) // to be warm
     await published(ours)
-    const whole = await inRounds(async () => best(ours, floor))
+    const whole = await inRounds(async () => ({ ours: await rate(ours, published), floor: await rate(floor) }), ROUNDS)
     const inARush = await inRounds(async () => {
       const taken = await flood(ours.callbackUrl, bodies(5 * 64), 64)
       await published(ours)
-      return mediansOf([taken, await flood(floor.callbackUrl, bodies(5 * 64), 64)])
+      return { ours: median(taken), floor: median(await flood(floor.callbackUrl, bodies(5 * 64), 64)) }
     })
     return [
-      { name: 'whole callbacks, 16 connections', unit: '/s', rounds: whole, target: { atLeast: 0.85 } },
+      { name: 'whole callbacks, 16 connections', unit: '/s', rounds: whole },
       { name: 'answer time, 64 connections without a pause', unit: 'ms', rounds: inARush },
+      await cpuFigure(floor, 2, 1_000),
+      await cpuFigure(floor, 5_000, 5),
     ]
-  } finally {
-    await Promise.all([ours.stop(), floor.stop()])
-  }
-}
+  })
 
-/** The best rates of several, by turns: whatever interrupts only slows down. */
-async function best(ours: Server, floor: Server) {
-  const rates = { ours: 0, floor: 0 }
-  for (let left = PAIRS_A_ROUND; left > 0; left -= 1) {
-    rates.ours = Math.max(rates.ours, await rate(ours, published))
-    rates.floor = Math.max(rates.floor, await rate(floor))
-  }
-  return rates
-}
-
-/** Callbacks a second until the last record is in D1, KV and the queue; for ours, until it is marked so, too. */
+/** Callbacks a second until D1, KV and the queue have the last record; for ours, until it is marked so, too. */
 async function rate(server: Server, ended = async (_server: Server) => {}): Promise<number> {
   const callbacks = bodies(CALLBACKS_A_ROUND)
-  const before = await server.events()
   const began = performance.now()
   await flood(server.callbackUrl, callbacks, 16)
-  while ((await server.events()) < before + CALLBACKS_A_ROUND) await sleep(POLL_MS)
   await ended(server)
   return CALLBACKS_A_ROUND / ((performance.now() - began) / 1000)
 }
@@ -52,4 +38,30 @@ async function rate(server: Server, ended = async (_server: Server) => {}): Prom
 async function published({ db }: Server): Promise<void> {
   const unpublished = db.prepare('SELECT 1 FROM snapshots WHERE publish_at IS NOT NULL LIMIT 1')
   while ((await unpublished.first()) !== null) await sleep(POLL_MS)
+}
+
+/**
+ * Before any store is asked: decoding, the signature, the checks, the hash.
+ * @param times so many in a request that its own cost vanishes
+ */
+async function cpuFigure(floor: Server, pictures: number, times: number): Promise<Figure> {
+  const round = async () => microseconds(floor, pictures, times)
+  await inRounds(round, 3) // to be warm
+  return { name: `CPU, ${pictures} pictures`, unit: 'µs', rounds: await inRounds(round) }
+}
+
+const TIMES_A_ROUND = 12
+
+/** CPU per callback, ours and the floor's, alternating; the minimum, because noise only adds. */
+async function microseconds({ url }: Server, pictures: number, times: number) {
+  const [body] = bodies(1, pictures)
+  const paths = ['/ours?times=0', `/ours?times=${times}`, `/floor?times=${times}`]
+  const operations = paths.map(
+    (path): Operation =>
+      (agent) =>
+        send(new URL(path, url), body, agent),
+  )
+  const taken = await byTurns(operations, TIMES_A_ROUND, 0)
+  const [idle, ours, floor] = taken.map((ms) => Math.min(...ms)) as [number, number, number]
+  return { ours: ((ours - idle) * 1000) / times, floor: ((floor - idle) * 1000) / times }
 }

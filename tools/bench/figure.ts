@@ -5,8 +5,6 @@ export type Figure = {
   name: string
   unit: 'ms' | 'µs' | '/s' | 'KiB'
   rounds: Pair[]
-  /** For the median of the ratios. */
-  target?: { atMost?: number; atLeast?: number }
 }
 
 export const ROUNDS = 5
@@ -19,8 +17,3 @@ export async function inRounds(round: () => Promise<Pair>, rounds = ROUNDS): Pro
 }
 
 export const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
-
-export const mediansOf = ([ours, floor]: readonly number[][]): Pair => ({
-  ours: median(ours!),
-  floor: median(floor!),
-})

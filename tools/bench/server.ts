@@ -1,4 +1,4 @@
-/** A Worker to be measured, with a consumer of its events, and how long each of its answers takes. */
+/** The Workers to be measured, and how long each of their answers takes. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Agent, request, type IncomingMessage } from 'node:http'
@@ -6,36 +6,27 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bundle } from '../lib/bundle.ts'
 import { API_TOKEN, SECRET } from '../lib/secrets.ts'
-import { compatibilityDate, EVENTS, startWorld } from '../lib/world.ts'
+import { startWorld } from '../lib/world.ts'
 import { type Body, callbackFor, encode } from '../zegocloud/callback.ts'
-
-/** Counts what arrives. */
-const CONSUMER = `
-  let arrived = 0
-  export default {
-    queue(batch) { arrived += batch.messages.length },
-    fetch() { return Response.json(arrived) },
-  }`
+import type { Figure } from './figure.ts'
 
 export type Server = Awaited<ReturnType<typeof startServer>>
 
-/** @param entry the path of a Worker in this project */
-export async function startServer(entry: string) {
-  const consumer = {
-    name: 'consumer',
-    modules: true,
-    script: CONSUMER,
-    compatibilityDate,
-    queueConsumers: { [EVENTS]: { maxBatchSize: 100, maxBatchTimeout: 0.05 } },
-    unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
-  }
-  const world = await startWorld(await bundle(entry), { others: [consumer] })
-  const events = await world.miniflare.unsafeGetDirectURL('consumer')
-  return {
-    ...world,
-    db: await world.miniflare.getD1Database('DB', 'receiver'),
-    /** How many events have arrived at their consumer. */
-    events: async () => Number(await (await fetch(events)).text()),
+async function startServer(entry: string) {
+  const world = await startWorld(await bundle(entry))
+  return { ...world, db: await world.miniflare.getD1Database('DB', 'receiver') }
+}
+
+/** What is measured with two Workers of this project: ours, and what it is compared with. */
+export async function withServers(
+  entries: [string, string],
+  measure: (ours: Server, floor: Server) => Promise<Figure[]>,
+) {
+  const [ours, floor] = await Promise.all([startServer(entries[0]), startServer(entries[1])])
+  try {
+    return await measure(ours, floor)
+  } finally {
+    await Promise.all([ours.stop(), floor.stop()])
   }
 }
 
@@ -47,8 +38,11 @@ export function bodies(count: number, pictures = 3): Body[] {
   })
 }
 
-/** Milliseconds to the end of the answer. Throws unless it is 2XX. */
-async function timed(url: URL, agent: Agent, body?: Body): Promise<number> {
+/**
+ * POSTs a body, or GETs; the milliseconds to the end of the answer. Throws unless it is 2XX.
+ * @param agent keeps connections while something is measured; workerd ends what has been idle for some seconds
+ */
+export async function send(url: URL, body?: Body, agent = new Agent()): Promise<number> {
   const sent = body
     ? request(url.href, { method: 'POST', headers: { 'content-length': body.bytes.length }, agent }).end(body.bytes)
     : request(url.href, { headers: { authorization: `Bearer ${API_TOKEN}` }, agent }).end()
@@ -60,33 +54,20 @@ async function timed(url: URL, agent: Agent, body?: Body): Promise<number> {
   return ms
 }
 
-/** A keep-alive connection each, which sends the next one as soon as it has its answer. */
-export async function flood(url: URL, callbacks: readonly Body[], count: number): Promise<number[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: count })
+/** So many at a time, each followed by the next one as soon as it has its answer. */
+export async function flood(url: URL, callbacks: readonly Body[], atATime: number): Promise<number[]> {
+  const agent = new Agent({ keepAlive: true })
   const waiting = callbacks.values()
   const taken: number[] = []
-  const send = async () => {
-    for (const callback of waiting) taken.push(await timed(url, agent, callback))
+  const sendAll = async () => {
+    for (const callback of waiting) taken.push(await send(url, callback, agent))
   }
-  await Promise.all(Array.from({ length: count }, send))
+  await Promise.all(Array.from({ length: atATime }, sendAll))
   agent.destroy()
   return taken
 }
 
-export type Operation = () => Promise<number>
-
-/** Posts one callback after the other. */
-export function posting(url: URL, callbacks: readonly Body[]): Operation {
-  const waiting = callbacks.values()
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  return async () => timed(url, agent, waiting.next().value)
-}
-
-/** GETs the same each time. */
-export function getting(url: URL): Operation {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  return async () => timed(url, agent)
-}
+export type Operation = (agent: Agent) => Promise<number>
 
 /** Long enough for what follows an answer to end: it must not fall into the next one's time. */
 const PAUSE_MS = 40
@@ -97,12 +78,14 @@ export async function byTurns(
   count: number,
   pauseMs = PAUSE_MS,
 ): Promise<number[][]> {
+  const agent = new Agent({ keepAlive: true })
   const taken = operations.map((): number[] => [])
   for (let left = count; left > 0; left -= 1) {
     for (const [index, operation] of operations.entries()) {
-      taken[index]!.push(await operation())
+      taken[index]!.push(await operation(agent))
       await sleep(pauseMs)
     }
   }
+  agent.destroy()
   return taken
 }
