@@ -64,13 +64,6 @@ describe('a callback in any encoding', () => {
 })
 
 describe('JSON', () => {
-  it('is never percent-decoded', () => {
-    expect(read('{"event":"%7B%2B%","a":"1+1"}')).toEqual([
-      ['event', '%7B%2B%'],
-      ['a', '1+1'],
-    ])
-  })
-
   it('takes __proto__ for a field like any other', () => {
     expect(JSON.stringify(read('{"__proto__":{"event":1},"event":2}'))).toBe('[["__proto__",{"event":1}],["event",2]]')
     expect(decode('{"__proto__":{"event":1}}')).toMatchObject({ code: 'undecodable' })

@@ -19,65 +19,52 @@ const disputes = () => rows('SELECT task_id FROM quarantine WHERE ask_due IS NOT
 const swapped = (genuine: Fields, fields: Partial<Fields>) => ({ ...genuine, ...fields })
 
 describe('a forgery that comes first', () => {
-  it('loses to the genuine callback, under a signature of its own', async () => {
-    playZegocloud(() => finished('http://pictures.test/1.jpg'))
-    await deliver(callback('first', FORGED), ON)
-    const genuine = callback('first', GENUINE)
-    expect(await (await deliver(genuine, ON)).json()).toMatchObject({ reason: 'conflict' })
-    await sweep()
-    expect(await record('first')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
-    expect(await recordInKv('first')).toMatchObject({ snapshot_pic_list: GENUINE })
-    expect(await reasons()).toEqual(['replaced'])
-    expect((await events('first', 2)).map(({ data }) => data)).toMatchObject([
-      { snapshot_pic_list: FORGED },
-      { snapshot_pic_list: GENUINE },
-    ])
-    expect(await disputes()).toEqual([])
-    expect(await (await deliver(genuine, ON)).json()).toEqual({ status: 'duplicate', task_id: 'first' })
-  })
+  const pictures = { snapshot_pic_list: JSON.stringify(FORGED) }
 
-  it('loses to the genuine callback whose signature it used', async () => {
-    playZegocloud(() => finished('http://pictures.test/1.jpg'))
-    const genuine = callback('used', GENUINE)
-    const forged = swapped(genuine, { snapshot_pic_list: JSON.stringify(FORGED) })
-    expect((await deliver(forged, ON)).status).toBe(200)
-    expect((await deliver(genuine, ON)).status).toBe(409)
-    await sweep()
-    expect(await record('used')).toMatchObject({ snapshot_pic_list: GENUINE })
-    expect(await (await deliver(genuine, ON)).json()).toEqual({ status: 'duplicate', task_id: 'used' })
-    expect((await deliver(forged, ON)).status).toBe(409)
-  })
-
-  it('loses its place under another task too, where it used the signature', async () => {
+  it.each<[string, (genuine: Fields) => Promise<unknown>, sent: number, reasons: string[]]>([
+    ['under a signature of its own', () => deliver(callback('genuine', FORGED), ON), 2, ['replaced']],
+    ["under the genuine callback's signature", (genuine) => deliver(swapped(genuine, pictures), ON), 2, ['replaced']],
+    [
+      'under that signature, for another task',
+      (genuine) => deliver(swapped(genuine, { task_id: 'made up', ...pictures }), ON),
+      1,
+      ['replaced'],
+    ],
+    [
+      'under that signature, in another event, while the task is pending',
+      async (genuine) => [await register('genuine'), await deliver(swapped(genuine, { event: 'compose' }), ON)],
+      1,
+      ['unsupported_event'],
+    ],
+    [
+      'under that signature, in however many bodies for another task',
+      async (genuine) => {
+        for (let n = 0; n < 34; n += 1) await deliver(swapped(genuine, { task_id: 'made up', vendor: `${n}` }), ON)
+      },
+      1,
+      ['replaced', ...Array<string>(15).fill('signature_reused')],
+    ],
+  ])('loses to the genuine callback: %s', async (_title, forge, sent, kept) => {
     playZegocloud(() => finished('http://pictures.test/1.jpg'))
     const genuine = callback('genuine', GENUINE)
-    await deliver(swapped(genuine, { task_id: 'made up', snapshot_pic_list: JSON.stringify(FORGED) }), ON)
-    expect((await deliver(genuine, ON)).status).toBe(409)
-    expect((await read('genuine')).status).toBe(404)
-    await sweep()
-    expect(await record('genuine')).toMatchObject({ snapshot_pic_list: GENUINE })
-    expect(await events('genuine')).toHaveLength(1)
-    expect((await read('made up')).status).toBe(404)
-    expect(await reasons()).toEqual(['replaced'])
-  })
-
-  it('loses where the task was still pending', async () => {
-    playZegocloud(() => finished('http://pictures.test/1.jpg'))
-    await register('pending')
-    const genuine = callback('pending', GENUINE)
-    await deliver(swapped(genuine, { event: 'compose' }), ON)
-    expect((await deliver(genuine, ON)).status).toBe(409)
-    await sweep()
-    expect(await record('pending')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
-  })
-
-  it('loses, however many bodies for another task came before the genuine one', async () => {
-    playZegocloud(() => finished('http://pictures.test/1.jpg'))
-    const genuine = callback('seventeenth', GENUINE)
-    for (let n = 0; n < 34; n += 1) await deliver(swapped(genuine, { task_id: 'made up', vendor: `${n}` }), ON)
-    expect((await deliver(genuine, ON)).status).toBe(409)
+    await forge(genuine)
+    expect([202, 409]).toContain((await deliver(genuine, ON)).status)
     for (let run = 0; run < 6; run += 1) await sweep()
-    expect(await record('seventeenth')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
+    expect(await record('genuine')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
+    expect(await recordInKv('genuine')).toMatchObject({ snapshot_pic_list: GENUINE })
+    expect((await events('genuine', sent)).at(-1)).toMatchObject({ data: { snapshot_pic_list: GENUINE } })
+    expect((await read('made up')).status).toBe(404)
+    expect([(await reasons()).toSorted(), await disputes()]).toEqual([kept, []])
+    expect(await (await deliver(genuine, ON)).json()).toEqual({ status: 'duplicate', task_id: 'genuine' })
+  })
+
+  it('wins nothing by its signature once that is the genuine one’s again', async () => {
+    playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    const genuine = callback('genuine', GENUINE)
+    const forged = swapped(genuine, pictures)
+    for (const body of [forged, genuine]) await deliver(body, ON)
+    await sweep()
+    expect((await deliver(forged, ON)).status).toBe(409)
   })
 })
 
@@ -139,17 +126,15 @@ it("stores ZEGOCLOUD's own answer where it confirms neither", async () => {
   expect((await reasons()).toSorted()).toEqual(['conflict', 'replaced'])
 })
 
-describe('a task without a record', () => {
-  it('is not stored where only a used signature names it', async () => {
-    const calls = playZegocloud(() => finished('http://pictures.test/1.jpg'))
-    const genuine = callback('genuine', GENUINE)
-    await deliver(genuine, ON)
-    expect((await deliver(swapped(genuine, { task_id: 'named', snapshot_pic_list: '[]' }), ON)).status).toBe(409)
-    await sweep()
-    expect(calls.map(({ query }) => query.get('TaskId'))).toEqual(['named'])
-    expect([(await read('named')).status, await recordInKv('named')]).toEqual([404, null])
-    expect(await disputes()).toEqual([])
-  })
+it('stores no task that only a used signature names', async () => {
+  const calls = playZegocloud(() => finished('http://pictures.test/1.jpg'))
+  const genuine = callback('genuine', GENUINE)
+  await deliver(genuine, ON)
+  expect((await deliver(swapped(genuine, { task_id: 'named', snapshot_pic_list: '[]' }), ON)).status).toBe(409)
+  await sweep()
+  expect(calls.map(({ query }) => query.get('TaskId'))).toEqual(['named'])
+  expect([(await read('named')).status, await recordInKv('named')]).toEqual([404, null])
+  expect(await disputes()).toEqual([])
 })
 
 it('asks again while ZEGOCLOUD has not finished', async () => {
