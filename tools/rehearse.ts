@@ -5,13 +5,12 @@
 import { Option } from '@commander-js/extra-typings'
 import { command, positive, whole } from './lib/command.ts'
 import { type Scenario, scenarios } from './rehearsal/scenarios.ts'
-import { build, type Pace, type Played, rehearse } from './rehearsal/harness.ts'
+import { build, type Played, rehearse } from './rehearsal/harness.ts'
 import { table, violations } from './rehearsal/verdict.ts'
 
 const options = command('rehearse', 'Lets every store fail while callbacks come in.')
   .addOption(new Option('--fault <name>', 'only this fault').choices(scenarios.map(({ name }) => name)))
   .option('--list', 'say what each fault is')
-  .option('--tasks <number>', 'how many tasks a fault', whole(10), 40)
   .option('--time-scale <factor>', "on ZEGOCLOUD's schedule and on the Worker's own time", positive, 0.1)
   .option('--parallel <number>', 'how many scenarios at a time', whole(1, 16), 3)
   .option('--verbose', 'show what the Worker logs')
@@ -30,17 +29,6 @@ if (options.list) {
 const scale = Math.max(options.timeScale, SMALLEST_SCALE)
 const chosen = scenarios.filter(({ name }) => options.fault === undefined || name === options.fault)
 
-/** A storm multiplies each task, so there are fewer of them. */
-function paceOf({ phases, mostTasks = Infinity }: Scenario): Pace {
-  const total = phases.reduce((sum, { seconds, isQuiet }) => sum + (isQuiet ? 0 : seconds), 0)
-  const tasks = Math.min(options.tasks, mostTasks)
-  return {
-    scale,
-    tasksFor: (seconds, storm) =>
-      Math.max(seconds > 0 ? 1 : 0, Math.round((tasks * seconds) / total / (storm > 0 ? storm / 5 : 1))),
-  }
-}
-
 const modules = await build()
 
 const rows = new Map<Scenario, Played>()
@@ -52,7 +40,7 @@ async function work() {
   for (const fault of waiting) {
     const log = (line: string) => console.log(`${fault.name}  ${line}`)
     try {
-      const played = await rehearse(fault, modules, paceOf(fault), options.verbose ? log : undefined)
+      const played = await rehearse(fault, modules, scale, options.verbose ? log : undefined)
       rows.set(fault, played)
       complaints.push(...violations(played).map((complaint) => `${fault.name}: ${complaint}`))
     } catch (error) {

@@ -70,35 +70,34 @@ async function startReceiver(modules: Module[], scale: number, onLog?: (line: st
   }
 }
 
-/** `scale` of ZEGOCLOUD's schedule and of the Worker's time. */
-export type Pace = { scale: number; tasksFor: (seconds: number, storm: number) => number }
-
 /** What was sent, and what became of it. */
 export type Played = Sent & Ends & { fault: Scenario; state: State; stored: Stored[] }
 
 /** What is noted on the way. `heldUp`: tasks that a fault elsewhere kept from KV. `poison`: the most that was in ASIDE. */
 type Ends = { deleted: Set<string>; heldUp: string[]; poison: number }
 
+/** Spread over a scenario. More of them, each refused three times in a minute, the Worker would not keep. */
+const TASKS = 20
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
+/** @param scale of ZEGOCLOUD's schedule and of the Worker's time */
 export async function rehearse(
   fault: Scenario,
   modules: Module[],
-  pace: Pace,
+  scale: number,
   onLog?: (line: string) => void,
 ): Promise<Played> {
-  const receiver = await startReceiver(modules, pace.scale, onLog)
+  const receiver = await startReceiver(modules, scale, onLog)
   try {
-    return await play(fault, receiver, pace)
+    return await play(fault, receiver, scale)
   } finally {
     await receiver.stop()
   }
 }
 
-async function play(fault: Scenario, receiver: Receiver, { scale, tasksFor }: Pace): Promise<Played> {
-  const { storm = 0, withoutCron } = fault
-  const sender = senderTo(receiver.callbackUrl, scale, storm)
+async function play(fault: Scenario, receiver: Receiver, scale: number): Promise<Played> {
+  const sender = senderTo(receiver.callbackUrl, scale)
   await receiver.command({})
   const captured = await sender.playTask(0)
   // A forger who is first wins without the path token: this one steals from what D1 holds already.
@@ -106,9 +105,10 @@ async function play(fault: Scenario, receiver: Receiver, { scale, tasksFor }: Pa
   if (!isStored) throw new Error('the first callback does not reach D1, though nothing fails yet')
 
   const over = new AbortController()
-  const cron = withoutCron ? undefined : runCron(receiver, scale, over.signal)
+  const cron = fault.withoutCron ? undefined : runCron(receiver, scale, over.signal)
   const running: Promise<unknown>[] = []
   const ends: Ends = { deleted: new Set(), heldUp: [], poison: 0 }
+  const total = fault.phases.reduce((sum, { seconds, isQuiet }) => sum + (isQuiet ? 0 : seconds), 0)
   let index = 0
   for (const { seconds, withCron, isQuiet, anHour, isOperated, ...faults } of fault.phases) {
     await receiver.command({ ...ALL_WELL, ...faults })
@@ -117,7 +117,7 @@ async function play(fault: Scenario, receiver: Receiver, { scale, tasksFor }: Pa
     const ms = seconds * 1000 * scale
     const until = (part: number) => sleep(Math.max(0, began + part * ms - performance.now()))
     if (!isQuiet) running.push(sender.playForgeries(captured))
-    const tasks = isQuiet ? 0 : tasksFor(seconds, storm)
+    const tasks = isQuiet ? 0 : Math.ceil((TASKS * seconds) / total)
     for (let each = 0; each < tasks; each += 1, index += 1) {
       await until(each / tasks)
       running.push(sender.playTask(index))

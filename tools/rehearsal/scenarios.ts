@@ -20,8 +20,6 @@ export type Scenario = {
   /** What happens, for `--list`. */
   about: string
   phases: Phase[]
-  /** How many duplicates come together with each callback. */
-  storm?: number
   /** No cron runs until the fault is over. */
   withoutCron?: boolean
   /** Nothing can take a callback for longer than ZEGOCLOUD tries: what it gives up on is lost. */
@@ -30,8 +28,6 @@ export type Scenario = {
   refuses?: boolean
   /** D1 refuses some for a while: at least so many are poison then. In every other row none is. */
   leastPoison?: number
-  /** Where the Worker bounds how much it keeps. */
-  mostTasks?: number
 }
 
 const THROWS: Failing = { way: 'throws' }
@@ -174,13 +170,6 @@ export const scenarios: Scenario[] = [
     ],
   },
   {
-    name: 'storms-of-50',
-    about:
-      'each callback arrives with 50 duplicates at once, with a new signature or byte for byte the same; D1 fails for a while',
-    phases: [phase({}, 12), phase({ D1: THROWS }, 12)],
-    storm: 50,
-  },
-  {
     name: 'wrong-secret',
     about: 'the secret is wrong, first while D1 is down, until ZEGOCLOUD has given up on each; then it is put right',
     phases: [
@@ -188,7 +177,6 @@ export const scenarios: Scenario[] = [
       { seconds: 64, isQuiet: true, settings: WRONG_SECRET },
     ],
     refuses: true,
-    mostTasks: 20,
   },
   {
     name: 'two-isolates',
