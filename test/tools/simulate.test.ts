@@ -49,17 +49,9 @@ async function receiver(answer: (callback: Callback, count: number) => Reply) {
 const stored = { status: 200, json: { status: 'stored' } }
 const quick = ['--encoding', 'json', '--rate', '500', '--time-scale', '0.001']
 
-test.each([
-  [['--colour', 'red'], "unknown option '--colour'"],
-  [
-    ['--encoding', 'brotli'],
-    "option '--encoding <name>' argument 'brotli' is invalid. Allowed choices are mixed, json, ",
-  ],
-  [['--secret', '{}'], 'ZEGO_CALLBACK_SECRET cannot be read'],
-])('refuses %j in one line', async (args, complaint) => {
-  const { status, out, err } = await simulate(args)
-  expect({ status, out, lines: err.trimEnd().split('\n').length }).toEqual({ status: 2, out: '', lines: 1 })
-  expect(err).toContain(`simulate: ${complaint}`)
+test('refuses a secret that cannot be read, in one line', async () => {
+  const { status, out, err } = await simulate(['--secret', '{}'])
+  expect({ status, out, err }).toEqual({ status: 2, out: '', err: 'simulate: ZEGO_CALLBACK_SECRET cannot be read\n' })
 })
 
 test('says at the first failure what happened, and at the end what to do', async () => {

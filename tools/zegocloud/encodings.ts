@@ -59,8 +59,6 @@ const formOf = (entries: Entries, percent: Percent) =>
 const byPicture = (keyOf: (index: number) => string) => (pictures: Fields[]) =>
   pictures.map((picture, index) => [keyOf(index), JSON.stringify(picture)] as const)
 
-const byIndex = byPicture((index) => `${LIST}[${index}]`)
-
 /** One field for each member of a picture. */
 const byMember = (keyOf: (index: number, member: string) => string) => (pictures: Fields[]) =>
   pictures.flatMap((picture, index) =>
@@ -84,8 +82,6 @@ function multipart(entries: Entries) {
 const plus = (encoded: string) =>
   encoded.replaceAll('%20', '+').replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
 
-const MULTIPART_TYPE = `multipart/form-data; boundary=${BOUNDARY}`
-
 export const shapes = {
   json: { contentType: JSON_TYPE, text: json },
   'pretty-bom': { contentType: JSON_TYPE, text: (fields) => `\uFEFF${pretty(fields)}\r\n` },
@@ -105,13 +101,12 @@ export const shapes = {
   'form-json-as-key': { contentType: FORM_TYPE, text: (fields, percent) => `${percent(json(fields))}=` },
   'form-list': formWith(byPicture(() => `${LIST}[]`)),
   'form-repeated': formWith(byPicture(() => LIST)),
-  'form-indices': formWith(byIndex),
+  'form-indices': formWith(byPicture((index) => `${LIST}[${index}]`)),
   'form-members': formWith(byMember((index, member) => `${LIST}[${index}][${member}]`)),
   'form-dots': formWith(byMember((index, member) => `${LIST}.${index}.${member}`)),
-  multipart: { contentType: MULTIPART_TYPE, text: (fields) => multipart(entriesOf(fields)) },
-  'multipart-indices': {
-    contentType: MULTIPART_TYPE,
-    text: (fields) => multipart(entriesOf(fields, byIndex)),
+  multipart: {
+    contentType: `multipart/form-data; boundary=${BOUNDARY}`,
+    text: (fields) => multipart(entriesOf(fields)),
   },
 } as const satisfies Record<string, Shape>
 export type ShapeName = keyof typeof shapes
