@@ -1,7 +1,7 @@
 /** A built Worker in workerd, with real local D1, KV and Queues as wrangler.toml has them. */
 import { existsSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import { convertV4MiniflareOptions, Miniflare, NoOpLog, type V4WorkerOptions } from 'miniflare'
+import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare'
 import { unstable_readConfig } from 'wrangler'
 import type { Module } from './bundle.ts'
 import { API_TOKEN, SECRET } from './secrets.ts'
@@ -17,11 +17,10 @@ type Toml = {
   }
 }
 const config = join(import.meta.dirname, '../../wrangler.toml')
-const toml = unstable_readConfig({ config }) as Toml
+const { compatibility_date, d1_databases, kv_namespaces, queues } = unstable_readConfig({ config }) as Toml
 
-export const compatibilityDate = toml.compatibility_date
+export const compatibilityDate = compatibility_date
 export const EVENTS = 'zego-snapshots-events'
-export const INTAKE = 'zego-snapshots-intake'
 
 /** Commits of local stores wait for the disk within the Worker's own thread: a slow disk would be taken for a slow Worker. */
 const IN_MEMORY = '/dev/shm'
@@ -34,27 +33,24 @@ function keepStoresInMemory() {
   if (bavail * bsize >= WANTED_BYTES) process.env['TMPDIR'] = IN_MEMORY
 }
 
-export type World = Awaited<ReturnType<typeof startWorld>>
-
-type Consumer = { maxBatchSize?: number; maxBatchTimeout?: number; maxRetries?: number; deadLetterQueue?: string }
+type Consumer = { maxBatchSize: number; maxBatchTimeout: number; maxRetries: number }
 
 type Options = {
-  /** Beside the secrets. */
-  settings?: Record<string, string>
-  /** Other queues that the Worker consumes, and what is different with INTAKE. */
+  /** Other queues that the Worker consumes, beside those of wrangler.toml. */
   consumes?: Record<string, Consumer>
-  /** Other Workers, which may consume queues too. */
-  others?: V4WorkerOptions[]
   /** Factor on the seconds of wrangler.toml. */
   scale?: number
   onLog?: ((line: string) => void) | undefined
 }
 
-export async function startWorld(
-  modules: Module[],
-  { settings = {}, consumes = {}, others = [], scale = 1, onLog }: Options = {},
-) {
+export async function startWorld(modules: Module[], { consumes, scale = 1, onLog }: Options = {}) {
   keepStoresInMemory()
+  const consumers = queues.consumers.map(
+    ({ queue, max_batch_size, max_batch_timeout, max_retries }): [string, Consumer] => [
+      queue,
+      { maxBatchSize: max_batch_size, maxBatchTimeout: max_batch_timeout * scale, maxRetries: max_retries },
+    ],
+  )
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       workers: [
@@ -62,15 +58,14 @@ export async function startWorld(
           name: 'receiver',
           modules,
           compatibilityDate,
-          bindings: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN, ...settings },
-          d1Databases: toml.d1_databases.map(({ binding }) => binding),
-          kvNamespaces: toml.kv_namespaces.map(({ binding }) => binding),
-          queueProducers: Object.fromEntries(toml.queues.producers.map(({ binding, queue }) => [binding, queue])),
-          queueConsumers: { ...consumes, [INTAKE]: { ...intakeConsumer(scale), ...consumes[INTAKE] } },
+          bindings: { ZEGO_CALLBACK_SECRET: SECRET, API_TOKEN },
+          d1Databases: d1_databases.map(({ binding }) => binding),
+          kvNamespaces: kv_namespaces.map(({ binding }) => binding),
+          queueProducers: Object.fromEntries(queues.producers.map(({ binding, queue }) => [binding, queue])),
+          queueConsumers: { ...Object.fromEntries(consumers), ...consumes },
           // Past the proxy of Miniflare, which would be the slowest part.
           unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
         },
-        ...others,
       ],
       handleStructuredLogs: ({ message }) => onLog?.(message),
       log: new NoOpLog(),
@@ -79,11 +74,4 @@ export async function startWorld(
   await miniflare.ready
   const url = await miniflare.unsafeGetDirectURL('receiver')
   return { miniflare, url, callbackUrl: new URL('/zego/callback', url), stop: () => miniflare.dispose() }
-}
-
-function intakeConsumer(scale: number) {
-  const consumer = toml.queues.consumers.find(({ queue }) => queue === INTAKE)
-  if (consumer === undefined) throw new Error(`wrangler.toml has no consumer of ${INTAKE}`)
-  const { max_batch_size, max_batch_timeout, max_retries } = consumer
-  return { maxBatchSize: max_batch_size, maxBatchTimeout: max_batch_timeout * scale, maxRetries: max_retries }
 }
