@@ -23,6 +23,12 @@ describe('a forgery that comes first', () => {
 
   it.each<[string, (genuine: Fields) => Promise<unknown>, sent: number, reasons: string[]]>([
     ['under a signature of its own', () => deliver(callback('genuine', FORGED), ON), 2, ['replaced']],
+    [
+      "with the right pictures, as another vendor's",
+      () => deliver(callback('genuine', GENUINE, { vendor: 'hw' }), ON),
+      2,
+      ['replaced'],
+    ],
     ["under the genuine callback's signature", (genuine) => deliver(swapped(genuine, pictures), ON), 2, ['replaced']],
     [
       'under that signature, for another task',
@@ -50,7 +56,7 @@ describe('a forgery that comes first', () => {
     await forge(genuine)
     expect([202, 409]).toContain((await deliver(genuine, ON)).status)
     for (let run = 0; run < 6; run += 1) await sweep()
-    expect(await record('genuine')).toMatchObject({ via: 'callback', snapshot_pic_list: GENUINE })
+    expect(await record('genuine')).toMatchObject({ via: 'callback', vendor: 'tencent', snapshot_pic_list: GENUINE })
     expect(await recordInKv('genuine')).toMatchObject({ snapshot_pic_list: GENUINE })
     expect((await events('genuine', sent)).at(-1)).toMatchObject({ data: { snapshot_pic_list: GENUINE } })
     expect((await read('made up')).status).toBe(404)
