@@ -19,11 +19,7 @@ function workerName(typed: string) {
 }
 
 const options = command('deploy', SUMMARY)
-  .option(
-    '--name <name>',
-    'deploy another installation with this name, which shares nothing with the first',
-    workerName,
-  )
+  .option('--name <name>', 'another installation, which shares nothing with the first', workerName)
   .parse()
   .opts()
 

@@ -60,21 +60,20 @@ docs/deploying.md lists all that it needs. With \`npx wrangler login\`, log in a
     for (const name of wanted) if (!found.includes(name)) ask(permission, `${kind} create ${name}`)
   }
   const listed = (permission: string, typed: string) => JSON.parse(ask(permission, typed)) as Record<string, string>[]
-  const namespaces = () => new Map(listed(KV, 'kv namespace list').map(({ title, id }) => [title!, id!]))
+  const namespaces = () =>
+    new Map(listed('Workers KV Storage', 'kv namespace list').map(({ title, id }) => [title!, id!]))
   const databases = listed('D1', 'd1 list --json').map(({ name }) => name!)
 
   const { kv_namespaces = [], d1_databases = [] } = config
   const titles = kv_namespaces.filter(({ id }) => !id).map(({ binding }) => titleOf(config, binding))
   const names = d1_databases.filter(({ database_id }) => !database_id).map((one) => one.database_name ?? config.name)
-  make(KV, 'kv namespace', titles, [...namespaces().keys()])
+  make('Workers KV Storage', 'kv namespace', titles, [...namespaces().keys()])
   make('D1', 'd1', names, databases)
   make('Queues', 'queues', [...queuesOf(config)], [])
   const ids = namespaces()
   const withId = kv_namespaces.map((one) => ({ ...one, id: one.id ?? ids.get(titleOf(config, one.binding))! }))
   return { ...config, kv_namespaces: withId }
 }
-
-const KV = 'Workers KV Storage'
 
 /** KV namespaces have no name in wrangler.toml: this is the title that Wrangler gives them. */
 const titleOf = ({ name }: Config, binding: string) => `${name}-${binding.toLowerCase().replaceAll('_', '-')}`

@@ -6,13 +6,18 @@ import { componentSchemas, inlineSchema, type SchemaName } from './schemas.ts'
 
 type Json = Record<string, unknown>
 
-const TAGS = {
-  callbacks: 'What ZEGOCLOUD calls.',
-  snapshots: 'The results: read, started, published again, deleted.',
-  quarantine: 'Callbacks that were not stored: listed, retried, deleted.',
-  health: 'The state of the receiver.',
-  events: 'What the queue delivers.',
-}
+/** By the paths that have them: the first that fits. */
+const TAGS = [
+  { of: '/zego/', name: 'callbacks', description: 'What ZEGOCLOUD calls.' },
+  {
+    of: '/v1/quarantine',
+    name: 'quarantine',
+    description: 'Callbacks that were not stored: listed, retried, deleted.',
+  },
+  { of: '/v1/status', name: 'health', description: 'The state of the receiver.' },
+  { of: '/v1/', name: 'snapshots', description: 'The results: read, started, published again, deleted.' },
+  { of: 'the queue', name: 'events', description: 'What the queue delivers.' },
+]
 
 export function openApiDocument(): Json {
   const paths: Record<string, Json> = {}
@@ -31,7 +36,7 @@ export function openApiDocument(): Json {
       contact: { name: 'Whoever runs this receiver' },
     },
     servers: [{ url: '/', description: 'The Worker that this document comes from.' }],
-    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    tags: TAGS.map(({ name, description }) => ({ name, description })),
     paths,
     webhooks: { snapshotFinished: { post: EVENT } },
     components: {
@@ -60,7 +65,7 @@ function operationOf(method: string, path: string, route: Route): Json {
   const ifNoneMatch = answers[304] && { name: 'If-None-Match', in: 'header', description: IF_NONE_MATCH, schema: TEXT }
   return {
     operationId,
-    tags: [tagOf(path)],
+    tags: [TAGS.find(({ of }) => path.startsWith(of))?.name ?? 'health'],
     summary,
     description: description ?? summary,
     security: isOpen(path) ? [] : [{ token: [] }],
@@ -68,12 +73,6 @@ function operationOf(method: string, path: string, route: Route): Json {
     ...(body && { requestBody: { required: true, content: contentOf(isOpen(path) ? FORMS : [JSON_TYPE], body) } }),
     responses: responsesOf({ ...guardsOf(method, path), ...answers }),
   }
-}
-
-function tagOf(path: string): keyof typeof TAGS {
-  if (path.startsWith('/zego/')) return 'callbacks'
-  if (path.startsWith('/v1/quarantine')) return 'quarantine'
-  return path.startsWith('/v1/') && path !== '/v1/status' ? 'snapshots' : 'health'
 }
 
 const JSON_TYPE = 'application/json'
