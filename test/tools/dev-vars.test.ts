@@ -29,6 +29,8 @@ test('uses the secrets of .env where there is no .dev.vars, and writes none', ()
   expect(prepareLocalSecrets(directory)).toEqual(['The secrets are those of .env.'])
   expect(readLocalSecrets(directory).vars).toEqual({ ZEGO_CALLBACK_SECRET: 'my # own', API_TOKEN: 'one' })
   expect(existsSync(join(directory, '.dev.vars'))).toBe(false)
+  writeFileSync(join(directory, '.dev.vars'), 'API_TOKEN=two')
+  expect(readLocalSecrets(directory)).toEqual({ file: '.dev.vars', vars: { API_TOKEN: 'two' } })
 })
 
 test.each([
