@@ -23,7 +23,7 @@ const QUIET = {
 
 const root = join(import.meta.dirname, '../..')
 
-/** @param secrets replace the usual ones; an empty one is as good as none */
+/** @param secrets replace the usual ones */
 export async function openReceiver(secrets: Record<string, string> = {}) {
   Object.assign(process.env, QUIET)
   const pictures = pictureServer()

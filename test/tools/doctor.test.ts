@@ -155,7 +155,6 @@ test.each<[Answer, string, string]>([
 })
 
 test.each([
-  [SERVER_SECRET, 'The Worker has the ServerSecret where the CallbackSecret belongs.'],
   [`"${SECRET}"`, 'The Worker has this secret with double quotes around it.'],
   [`'${SECRET}'`, 'The Worker has this secret with single quotes around it.'],
   [`${SECRET}\n`, 'The Worker has this secret with a line break around it.'],
