@@ -1,4 +1,3 @@
-import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, recordInKv, rows } from '../worker.ts'
@@ -21,16 +20,6 @@ describe('the task page', () => {
     }
     expect(text).toContain('alt="Screenshot 2 of 2 at 0:02.5"')
     expect(text).toContain('Show JSON')
-  })
-
-  it('sends a finished task again', async () => {
-    await deliver(signedCallback({ task_id: 'task' }))
-    await env.RESULTS.delete('task')
-    const someone = await signedIn()
-    const answer = await someone.submit('/tasks/task/send')
-    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/tasks/task?flash=sent'])
-    expect(await recordInKv('task')).toMatchObject({ task_id: 'task' })
-    expect((await someone.submit('/tasks/unknown/send')).headers.get('location')).toBe('/tasks/unknown?flash=unsent')
   })
 
   it('deletes a task from D1 and from KV', async () => {

@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import type { SnapshotRecord } from '../../src/event.ts'
 import { signedCallback } from '../callbacks.ts'
-import { deliver, read, rows, storedAt } from '../worker.ts'
+import { deliver, rows, storedAt } from '../worker.ts'
 import { get } from './api.ts'
 
 type Page = { items: SnapshotRecord[]; next_cursor: string }
@@ -12,13 +12,6 @@ const START = Date.UTC(2026, 5, 1)
 async function deliverAt(second: number, task_id: string) {
   vi.useFakeTimers({ now: START + second * 1000, toFake: ['Date'] })
   await deliver(signedCallback({ task_id }))
-}
-
-async function pending(task_id: string) {
-  await read('anything') // makes the schema
-  const record = JSON.stringify({ task_id, status: 'pending', appid: '12345', vendor: 'hw' })
-  const insert = `INSERT INTO snapshots (place, task_id, status, record) VALUES (1, ?, 'pending', ?)`
-  await env.DB.prepare(insert).bind(task_id, record).run()
 }
 
 /** A reader that remembers where it is, as a program that polls does. */
@@ -41,30 +34,6 @@ describe('GET /v1/snapshots?order=oldest', () => {
     expect(await next()).toEqual([])
     await deliverAt(4, 't4')
     expect(await next()).toEqual(['t4'])
-  })
-
-  it('shows what was received before the last one that was read, and stored after it', async () => {
-    const next = reader()
-    await deliverAt(10, 'newest')
-    expect(await next()).toEqual(['newest'])
-    for (const n of [3, 1, 2]) await deliverAt(n, `late${n}`)
-    await deliverAt(11, 'on time')
-    expect(await next('&limit=2')).toEqual(['late3', 'late1'])
-    expect(await next('&limit=2')).toEqual(['late2', 'on time'])
-    expect(await next()).toEqual([])
-    const all = ['newest', 'late3', 'late1', 'late2', 'on time']
-    expect(await reader()()).toEqual(all)
-    const { items } = await (await get('/v1/snapshots')).json<Page>()
-    expect(items.map(({ task_id }) => task_id)).toEqual(all.toReversed())
-  })
-
-  it('shows a task again once it has finished', async () => {
-    await pending('task')
-    const next = reader()
-    expect(await next()).toEqual(['task'])
-    await deliverAt(1, 'task')
-    expect(await next()).toEqual(['task'])
-    expect(await next()).toEqual([])
   })
 
   it('takes the filters of the list', async () => {

@@ -22,15 +22,15 @@ const ids = ({ items }: Awaited<ReturnType<typeof list>>) => items.map(({ id }) 
 describe('GET /v1/quarantine', () => {
   it('lists what was kept, newest first, without the bodies', async () => {
     for (let n = 0; n < 5; n += 1) {
-      vi.useFakeTimers({ now: START + n * 1000, toFake: ['Date'] })
+      vi.useFakeTimers({ now: START + Math.min(n, 3) * 1000, toFake: ['Date'] }) // the last two in the same millisecond
       await deliver(signedCallback({ event: 'compose', task_id: `t${n}` }))
     }
-    const first = await list('?limit=2')
+    const first = await list('?limit=1')
     await deliver(signedCallback({ event: 'compose', task_id: 'newer' }))
     const second = await list(`?limit=2&cursor=${first.next_cursor}`)
     const third = await list(`?limit=2&cursor=${second.next_cursor}`)
     const tasks = [first, second, third].map(({ items }) => items.map(({ task_id }) => task_id))
-    expect(tasks).toEqual([['t4', 't3'], ['t2', 't1'], ['t0']])
+    expect(tasks).toEqual([['t4'], ['t3', 't2'], ['t1', 't0']])
     expect(third.next_cursor).toBeNull()
     expect(first.items[0]).toEqual({
       id: expect.stringMatching(/^unsupported_event:[0-9a-f]{64}$/),
@@ -38,20 +38,12 @@ describe('GET /v1/quarantine', () => {
       detail: expect.stringContaining('compose'),
       content_type: 'text/plain;charset=UTF-8',
       task_id: 't4',
-      received_at: new Date(START + 4000).toISOString(),
+      received_at: new Date(START + 3000).toISOString(),
     })
     const since = new Date(START + 1000).toISOString()
     const until = new Date(START + 3000).toISOString()
     const ranged = await list(`?since=${since}&until=${until}`)
     expect(ranged.items.map(({ task_id }) => task_id)).toEqual(['t2', 't1'])
-  })
-
-  it('tells what came in the same millisecond apart', async () => {
-    vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] })
-    for (let n = 0; n < 3; n += 1) await deliver(signedCallback({ event: 'compose', task_id: `t${n}` }))
-    const first = await list('?limit=1&reason=unsupported_event')
-    const second = await list(`?limit=2&reason=unsupported_event&cursor=${first.next_cursor}`)
-    expect([...first.items, ...second.items].map(({ task_id }) => task_id)).toEqual(['t2', 't1', 't0'])
   })
 })
 
