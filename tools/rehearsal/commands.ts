@@ -1,10 +1,7 @@
 /** What the rehearsal tells the Worker under rehearsal, and what it hears back. Plain data: it crosses HTTP. */
 import type { Store } from '../lib/stores.ts'
 
-/**
- * How a store fails each call. What hangs is never answered; once the hanging ends, every other one of those calls is
- * carried out after all, as by a store that was only out of reach.
- */
+/** How a store fails each call. */
 export type Failing = {
   way: 'throws' | 'hangs' | 'takes it, then throws' | 'is slow'
   /** What it throws; without it, the store's own words for an outage. */
@@ -61,8 +58,6 @@ export type State = {
   inAside: number
   /** Those in ASIDE that D1 refused while it took others. */
   poison: number
-  /** Calls that hung and are still to be carried out. */
-  late: number
   /** The task of each event, by the event's id. */
   events: Record<string, string>
 }

@@ -158,7 +158,7 @@ async function waitUntil(receiver: Receiver, isDone: (state: State) => boolean):
   for (let poll = 0; poll < MOST_POLLS && idle < IDLE_POLLS; poll += 1) {
     const state = await receiver.state()
     if (isDone(state)) return true
-    idle = state.inIntake + state.late === 0 ? idle + 1 : 0
+    idle = state.inIntake === 0 ? idle + 1 : 0
     await sleep(POLL_MS)
   }
   return false
@@ -177,11 +177,11 @@ const STEPS_MS = [2, 10, 10, 10, 60, 60, 60, 180, 360, 720, 60, 60].map((minutes
 
 /** @param expected how many rows D1 will hold at least */
 async function recover(receiver: Receiver, expected: number) {
-  const isDone = ({ rows, kvKeys, unpublished, inIntake, inAside, late, events }: State) =>
+  const isDone = ({ rows, kvKeys, unpublished, inIntake, inAside, events }: State) =>
     rows >= expected &&
     kvKeys.length <= rows &&
     Object.keys(events).length >= rows &&
-    late + unpublished + inIntake + inAside === 0
+    unpublished + inIntake + inAside === 0
 
   for (const step of STEPS_MS) {
     if (await waitUntil(receiver, isDone)) return

@@ -19,9 +19,6 @@ let commands: Commands = { ...ALL_WELL, clock: { origin: 0, scale: 1, shift: 0 }
 const events: Record<string, string> = {}
 let inIntake = 0
 let calls = 0
-/** The calls that hang, and how many of them are being carried out. */
-let held: (() => Promise<unknown>)[] = []
-let late = 0
 
 /*
  * The Worker's clock and timers, so that an hour of its time can pass in a moment. Every deadline, delay and grace
@@ -62,7 +59,6 @@ const SLOW_MS: Record<Store, number> = { D1: 1_500, INTAKE: 800, ASIDE: 800, EVE
 
 /** As long as stalls of D1 are reported to last. */
 const STALL_MS = 80_000
-const LATE_CALL_MS = 20
 
 /** One call of one of the Worker's handlers. An isolate that has ended makes no more calls. */
 type Invocation = { callsLeft: number | null }
@@ -80,10 +76,7 @@ const failingIn =
     const failing = commands.failures[store]
     calls += 1
     if (!failing || !isMeant(failing, statements) || (failing.everySecond && calls % 2 === 0)) return call()
-    if (failing.way === 'hangs') {
-      held.push(call)
-      return stall(store)
-    }
+    if (failing.way === 'hangs') return stall(store)
     if (failing.way === 'is slow') {
       await pause(SLOW_MS[store])
       return call()
@@ -99,17 +92,6 @@ const isMeant = ({ only }: Failing, statements: Call['statements']) =>
 async function stall(store: Store): Promise<never> {
   await pause(STALL_MS)
   throw new Error(OUTAGE[store])
-}
-
-/** Every other call that hung is carried out late, one after another, though nobody waits for it any more. */
-async function carryOutLate(): Promise<void> {
-  const due = held.filter((_, index) => index % 2 === 0)
-  held = []
-  late += due.length
-  for (const call of due) {
-    await Promise.allSettled([call(), pause(LATE_CALL_MS)])
-    late -= 1
-  }
 }
 
 let turns = 0
@@ -173,7 +155,7 @@ async function state(env: Env): Promise<State> {
   const aside = (await env.ASIDE.list()).keys
   const poison = aside.filter(({ name }) => name.startsWith(POISON)).length
   const kvKeys = (await env.RESULTS.list()).keys.map(({ name }) => name)
-  return { rows: 0, unpublished: 0, ...counts, inIntake, inAside: aside.length, poison, late, kvKeys, events }
+  return { rows: 0, unpublished: 0, ...counts, inIntake, inAside: aside.length, poison, kvKeys, events }
 }
 
 /** What is stored, read past everything that fails. */
@@ -187,7 +169,6 @@ async function heard(what: string, request: Request, env: Env, ctx: ExecutionCon
   switch (what) {
     case 'commands':
       commands = await request.json<Commands>()
-      ctx.waitUntil(carryOutLate())
       return {}
     case 'cron': {
       const { scheduledTime } = await request.json<{ scheduledTime: number }>()
