@@ -5,7 +5,7 @@ import { acceptedWords, type Finding, type Health, type HealthFacts } from '../s
 import { inQuarantine, type Part, PARTS, RECENT_MS, type Shape } from '../store/health.ts'
 import { isUnverified } from '../store/quarantine.ts'
 import { USUAL_NAME, workerName } from './page.ts'
-import { duration, plural } from './format.ts'
+import { capitalized, duration, plural } from './format.ts'
 
 export type Check = {
   /** As the verdict marks it; a `note` changes no verdict. */
@@ -93,11 +93,10 @@ export function healthChecks({ facts, findings }: Health, settings: Settings, no
 }
 
 function foundCheck(part: Exclude<Part, 'settings'>, { shape, words, since, code }: Finding, now: number): Check {
-  const sentence = `${words.charAt(0).toUpperCase()}${words.slice(1)}`
-  if (part === 'callbacks') return { shape, words: sentence, at: since, ...remedyOf(code) }
+  if (part === 'callbacks') return { shape, words: capitalized(words), at: since, ...remedyOf(code) }
   const { more, command } = LINES[part]
   const waited = since === undefined ? '' : `, for ${duration(now - since)}`
-  return { shape, words: sentence + waited, more, command: command?.() }
+  return { shape, words: capitalized(words) + waited, more, command: command?.() }
 }
 
 /** Those that are set, and those that cannot be read. */

@@ -3,7 +3,7 @@ import type { Child } from 'hono/jsx'
 import type { Picture, SnapshotRecord } from '../event.ts'
 import { Moment } from './layout.tsx'
 import { Thumbnail } from './pictures.tsx'
-import { plural, statusTitle, vendorName } from './format.ts'
+import { capitalized, plural, vendorName } from './format.ts'
 
 export type Column = { title: string; record: SnapshotRecord }
 
@@ -71,7 +71,7 @@ function fieldsOf(columns: readonly Column[]): Row[] {
     const { field_id, extra } = record.status === 'completed' ? record : {}
     const pictures = record.status === 'completed' ? plural(record.snapshot_pic_list.length, 'picture') : undefined
     const own = { Task: record.task_id, App: appid, Vendor: vendorName(vendor), 'Source file': field_id }
-    return { ...own, Status: statusTitle(status), Pictures: pictures, ...extra }
+    return { ...own, Status: capitalized(status), Pictures: pictures, ...extra }
   })
   const names = new Set(all.flatMap((fields) => Object.keys(fields)))
   return [...names].map((name) => ({ name, cells: all.map((fields) => (fields as Record<string, unknown>)[name]) }))

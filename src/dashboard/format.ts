@@ -1,6 +1,4 @@
 /** Times, counts, names and states as people say them. */
-import type { Status } from '../store/snapshots.ts'
-
 const UNITS = [
   ['d', 86_400],
   ['h', 3600],
@@ -56,8 +54,8 @@ export function vendorName(vendor: string): string {
   return VENDORS.get(vendor) ?? vendor
 }
 
-export function statusTitle(status: Status): string {
-  return `${status.charAt(0).toUpperCase()}${status.slice(1)}`
+export function capitalized(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`
 }
 
 export function taskPath(taskId: string): string {

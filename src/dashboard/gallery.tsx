@@ -17,7 +17,7 @@ import { CallbackUrl, Doctor } from './health.tsx'
 import { Age, Fact, Note, Pager, Search, showPage } from './layout.tsx'
 import { Strip } from './pictures.tsx'
 import { healthOf, numberOf, pathOf, type PageEnv } from './page.ts'
-import { plural, statusTitle, taskPath, vendorName } from './format.ts'
+import { capitalized, plural, taskPath, vendorName } from './format.ts'
 
 const STATUSES: readonly Status[] = ['pending', 'completed', 'failed']
 
@@ -59,11 +59,12 @@ export async function showGallery(c: Context<PageEnv>): Promise<Response> {
     return showPage(c, <NoCallbackYet isAnyRefused={isAnyRefused} />, { title: 'No callback yet', section: 'Gallery' })
   }
   const beside = pathsBeside(filter, start, page)
-  const note = (
-    <>
-      {beside.newer === undefined && page.rows[0] && <New path={pathOf('/', filter)} than={page.rows[0].place} />}
-      {page.rows.length === 0 && <None filter={filter} isMore={beside.older !== undefined} />}
-    </>
+  const [newest] = page.rows
+  const among = beside.older === undefined ? '.' : ` among the latest ${MOST_LOOKED_AT} tasks. Older tasks may match.`
+  const note = newest ? (
+    beside.newer === undefined && <SinceThen path={pathOf('/', filter)} place={newest.place} />
+  ) : (
+    <p class="quiet">{`There are no ${filter.status ?? 'more'} tasks${among}`}</p>
   )
   return showPage(c, <Gallery rows={page.rows} {...filter} note={note} {...beside} />, GALLERY)
 }
@@ -112,7 +113,7 @@ function Gallery({ rows, status, beginning, note, older, newer }: Gallery) {
         <nav aria-label="Status">
           {[undefined, ...STATUSES].map((each) => (
             <a href={pathOf('/', { status: each })} aria-current={each === status ? 'true' : undefined}>
-              {each === undefined ? 'All' : statusTitle(each)}
+              {each === undefined ? 'All' : capitalized(each)}
             </a>
           ))}
         </nav>
@@ -128,18 +129,12 @@ function Gallery({ rows, status, beginning, note, older, newer }: Gallery) {
   )
 }
 
-/** What came since; the browser's script shows it once something has. */
-const New = ({ path, than }: { path: string; than: number }) => (
+/** "3 new": the browser's script shows it once something has come. */
+const SinceThen = ({ path, place }: { path: string; place: number }) => (
   <p>
-    <a class="quiet" href={path} hidden data-newer-than={`/new?than=${than}`}></a>
+    <a class="quiet" href={path} hidden data-newer-than={`/new?than=${place}`}></a>
   </p>
 )
-
-function None({ filter: { status }, isMore }: { filter: Filter; isMore: boolean }) {
-  const tasks = status === undefined ? 'tasks' : `${status} tasks`
-  const where = isMore ? ` among the latest ${MOST_LOOKED_AT} tasks. Older tasks may match.` : '.'
-  return <p class="quiet">{`There are no ${tasks}${where}`}</p>
-}
 
 function Task({ row }: { row: TaskSummary }) {
   const { task_id, status, vendor, pictures, at, first } = row
@@ -150,7 +145,7 @@ function Task({ row }: { row: TaskSummary }) {
         <a class="id" href={taskPath(task_id)}>
           {task_id}
         </a>
-        <span class={`status ${status}`}>{statusTitle(status)}</span>
+        <span class={`status ${status}`}>{capitalized(status)}</span>
         <small>{about}</small>
         <small>
           <Age at={at} />

@@ -196,7 +196,7 @@ export function Pager({ older, newer, words = ['Newer', 'Older'] }: Pager) {
   ].filter(({ href }) => href !== undefined)
   if (links.length === 0) return <></>
   return (
-    <nav class="more" aria-label="More">
+    <nav aria-label="More">
       {links.map(({ text, ...link }) => (
         <a {...link}>{text}</a>
       ))}

@@ -8,7 +8,7 @@ import { Ask, Facts, Moment, Note, Pager, Post, showFact, showPage, Text } from 
 import { Frame } from './pictures.tsx'
 import { quarantinePath } from './quarantine.tsx'
 import { numberOf, type PageEnv } from './page.ts'
-import { plural, statusTitle, taskPath, vendorName } from './format.ts'
+import { capitalized, plural, taskPath, vendorName } from './format.ts'
 
 export async function showTask(c: Context<PageEnv>): Promise<Response> {
   const stored = await findTask(c.env.DB, partOf(c.req.url, 2))
@@ -48,7 +48,7 @@ function Task({ record, stored, from }: Task) {
   return (
     <>
       <h1 class="id">{task_id}</h1>
-      <span class={`status ${status}`}>{statusTitle(status)}</span>
+      <span class={`status ${status}`}>{capitalized(status)}</span>
       <Facts of={factsOf(record, stored)} />
       {stored.in_quarantine > 0 && <InQuarantine task_id={task_id} count={stored.in_quarantine} />}
       {record.status === 'pending' && <p>Waiting for ZEGOCLOUD.</p>}
