@@ -145,6 +145,7 @@ describe('what is documented is what is answered', () => {
       await holds('POST /v1/snapshots', gist, await ask(start))
     }
     await holds('POST /v1/snapshots', '400 invalid_request', await ask({}))
+    await holds('POST /v1/snapshots', '413 body_too_large', await ask('x'.repeat(70_000)))
     const put = { method: 'PUT', body: JSON.stringify({ vendor: 'hw' }) }
     const register = 'PUT /v1/snapshots/{task_id}'
     await holds(register, '201 pending', await api('/v1/snapshots/new', put, on))
