@@ -4,9 +4,9 @@
  */
 import { Option } from '@commander-js/extra-typings'
 import { command, positive, whole } from './lib/command.ts'
-import { type Scenario, scenarios } from './rehearsal/scenarios.ts'
-import { build, type Played, rehearse } from './rehearsal/harness.ts'
-import { table, violations } from './rehearsal/verdict.ts'
+import { scenarios } from './rehearsal/scenarios.ts'
+import { build, rehearse } from './rehearsal/harness.ts'
+import { countsOf, violations } from './rehearsal/verdict.ts'
 
 const options = command('rehearse', 'Lets every store fail while callbacks come in.')
   .addOption(new Option('--fault <name>', 'only this fault').choices(scenarios.map(({ name }) => name)))
@@ -31,7 +31,7 @@ const chosen = scenarios.filter(({ name }) => options.fault === undefined || nam
 
 const modules = await build()
 
-const rows = new Map<Scenario, Played>()
+const rows: Record<string, Record<string, number>> = Object.fromEntries(chosen.map(({ name }) => [name, {}]))
 /** What is not as promised. */
 const complaints: string[] = []
 const waiting = chosen.values()
@@ -41,7 +41,7 @@ async function work() {
     const log = (line: string) => console.log(`${fault.name}  ${line}`)
     try {
       const played = await rehearse(fault, modules, scale, options.verbose ? log : undefined)
-      rows.set(fault, played)
+      rows[fault.name] = countsOf(played)
       complaints.push(...violations(played).map((complaint) => `${fault.name}: ${complaint}`))
     } catch (error) {
       complaints.push(`${fault.name}: could not be rehearsed: ${String(error)}`)
@@ -52,8 +52,10 @@ async function work() {
 
 await Promise.all(Array.from({ length: options.parallel }, work))
 
-console.log(`\n${table(chosen.flatMap((fault) => rows.get(fault) ?? []))}
-The worst answer is in seconds of the schedule, so what this machine takes counts ${+(1 / scale).toFixed(1)} times.\n`)
+console.table(rows)
+console.log(
+  `The worst answer is in seconds of the schedule, so what this machine takes counts ${+(1 / scale).toFixed(1)} times.\n`,
+)
 for (const complaint of complaints) console.log(`NOT AS PROMISED  ${complaint}`)
 if (complaints.length === 0) console.log('All as promised.')
 process.exitCode = complaints.length === 0 ? 0 : 1

@@ -1,22 +1,22 @@
 /** What is where when a row has been played, and what of it is not as promised. */
 import { isDeepStrictEqual } from 'node:util'
-import { markdownTable } from 'markdown-table'
 import { isSuccess, type Answer, type Callback } from '../zegocloud/callback.ts'
 import type { Played } from './harness.ts'
 
-const HEAD = 'fault,sent,acknowledged,in D1,in KV,events,deleted,lost,worst answer'.split(',')
-
-/** One row for each fault. */
-export const table = (rows: readonly Played[]): string =>
-  markdownTable([HEAD, ...rows.map(cells)], { align: ['l', ...HEAD.slice(1).map(() => 'r')] })
-
-function cells(played: Played): string[] {
+/** A row of the matrix. */
+export function countsOf(played: Played): Record<string, number> {
   const { inD1, inKv, missing } = arrivals(played)
-  const { fault, sent, acknowledged, state, deleted, answers } = played
-  const events = Object.keys(state.events).length
-  const counts = [sent.size, acknowledged.size, inD1, inKv, events, deleted.size, missing.length]
-  const worstMs = Math.max(...answers.map(({ ms }) => ms))
-  return [fault.name, ...counts.map(String), `${(worstMs / 1000).toFixed(2)} s`]
+  const { sent, acknowledged, state, deleted, answers } = played
+  return {
+    sent: sent.size,
+    acknowledged: acknowledged.size,
+    'in D1': inD1,
+    'in KV': inKv,
+    events: Object.keys(state.events).length,
+    deleted: deleted.size,
+    lost: missing.length,
+    'worst answer (s)': +(Math.max(...answers.map(({ ms }) => ms)) / 1000).toFixed(2),
+  }
 }
 
 /** Of everything that was sent, how many tasks are at each place with their own content, and which are not at each. */
