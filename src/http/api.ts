@@ -47,20 +47,14 @@ function isReading(method: string): boolean {
 function unauthorized(): ProblemError {
   return new ProblemError({
     code: 'unauthorized',
-    status: 401,
-    title: 'The API token is missing or wrong',
     detail: 'Send the header "Authorization: Bearer <API_TOKEN>". For GET, READ_TOKEN is enough.',
     headers: { 'www-authenticate': 'Bearer realm="zego-snapshots"' },
   })
 }
 
 function onlyReads(method: string): ProblemError {
-  return new ProblemError({
-    code: 'forbidden',
-    status: 403,
-    title: 'READ_TOKEN only reads',
-    detail: `READ_TOKEN is for GET under /v1. For ${method}, send API_TOKEN.`,
-  })
+  const detail = `READ_TOKEN is for GET under /v1. For ${method}, send API_TOKEN.`
+  return new ProblemError({ code: 'forbidden', detail })
 }
 
 export function operationOf(c: RouteContext): Operation {
@@ -82,12 +76,8 @@ export async function respondToError(error: Error, c: Context<{ Bindings: Env }>
     return problem(unavailable('D1 does not answer. Send the request again in a moment: repeating it is safe.').problem)
   }
   log('error', 'request.failed', facts)
-  return problem({
-    code: 'internal_error',
-    status: 500,
-    title: 'The receiver failed',
-    detail: 'This is a fault of the receiver: its log says more, under request.failed.',
-  })
+  const detail = 'This is a fault of the receiver: its log says more, under request.failed.'
+  return problem({ code: 'internal_error', detail })
 }
 
 /** The n-th part of a URL's path, decoded. Hono decodes less than all of it (`%2F`, `%25`), and an id may hold anything. */

@@ -45,8 +45,6 @@ async function onlyPosted(path: string, { pathTokens }: Settings): Promise<Probl
     return notFound(describeRefusal({ code: 'wrong_path' }).detail)
   return new ProblemError({
     code: 'method_not_allowed',
-    status: 405,
-    title: 'Callbacks are POSTed here',
     detail: 'ZEGOCLOUD POSTs callbacks to this URL. Results are read at GET /v1/snapshots/<task_id>.',
     headers: { allow: 'POST' },
   })
@@ -120,10 +118,10 @@ export function responseTo(received: Received | Retried): Response {
     }
     case 'refused': {
       const { code } = received.refusal
-      const description = describeRefusal(received.refusal)
-      if (code === 'wrong_path') return problem(notFound(description.detail).problem)
-      if (code === 'storage_unavailable') return problem(unavailable(description.detail).problem)
-      return problem({ code, ...description })
+      const { detail, more } = describeRefusal(received.refusal)
+      if (code === 'wrong_path') return problem(notFound(detail).problem)
+      if (code === 'storage_unavailable') return problem(unavailable(detail).problem)
+      return problem({ code, detail, ...(more && { more }) })
     }
   }
 }

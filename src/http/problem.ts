@@ -1,35 +1,30 @@
 /** Refusals as RFC 9457 problems: a code for programs, and words that say what to do. */
-import { describeRefusal } from '../callback/refusal.ts'
+import { describeRefusal, REFUSALS } from '../callback/refusal.ts'
 import type { SettingFault } from '../settings.ts'
 
-/** All that a client may meet. */
-export const CODES = [
-  'invalid_request',
-  'unauthorized',
-  'forbidden',
-  'not_found',
-  'method_not_allowed',
-  'body_too_large',
-  'undecodable',
-  'bad_signature',
-  'unknown_app',
-  'invalid_timestamp',
-  'stale',
-  'signature_reused',
-  'not_finished',
-  'unknown_vendor',
-  'too_frequent',
-  'zego_error',
-  'zego_unknown',
-  'not_configured',
-  'storage_unavailable',
-  'internal_error',
-] as const
+/** A callback on the wrong path is answered as `not_found`. */
+const { wrong_path: _, ...refusals } = REFUSALS
+
+/** All that a client may meet: the refusals of a callback, and what the API answers beside them. */
+export const PROBLEMS = {
+  ...refusals,
+  invalid_request: { status: 400, title: 'A parameter is wrong' },
+  unauthorized: { status: 401, title: 'The API token is missing or wrong' },
+  forbidden: { status: 403, title: 'READ_TOKEN only reads' },
+  not_found: { status: 404, title: 'There is nothing here' },
+  method_not_allowed: { status: 405, title: 'The path does not allow the method' },
+  not_finished: { status: 409, title: 'The task has not finished' },
+  unknown_vendor: { status: 409, title: 'ZEGOCLOUD cannot be asked about a task of this vendor' },
+  too_frequent: { status: 429, title: 'ZEGOCLOUD is called too often for this app' },
+  internal_error: { status: 500, title: 'The receiver failed' },
+  zego_error: { status: 502, title: 'ZEGOCLOUD refused' },
+  storage_unavailable: { status: 503, title: 'The store does not answer' },
+  zego_unknown: { status: 504, title: 'ZEGOCLOUD was asked, and gave no readable answer' },
+}
+export type ProblemCode = keyof typeof PROBLEMS
 
 export type Problem = {
-  code: (typeof CODES)[number]
-  status: number
-  title: string
+  code: ProblemCode
   detail: string
   headers?: Record<string, string>
   /** Further members, such as the `parameter` that is wrong. */
@@ -46,7 +41,8 @@ export class ProblemError extends Error {
   }
 }
 
-export function problem({ code, status, title, detail, headers, more }: Problem): Response {
+export function problem({ code, detail, headers, more }: Problem): Response {
+  const { status, title } = PROBLEMS[code]
   return Response.json(
     { type: `urn:zego-snapshots:problem:${code}`, title, status, detail, code, ...more },
     { status, headers: { ...headers, 'content-type': 'application/problem+json', 'cache-control': 'no-store' } },
@@ -54,33 +50,22 @@ export function problem({ code, status, title, detail, headers, more }: Problem)
 }
 
 export function notFound(detail: string): ProblemError {
-  return new ProblemError({ code: 'not_found', status: 404, title: 'Not found', detail })
+  return new ProblemError({ code: 'not_found', detail })
 }
 
 export function methodNotAllowed(method: string, allowed: readonly string[]): ProblemError {
   const allow = allowed.join(', ')
-  return new ProblemError({
-    code: 'method_not_allowed',
-    status: 405,
-    title: 'This path does not allow the method',
-    detail: `${method} is not allowed here: use ${allow}.`,
-    headers: { allow },
-  })
+  const detail = `${method} is not allowed here: use ${allow}.`
+  return new ProblemError({ code: 'method_not_allowed', detail, headers: { allow } })
 }
 
 export function notConfigured(fault: SettingFault): ProblemError {
   const code = 'not_configured'
-  return new ProblemError({ code, ...describeRefusal({ code, ...fault }) })
+  const { detail, more } = describeRefusal({ code, ...fault })
+  return new ProblemError({ code, detail, ...(more && { more }) })
 }
 
 /** ZEGOCLOUD repeats 2 s after its first attempt, too. */
-export function unavailable(detail: string): ProblemError {
-  const headers = { 'retry-after': '2' }
-  return new ProblemError({
-    code: 'storage_unavailable',
-    status: 503,
-    title: 'The store does not answer',
-    detail,
-    headers,
-  })
+export function unavailable(detail: string, more = {}): ProblemError {
+  return new ProblemError({ code: 'storage_unavailable', detail, headers: { 'retry-after': '2' }, more })
 }

@@ -93,6 +93,5 @@ export function checked<Schema extends z.ZodMiniType>(schema: Schema, value: unk
 }
 
 export function invalid(parameter: string, detail: string): ProblemError {
-  const title = 'A parameter is wrong'
-  return new ProblemError({ code: 'invalid_request', status: 400, title, detail, more: { parameter } })
+  return new ProblemError({ code: 'invalid_request', detail, more: { parameter } })
 }

@@ -130,5 +130,5 @@ function unknownTask(): ProblemError {
 
 function notFinished(): ProblemError {
   const detail = 'The task is pending, so there is nothing to publish. It is published when it has finished.'
-  return new ProblemError({ code: 'not_finished', status: 409, title: 'The task has not finished', detail })
+  return new ProblemError({ code: 'not_finished', detail })
 }

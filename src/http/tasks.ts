@@ -25,7 +25,7 @@ import {
 } from '../zego/parameters.ts'
 import { start } from '../zego/describe.ts'
 import { type Api, partOf, report } from './api.ts'
-import { notConfigured, notFound, ProblemError } from './problem.ts'
+import { notConfigured, notFound, ProblemError, unavailable } from './problem.ts'
 import { checked, invalid, noQuery, readQuery } from './query.ts'
 
 const BODY_LIMIT_BYTES = 65_536
@@ -43,7 +43,7 @@ const limited = bodyLimit({
   maxSize: BODY_LIMIT_BYTES,
   onError: () => {
     const detail = `The body may have at most ${BODY_LIMIT_BYTES} bytes.`
-    throw new ProblemError({ code: 'body_too_large', status: 413, title: 'The body is too large', detail })
+    throw new ProblemError({ code: 'body_too_large', detail })
   },
 })
 
@@ -52,7 +52,7 @@ tasks.post('/v1/snapshots', limited, async (c) => {
   const body = checked(startBody(), normalizeStart(await readJson(c)))
   const appid = appidOf(config, 'AppId', body.AppId)
   const started = await start(callerFor(config, appid, c.env.DB)!, body)
-  if (isFailure(started)) throw refused(started, startIsUnknown(started), START_AGAIN)
+  if (isFailure(started)) throw refused(started, START_AGAIN)
   const record = pendingRecord(started.taskId, appid, vendorOf(body.Vendor)!.record)
   report(c, 'task.started', { task_id: started.taskId, appid })
   return created(c, await registerWithPatience(c.env.DB, record))
@@ -83,8 +83,7 @@ tasks.get('/v1/snapshots/:task_id/confirmation', async (c) => {
   const vendor = vendorOf(record.vendor)
   if (vendor === undefined) throw unknownVendor(record.vendor)
   const confirmation = await confirm(caller, record, vendor)
-  if (isFailure(confirmation))
-    throw refused(confirmation, 'ZEGOCLOUD gave no readable answer', 'Nothing was changed: ask again later.')
+  if (isFailure(confirmation)) throw refused(confirmation, 'Nothing was changed: ask again later.')
   return c.json(confirmation)
 })
 
@@ -146,50 +145,36 @@ function created(c: Context<Api>, record: SnapshotRecord): Response {
 
 /** A second start would cost again. */
 const START_AGAIN =
-  "It was not asked again: look at ZEGOCLOUD's console, or wait for the callback, before you start the task again."
-
-function startIsUnknown({ code }: ApiFailure): string {
-  return code === 'zego_unknown' ? 'The task may have started' : 'The task has not started'
-}
+  'The task may have started, and ZEGOCLOUD was not asked again: look at its console, or wait for the callback, before you start it again.'
 
 /** @param advice what to do where no answer came */
-function refused(refusal: ApiFailure, title: string, advice: string): ProblemError {
+function refused(refusal: ApiFailure, advice: string): ProblemError {
   switch (refusal.code) {
     case 'zego_error': {
       const { zegoCode, message } = refusal
       const detail = `ZEGOCLOUD answered ${zegoCode}: ${JSON.stringify(message)}. ${refusal.advice}`
       const more = { zego_code: zegoCode, zego_message: message }
-      return new ProblemError({ code: refusal.code, status: 502, title: 'ZEGOCLOUD refused', detail, more })
+      return new ProblemError({ code: refusal.code, detail, more })
     }
     case 'too_frequent': {
       const detail = `ZEGOCLOUD is called too often for this app. Nothing was done: send the request again in ${refusal.retryAfterSeconds} s.`
       const headers = { 'retry-after': String(refusal.retryAfterSeconds) }
-      return new ProblemError({ code: refusal.code, status: 429, title: 'Too many calls', detail, headers })
+      return new ProblemError({ code: refusal.code, detail, headers })
     }
     case 'zego_unknown': {
       const detail = `ZEGOCLOUD was asked, but ${refusal.why}. ${advice}`
-      return new ProblemError({ code: refusal.code, status: 504, title, detail })
+      return new ProblemError({ code: refusal.code, detail })
     }
   }
 }
 
 function unregistered(task_id: string): ProblemError {
-  return new ProblemError({
-    code: 'storage_unavailable',
-    status: 503,
-    title: 'The task has started but is not registered',
-    detail: `Do not start it again: PUT /v1/snapshots/${encodeURIComponent(task_id)} registers it. Its callback is received in any case.`,
-    headers: { 'retry-after': '2' },
-    more: { task_id },
-  })
+  const path = PREFIX + encodeURIComponent(task_id)
+  const detail = `The task has started, but it is not registered. Do not start it again: PUT ${path} registers it. Its callback is received in any case.`
+  return unavailable(detail, { task_id })
 }
 
 function unknownVendor(vendor: string): ProblemError {
   const detail = `Only tasks of the vendors tencent and hw can be confirmed; this one is of ${JSON.stringify(vendor)}.`
-  return new ProblemError({
-    code: 'unknown_vendor',
-    status: 409,
-    title: 'ZEGOCLOUD cannot be asked about this task',
-    detail,
-  })
+  return new ProblemError({ code: 'unknown_vendor', detail })
 }

@@ -1,7 +1,8 @@
 /** The OpenAPI document, made of the table of routes and of the schemas that validate. */
 import * as z from 'zod/mini'
+import { type ProblemCode, PROBLEMS } from '../../src/http/problem.ts'
 import type { Query } from '../../src/http/query.ts'
-import { type Answer, type Answers, problems, type Route, ROUTES } from './routes.ts'
+import { type Answer, ANY_REQUEST, type Route, ROUTES } from './routes.ts'
 import { componentSchemas, inlineSchema, type SchemaName } from './schemas.ts'
 
 type Json = Record<string, unknown>
@@ -61,7 +62,7 @@ const EVENT = {
 }
 
 function operationOf(method: string, path: string, route: Route): Json {
-  const { operationId, summary, description, query, body, answers } = route
+  const { operationId, summary, description, query, body, answers, problems = [] } = route
   const ifNoneMatch = answers[304] && { name: 'If-None-Match', in: 'header', description: IF_NONE_MATCH, schema: TEXT }
   return {
     operationId,
@@ -71,7 +72,7 @@ function operationOf(method: string, path: string, route: Route): Json {
     security: isOpen(path) ? [] : [{ token: [] }],
     parameters: [...pathParameters(path), ...queryParameters(query), ...(ifNoneMatch ? [ifNoneMatch] : [])],
     ...(body && { requestBody: { required: true, content: contentOf(isOpen(path) ? FORMS : [JSON_TYPE], body) } }),
-    responses: responsesOf({ ...guardsOf(method, path), ...answers }),
+    responses: responsesOf({ ...problemsOf([...guardsOf(method, path), ...problems]), ...answers }),
   }
 }
 
@@ -81,7 +82,7 @@ const FORMS = [JSON_TYPE, 'application/x-www-form-urlencoded', 'multipart/form-d
 const TEXT = { type: 'string' }
 const IF_NONE_MATCH = 'The `ETag` of the record that you have: 304 where it is still the same.'
 
-const responsesOf = (answers: Answers): Json =>
+const responsesOf = (answers: Record<string, Answer>): Json =>
   Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, responseOf(answer)]))
 
 function responseOf([description, schema, headers]: Answer): Json {
@@ -89,7 +90,7 @@ function responseOf([description, schema, headers]: Answer): Json {
   const documented = Object.entries(headers ?? {}).map(([name, words]) => [name, { description: words, schema: TEXT }])
   return {
     description,
-    ...(headers && { headers: Object.fromEntries(documented) as Json }),
+    ...(documented.length > 0 && { headers: Object.fromEntries(documented) as Json }),
     ...(schema && { content: contentOf([type], schema) }),
   }
 }
@@ -97,9 +98,28 @@ function responseOf([description, schema, headers]: Answer): Json {
 const isOpen = (path: string) => !path.startsWith('/v1/')
 
 /** What any route that asks for the token may answer; READ_TOKEN is refused what changes anything. */
-function guardsOf(method: string, path: string): Answers {
-  if (isOpen(path)) return {}
-  return { ...problems(400, 401, 500, 503), ...(method !== 'get' && problems(403)) }
+function guardsOf(method: string, path: string): ProblemCode[] {
+  if (isOpen(path)) return []
+  const readOnly = method === 'get' ? [] : (['forbidden'] as const)
+  return ['invalid_request', 'unauthorized', ...readOnly, ...ANY_REQUEST]
+}
+
+const RETRY_AFTER = { 'Retry-After': 'After how many seconds to send the request again.' }
+const HEADERS: Partial<Record<ProblemCode, Record<string, string>>> = {
+  unauthorized: { 'WWW-Authenticate': 'Which scheme to use.' },
+  method_not_allowed: { Allow: 'The allowed methods.' },
+  too_frequent: RETRY_AFTER,
+  storage_unavailable: RETRY_AFTER,
+}
+
+/** Those with the same status are one answer. */
+function problemsOf(codes: readonly ProblemCode[]): Record<string, Answer> {
+  const byStatus = Object.entries(Object.groupBy(codes, (code) => PROBLEMS[code].status))
+  const answers = byStatus.map(([status, some = []]): [string, Answer] => {
+    const words = some.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' ')
+    return [status, [words, 'Problem', Object.assign({}, ...some.map((code) => HEADERS[code]))]]
+  })
+  return Object.fromEntries(answers)
 }
 
 function contentOf(types: readonly string[], schema: SchemaName): Json {

@@ -1,5 +1,5 @@
 /** Every route: what it takes and what it answers. The documentation is this table. */
-import { REFUSALS } from '../../src/callback/refusal.ts'
+import type { ProblemCode } from '../../src/http/problem.ts'
 import { quarantineQuery, removalQuery, retryQuery } from '../../src/http/quarantine.ts'
 import { noQuery, type Query } from '../../src/http/query.ts'
 import { getQuery, listQuery, rangeQuery } from '../../src/http/snapshots.ts'
@@ -8,47 +8,22 @@ import type { SchemaName } from './schemas.ts'
 /** A description, a schema or `null` for no body, and headers with what they say. */
 export type Answer = readonly [description: string, schema: SchemaName | null, headers?: Record<string, string>]
 
-export type Answers = Readonly<Record<number, Answer>>
-
 export type Route = {
   operationId: string
   summary: string
   description?: string
   query?: Query
   body?: SchemaName
-  /** By status; beside those of every route that wants a token. */
-  answers: Answers
+  answers: Readonly<Record<number, Answer>>
+  /** Beside those of every route that wants a token. */
+  problems?: readonly ProblemCode[]
 }
 
 const LOCATION = { Location: 'The path of the record.' }
-const RETRY_AFTER = { 'Retry-After': 'After how many seconds to send the request again.' }
-const UNAVAILABLE =
-  'A setting is missing or broken (`not_configured`), or a store does not answer (`storage_unavailable`).'
-
-const PROBLEMS = {
-  400: ['`parameter` breaks the rule in `detail`.', 'Problem'],
-  401: ['The token is missing or wrong.', 'Problem', { 'WWW-Authenticate': 'Which scheme to use.' }],
-  403: ['READ_TOKEN only reads.', 'Problem'],
-  404: ['Nothing has this id.', 'Problem'],
-  405: ['The path allows other methods.', 'Problem', { Allow: 'The allowed methods.' }],
-  413: ['The body is too large.', 'Problem'],
-  429: ['ZEGOCLOUD is called too often for this app; nothing was done.', 'Problem', RETRY_AFTER],
-  500: ['A fault of the receiver: its log says more.', 'Problem'],
-  502: ['ZEGOCLOUD refused: `zego_code` and `zego_message` are its own.', 'Problem'],
-  503: [UNAVAILABLE, 'Problem', RETRY_AFTER],
-  504: ['ZEGOCLOUD was asked and gave no readable answer.', 'Problem'],
-} as const satisfies Answers
-
-/** Those that mean the same wherever they come. */
-export const problems = (...statuses: (keyof typeof PROBLEMS)[]): Answers =>
-  Object.fromEntries(statuses.map((status) => [status, PROBLEMS[status]]))
-
-/** Why a callback is refused with these. */
-function refusals(...statuses: number[]): Answers {
-  const reasons = (status: number) => Object.values(REFUSALS).filter((refusal) => refusal.status === status)
-  const titles = (status: number) => reasons(status).map(({ title }) => `${title}.`)
-  return Object.fromEntries(statuses.map((status) => [status, [titles(status).join(' Or: '), 'Problem']]))
-}
+const OF_ZEGO = ['too_frequent', 'zego_error', 'zego_unknown'] as const
+/** What any request may meet. */
+export const ANY_REQUEST = ['internal_error', 'not_configured', 'storage_unavailable'] as const
+const UNVERIFIED = ['undecodable', 'bad_signature', 'unknown_app', 'invalid_timestamp', 'stale'] as const
 
 const CALLBACK = {
   description:
@@ -57,9 +32,8 @@ const CALLBACK = {
   answers: {
     200: ['Verified, and committed to D1; or the same content as before.', 'Settled'],
     202: ['Verified and durable, stored later; or authentic, and kept in the quarantine.', 'Taken'],
-    ...refusals(400, 401, 404, 409, 413),
-    ...problems(405, 500, 503),
   },
+  problems: ['not_found', 'method_not_allowed', ...UNVERIFIED, 'signature_reused', 'body_too_large', ...ANY_REQUEST],
 } satisfies Omit<Route, 'operationId' | 'summary'>
 
 /** By method and path, as OpenAPI writes it. */
@@ -89,8 +63,8 @@ export const ROUTES: Record<string, Route> = {
     body: 'Start',
     answers: {
       201: ['It has started. The record is pending, or finished if its callback arrived first.', 'Snapshot', LOCATION],
-      ...problems(413, 429, 502, 504),
     },
+    problems: ['body_too_large', ...OF_ZEGO],
   },
   'get /v1/snapshots/{task_id}': {
     operationId: 'getSnapshot',
@@ -100,8 +74,8 @@ export const ROUTES: Record<string, Route> = {
     answers: {
       200: ['The record, finished or pending.', 'Snapshot', { ETag: 'Changes when the record does.' }],
       304: ['The record is still the one that If-None-Match names.', null],
-      ...problems(404),
     },
+    problems: ['not_found'],
   },
   'put /v1/snapshots/{task_id}': {
     operationId: 'registerSnapshot',
@@ -110,8 +84,8 @@ export const ROUTES: Record<string, Route> = {
     answers: {
       200: ['The task was known already: its record, unchanged.', 'Snapshot'],
       201: ['The task is registered now.', 'Snapshot', LOCATION],
-      ...problems(413),
     },
+    problems: ['body_too_large'],
   },
   'delete /v1/snapshots/{task_id}': {
     operationId: 'deleteSnapshot',
@@ -124,9 +98,8 @@ export const ROUTES: Record<string, Route> = {
     summary: 'Writes KV and sends the event again, with the same id.',
     answers: {
       202: ['It is in the outbox, and published soon.', 'Accepted'],
-      409: ['The task has not finished.', 'Problem'],
-      ...problems(404),
     },
+    problems: ['not_finished', 'not_found'],
   },
   'post /v1/republish': {
     operationId: 'republishSnapshots',
@@ -143,9 +116,8 @@ export const ROUTES: Record<string, Route> = {
       'Nothing is changed. confirmed is null while ZEGOCLOUD has not finished, and where it does not know the task.',
     answers: {
       200: ['Whether the URLs are those of ZEGOCLOUD.', 'Confirmation'],
-      409: ['ZEGOCLOUD cannot be asked about a task of this vendor.', 'Problem'],
-      ...problems(404, 429, 502, 504),
     },
+    problems: ['unknown_vendor', 'not_found', ...OF_ZEGO],
   },
   'get /v1/quarantine': {
     operationId: 'listQuarantine',
@@ -163,7 +135,8 @@ export const ROUTES: Record<string, Route> = {
     operationId: 'getQuarantineEntry',
     summary: 'Reads an entry, with its body as it was received.',
     description: 'READ_TOKEN sees no body. The body of replaced content is its record.',
-    answers: { 200: ['The entry.', 'Entry'], ...problems(404) },
+    answers: { 200: ['The entry.', 'Entry'] },
+    problems: ['not_found'],
   },
   'post /v1/quarantine/{id}/retry': {
     operationId: 'retryQuarantineEntry',
@@ -174,11 +147,8 @@ export const ROUTES: Record<string, Route> = {
     answers: {
       200: CALLBACK.answers[200],
       202: ['It stays in the quarantine.', 'Taken'],
-      400: ['It cannot be read, or a parameter is wrong.', 'Problem'],
-      401: ['Its signature does not verify, or the token is wrong.', 'Problem'],
-      409: ['Its signature was already used for different content.', 'Problem'],
-      ...problems(404, 413),
     },
+    problems: [...UNVERIFIED, 'signature_reused', 'not_found', 'body_too_large'],
   },
   'delete /v1/quarantine/{id}': {
     operationId: 'deleteQuarantineEntry',
@@ -198,7 +168,7 @@ export const ROUTES: Record<string, Route> = {
     answers: {
       200: ['All is well, or something is late that recovers by itself.', 'Health'],
       503: ['Somebody should look at the parts that are named.', 'Health'],
-      ...problems(405),
     },
+    problems: ['method_not_allowed'],
   },
 }

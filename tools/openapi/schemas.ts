@@ -1,7 +1,7 @@
 /** What the routes take and answer, as schemas: the documentation is made of them, and the tests compare answers to them. */
 import * as z from 'zod/mini'
 import * as event from '../../src/event.ts'
-import { CODES } from '../../src/http/problem.ts'
+import { type ProblemCode, PROBLEMS } from '../../src/http/problem.ts'
 import { PARTS } from '../../src/store/health.ts'
 import { REASONS } from '../../src/store/quarantine.ts'
 import { registrationBody, startBody } from '../../src/zego/parameters.ts'
@@ -18,7 +18,7 @@ const problem = z.looseObject({
   title: z.string(),
   status: z.int(),
   detail: z.string(),
-  code: z.enum(CODES),
+  code: z.enum(Object.keys(PROBLEMS) as ProblemCode[]),
   parameter: z.optional(z.string()),
   setting: z.optional(z.string()),
   age_seconds: z.optional(z.int()),
