@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Option } from '@commander-js/extra-typings'
 import { command, httpUrl, positive, whole } from './lib/command.ts'
-import { firstAppid, firstOf, readLocalSecrets } from './lib/dev-vars.ts'
+import { callerOf, readLocalSecrets } from './lib/dev-vars.ts'
 import { forgeriesFrom } from './zegocloud/forgeries.ts'
 import { membersIn, wordIn } from './lib/members.ts'
 import {
@@ -37,12 +37,9 @@ const program = command('simulate', 'Plays ZEGOCLOUD against a receiver.')
 const options = program.opts()
 const local = readLocalSecrets().vars
 const setting = options.secret ?? process.env['ZEGO_CALLBACK_SECRET'] ?? local['ZEGO_CALLBACK_SECRET'] ?? 'secret'
-const appid = firstAppid(setting) ?? '12345'
-const secret = firstOf(setting, appid) ?? program.error('error: ZEGO_CALLBACK_SECRET cannot be read')
-
-const pathToken = firstOf(local['CALLBACK_PATH_TOKEN'])
-const localUrl = `http://127.0.0.1:8787/zego/callback${pathToken ? `/${encodeURIComponent(pathToken)}` : ''}`
-const target = new URL(options.url ?? localUrl)
+const caller = callerOf({ ...local, ZEGO_CALLBACK_SECRET: setting })
+const { appid, secret = program.error('error: ZEGO_CALLBACK_SECRET cannot be read') } = caller
+const target = new URL(options.url ?? `http://127.0.0.1:8787${caller.path}`)
 
 /** `npm start` serves the sample pictures at the port after its own. */
 const picturesAt = `http://127.0.0.1:${target.hostname === '127.0.0.1' && target.port ? Number(target.port) + 1 : 8788}`
@@ -124,7 +121,7 @@ function report() {
   if (lost > 0) console.log(`\n  LOST; the last answer was ${lastFailure}. \`npm run doctor -- <url>\` says why.`)
   if (sample === undefined) return
   // Only the token that `npm start` itself makes up may be shown.
-  const token = firstOf(local['API_TOKEN']) === 'dev-token' ? 'dev-token' : '$API_TOKEN'
+  const token = local['API_TOKEN'] === 'dev-token' ? 'dev-token' : '$API_TOKEN'
   console.log(`\nOne of them: ${sample}`)
   console.log(`  curl -H "authorization: Bearer ${token}" ${target.origin}/v1/snapshots/${encodeURIComponent(sample)}`)
 }

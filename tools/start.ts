@@ -11,7 +11,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { command, whole } from './lib/command.ts'
-import { firstAppid, firstOf, prepareLocalSecrets, readLocalSecrets } from './lib/dev-vars.ts'
+import { callerOf, prepareLocalSecrets, readLocalSecrets } from './lib/dev-vars.ts'
 import { pictureServer } from './lib/pictures.ts'
 import { serverApi } from './zegocloud/server-api.ts'
 
@@ -50,13 +50,11 @@ async function mustBeFree(wanted: number) {
 
 /** ZEGOCLOUD's server API, played here while there is no real ServerSecret; its settings are in no file. */
 async function startServerApi(): Promise<Record<string, string>> {
-  const { ZEGO_SERVER_SECRET, ZEGO_CALLBACK_SECRET, CALLBACK_PATH_TOKEN } = readLocalSecrets().vars
-  const appid = firstAppid(ZEGO_CALLBACK_SECRET) ?? '12345'
-  const callbackSecret = firstOf(ZEGO_CALLBACK_SECRET, appid)
-  if (ZEGO_SERVER_SECRET?.trim() || callbackSecret === undefined) return {}
+  const { vars } = readLocalSecrets()
+  const { appid, secret: callbackSecret, path } = callerOf(vars)
+  if (vars['ZEGO_SERVER_SECRET']?.trim() || callbackSecret === undefined) return {}
   const serverSecrets = { [appid]: randomBytes(16).toString('hex') }
-  const token = firstOf(CALLBACK_PATH_TOKEN)
-  const callbackUrl = `${origin}/zego/callback${token ? `/${encodeURIComponent(token)}` : ''}`
+  const callbackUrl = origin + path
   const { server } = serverApi({ serverSecrets, callbackUrl, callbackSecret, picturesAt: `http://${HOST}:${port + 1}` })
   const ZEGO_API_URL = `http://${HOST}:${await listen(server, 0)}/`
   return { ZEGO_API_URL, ZEGO_SERVER_SECRET: JSON.stringify(serverSecrets) }
@@ -94,7 +92,7 @@ function greet(hasServerApi: boolean) {
   const { file, vars } = readLocalSecrets()
   const path = vars['CALLBACK_PATH_TOKEN'] ? `/zego/callback/<CALLBACK_PATH_TOKEN of ${file}>` : '/zego/callback'
   // Only the token that was made up here may be shown.
-  const token = firstOf(vars['API_TOKEN']) === 'dev-token' ? 'dev-token' : `<API_TOKEN of ${file}>`
+  const token = vars['API_TOKEN'] === 'dev-token' ? 'dev-token' : `<API_TOKEN of ${file}>`
   const flag = port === USUAL_PORT ? '' : ` -- --url "${origin}${path}"`
   console.log(`
 Ready.

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { firstAppid, firstOf, prepareLocalSecrets, readLocalSecrets } from '../../tools/lib/dev-vars.ts'
+import { callerOf, prepareLocalSecrets, readLocalSecrets } from '../../tools/lib/dev-vars.ts'
 
 /** A directory with these files. */
 function directoryWith(files: Record<string, string>) {
@@ -46,12 +46,13 @@ test.each([
   expect(more).toEqual([])
 })
 
-test('signs with the first secret of a rotation, and with that of the app', () => {
-  expect(firstOf(' plain ')).toBe('plain')
-  expect(firstOf('["new","old"]')).toBe('new')
-  expect(firstOf('{"1":"one","2":["new","old"]}', '2')).toBe('new')
-  expect(firstOf('{"1":"one"}', '2')).toBeUndefined()
-  for (const none of [undefined, '', '  ', '[', '[]', '{}', '[1]']) expect(firstOf(none, '1')).toBeUndefined()
-  expect(firstAppid('{"77":"one","78":"two"}')).toBe('77')
-  for (const none of [undefined, 'plain', '["a"]', '{', '5']) expect(firstAppid(none)).toBeUndefined()
+test.each([
+  [' plain ', '12345', 'plain'],
+  ['["new","old"]', '12345', 'new'],
+  ['{"1":["new","old"],"2":"two"}', '1', 'new'],
+  ['[', '12345', undefined],
+])('signs for the first app with its first secret: %s', (ZEGO_CALLBACK_SECRET, appid, secret) => {
+  expect(callerOf({ ZEGO_CALLBACK_SECRET })).toEqual({ appid, secret, path: '/zego/callback' })
+  const withToken = { ZEGO_CALLBACK_SECRET, CALLBACK_PATH_TOKEN: '["a/b","c"]' }
+  expect(callerOf(withToken).path).toBe('/zego/callback/a%2Fb')
 })

@@ -52,8 +52,11 @@ export const secretsFor = ({ everyApp, byApp }: Secrets, appid: string): readonl
   ...(byApp.get(appid) ?? []),
 ]
 
-export const firstOf = (setting: string | undefined, appid = ''): string | undefined =>
-  secretsFor(secretsIn(setting), appid)[0]
-
-/** The first appid of a setting that holds one secret for each app. */
-export const firstAppid = (setting: string | undefined): string | undefined => [...secretsIn(setting).byApp.keys()][0]
+/** ZEGOCLOUD for the receiver on this machine: an app of it, what signs for that app, and the path that is called. */
+export function callerOf({ ZEGO_CALLBACK_SECRET, CALLBACK_PATH_TOKEN }: Partial<Record<string, string>>) {
+  const secrets = secretsIn(ZEGO_CALLBACK_SECRET)
+  const [appid = '12345'] = secrets.byApp.keys()
+  const [token] = secretsIn(CALLBACK_PATH_TOKEN).everyApp
+  const path = `/zego/callback${token === undefined ? '' : `/${encodeURIComponent(token)}`}`
+  return { appid, secret: secretsFor(secrets, appid)[0], path }
+}
