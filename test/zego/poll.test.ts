@@ -275,6 +275,7 @@ describe('a run', () => {
       expect(mostInASecond(calls)).toBeLessThan(16)
       const asked = calls.map(({ query }) => query.get('TaskId')).filter((taskId) => taskId !== '12345 1')
       expect(new Set(asked).size).toBe(asked.length)
+      expect(new Set(calls.map(({ query }) => query.get('SignatureNonce'))).size).toBe(calls.length)
     },
   )
 
