@@ -63,14 +63,13 @@ const EVENT = {
 
 function operationOf(method: string, path: string, route: Route): Json {
   const { operationId, summary, description, query, body, answers, problems = [] } = route
-  const ifNoneMatch = answers[304] && { name: 'If-None-Match', in: 'header', description: IF_NONE_MATCH, schema: TEXT }
   return {
     operationId,
     tags: [TAGS.find(({ of }) => path.startsWith(of))?.name ?? 'health'],
     summary,
     description: description ?? summary,
     security: isOpen(path) ? [] : [{ token: [] }],
-    parameters: [...pathParameters(path), ...queryParameters(query), ...(ifNoneMatch ? [ifNoneMatch] : [])],
+    parameters: parametersOf(path, query, answers),
     ...(body && { requestBody: { required: true, content: contentOf(isOpen(path) ? FORMS : [JSON_TYPE], body) } }),
     responses: responsesOf({ ...problemsOf([...guardsOf(method, path), ...problems]), ...answers }),
   }
@@ -126,26 +125,23 @@ function contentOf(types: readonly string[], schema: SchemaName): Json {
   return Object.fromEntries(types.map((type) => [type, { schema: reference(schema) }]))
 }
 
-function pathParameters(path: string): Json[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-    name,
-    in: 'path',
-    required: true,
-    description: 'Percent-encoded.',
-    schema: TEXT,
-  }))
+function parametersOf(path: string, query: Query | undefined, answers: Route['answers']): Json[] {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => parameter('path', name!, 'Percent-encoded.', true))
+  const inQuery = Object.entries(query?.().shape ?? {}).map(([name, schema]) => {
+    const isRequired = !z.safeParse(schema, undefined).success
+    return parameter('query', name, ruleOf(schema), isRequired, inlineSchema(schema))
+  })
+  const ifNoneMatch = answers[304] ? [parameter('header', 'If-None-Match', IF_NONE_MATCH, false)] : []
+  return [...inPath, ...inQuery, ...ifNoneMatch]
 }
 
-function queryParameters(query: Query | undefined): Json[] {
-  if (query === undefined) return []
-  return Object.entries(query().shape).map(([name, schema]) => ({
-    name,
-    in: 'query',
-    required: !z.safeParse(schema, undefined).success,
-    description: ruleOf(schema),
-    schema: inlineSchema(schema),
-  }))
-}
+const parameter = (place: string, name: string, description: string, required: boolean, schema: Json = TEXT): Json => ({
+  name,
+  in: place,
+  required,
+  description,
+  schema,
+})
 
 /** The words of the problem that a wrong value is answered with. */
 function ruleOf(schema: z.core.$ZodType): string {
