@@ -42,12 +42,6 @@ describe('GET /v1/snapshots', () => {
     expect(page.items[0]).toEqual(await (await get('/v1/snapshots/t3')).json())
   })
 
-  it('shows 20 a page unless told otherwise', async () => {
-    await deliverTasks(21)
-    expect((await list()).items).toHaveLength(20)
-    expect((await list('?limit=21')).next_cursor).toBeNull()
-  })
-
   it('turns pages that neither repeat nor miss a task while new ones arrive', async () => {
     await deliverTasks(7)
     const first = await list('?limit=3')
@@ -84,6 +78,7 @@ describe('GET /v1/snapshots', () => {
   it('finds what is completed behind any number of tasks that are not', async () => {
     await deliverTasks(2)
     for (let n = 10; n < 260; n += 1) await unfinished(`p${n}`, 'pending', n)
+    expect((await list()).items).toHaveLength(20)
     const found: string[] = []
     let cursor = ''
     for (let pages = 0; pages < 5; pages += 1) {
