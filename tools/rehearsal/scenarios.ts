@@ -80,10 +80,7 @@ const KV_DAY = 'KV put() limit exceeded for the day.'
 /** An isolate that ends before, between and after the writes that follow its answer. */
 const killed = [0, 1, 2].map((callsLeft) => ({ seconds: 6, callsLeft, isolates: [callsLeft + 1] }))
 
-/**
- * Runs of cron that end at one call after another. The first three end in a sweep that has taken what is due; then
- * nothing is due, and the others end between any two calls of a drain.
- */
+/** Runs of cron that end at one call after another: while it asks what is due, and between the calls of a drain. */
 const cutShort = Array.from({ length: 14 }, (_, index) => ({ seconds: 3, withCron: true, callsLeft: index + 2 }))
 
 export const scenarios: Scenario[] = [
