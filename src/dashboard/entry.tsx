@@ -116,7 +116,8 @@ function Entry({ entry, own, contest }: Entry) {
   ]
   return (
     <>
-      <h1>{sentenceOf(entry)}</h1>
+      {/* The detail of a refusal says what to do. */}
+      <h1>{isRefusalCode(reason) ? REFUSALS[reason].title : sentenceOf(entry)}</h1>
       <Facts of={facts} />
       <div class="acts">{contest ? <Choices id={id} own={own} contest={contest} /> : <Usual id={id} own={own} />}</div>
       {contest && <Comparison columns={contest.columns} />}

@@ -23,13 +23,13 @@ it.each<[status: number, settings: object, given: readonly string[]]>([
   [503, BROKEN, ['Bearer reader']],
   [200, BROKEN, ['Bearer test-token']],
   [401, BROKEN, ['']],
-])('is answered with %i where the settings are %j', async (status, settings, given) => {
+])('whoever asks is answered with %i where the settings are %j', async (status, settings, given) => {
   for (const authorization of given) {
     expect([authorization, (await ask('/v1/status', authorization, settings)).status]).toEqual([authorization, status])
   }
 })
 
-it('asks for the token on a path that is not known, too', async () => {
+it('a path that is not known asks for the token, too', async () => {
   for (const path of ['/v1/anything', '/v1']) expect((await ask(path, 'Bearer wrong', {})).status).toBe(401)
   expect((await ask('/v1/anything', 'Bearer reader', ON, 'PATCH')).status).toBe(403)
 })
