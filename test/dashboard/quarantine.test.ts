@@ -1,6 +1,6 @@
-import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
+import { keep } from '../http/entries.ts'
 import { deliver, recordInKv, rows } from '../worker.ts'
 import { linkOf, pageOf, signedIn } from './visitor.ts'
 
@@ -44,12 +44,7 @@ describe('the quarantine', () => {
 
   it('turns its pages both ways', async () => {
     const someone = await signedIn()
-    await someone.open('/')
-    await env.DB.prepare(
-      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
-      INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
-      SELECT 'stale:' || i, 'stale', '', i, i / 2, '{}' FROM n`,
-    ).run()
+    await keep('stale', 100, 'i / 2')
     const idsOf = (text: string) => Array.from(text.matchAll(/stale%3A(\d+)\/delete/g), ([, n]) => Number(n))
     const turn = async (path: string, rel: 'prev' | 'next') => {
       const pages: { path: string; ids: number[] }[] = []
@@ -61,7 +56,7 @@ describe('the quarantine', () => {
       return pages
     }
     const down = await turn('/quarantine?reason=stale', 'next')
-    expect(down.flatMap(({ ids }) => ids)).toEqual([...Array(100).keys()].map((n) => 100 - n))
+    expect(down.flatMap(({ ids }) => ids)).toEqual([...Array(100).keys()].toReversed())
     const up = await turn(down.at(-1)!.path, 'prev')
     expect(up.toReversed()).toEqual(down)
   })
@@ -98,12 +93,7 @@ describe('the quarantine', () => {
 
   it('deletes all of a reason, and says how many are left where there are more than a thousand', async () => {
     const someone = await signedIn()
-    await someone.open('/')
-    await env.DB.prepare(
-      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
-      INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
-      SELECT 'bad_signature:' || i, 'bad_signature', '', i, i, '{}' FROM n`,
-    ).run()
+    await keep('bad_signature', 1200, 'i')
     const before = (await pageOf(await someone.open('/quarantine?reason=bad_signature'))).text
     expect(before).toContain('Delete all over 1,000 for good')
     const answer = await someone.submit('/quarantine/delete-all', { reason: 'bad_signature' })

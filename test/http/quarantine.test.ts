@@ -3,20 +3,11 @@ import { describe, expect, it, vi } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { cron, deliver, events, read, recordInKv, rows } from '../worker.ts'
 import { del, get, post, said } from './api.ts'
-import { at, list, only } from './entries.ts'
+import { at, keep, list, only } from './entries.ts'
 
 const START = Date.UTC(2026, 5, 1)
 
-/** Entries of a reason, a second apart; every other one is of the task `even`. */
-async function keep(reason: string, count: number) {
-  await read('anything') // makes the schema
-  const insert = `
-    WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
-    INSERT INTO quarantine (id, reason, detail, signature, task_id, received_at, body)
-    SELECT ?1 || ':' || i, ?1, '', '', iif(i % 2 = 0, 'even', 'odd'), ?3 + i * 1000, '{}' FROM n`
-  await env.DB.prepare(insert).bind(reason, count, START).run()
-}
-
+const SECONDS = `${START} + i * 1000`
 const ids = ({ items }: Awaited<ReturnType<typeof list>>) => items.map(({ id }) => id)
 
 describe('GET /v1/quarantine', () => {
@@ -156,8 +147,8 @@ it('a replaced record keeps its 30 days, however old it is', async () => {
 
 describe('a list of many', () => {
   it('filters by task_id, and by reason with it, on the next page too', async () => {
-    await keep('stale', 5)
-    await keep('conflict', 1)
+    await keep('stale', 5, SECONDS)
+    await keep('conflict', 1, SECONDS)
     expect(ids(await list('?task_id=even')).toSorted()).toEqual(['conflict:0', 'stale:0', 'stale:2', 'stale:4'])
     const first = await list('?task_id=even&reason=stale&limit=2')
     expect(ids(first)).toEqual(['stale:4', 'stale:2'])
@@ -170,8 +161,8 @@ describe('DELETE /v1/quarantine', () => {
   const left = () => rows('SELECT reason, count FROM quarantine_counts WHERE count > 0')
 
   it('deletes all of a reason, a thousand a call, and says whether there are more', async () => {
-    await keep('stale', 1_003)
-    await keep('conflict', 1)
+    await keep('stale', 1_003, SECONDS)
+    await keep('conflict', 1, SECONDS)
     expect(await said(del('/v1/quarantine?reason=stale'))).toEqual([200, { deleted: 1_000, more: true }])
     expect(await said(del('/v1/quarantine?reason=stale'))).toEqual([200, { deleted: 3, more: false }])
     expect(await said(del('/v1/quarantine?reason=stale'))).toEqual([200, { deleted: 0, more: false }])
@@ -179,7 +170,7 @@ describe('DELETE /v1/quarantine', () => {
   })
 
   it('spares what was received since `before`', async () => {
-    await keep('stale', 3)
+    await keep('stale', 3, SECONDS)
     const answer = await said(del(`/v1/quarantine?reason=stale&before=${new Date(START + 2000).toISOString()}`))
     expect(answer).toEqual([200, { deleted: 2, more: false }])
     expect(ids(await list())).toEqual(['stale:2'])

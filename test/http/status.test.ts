@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { deliver, request, rows, storedAt } from '../worker.ts'
 import { get, said } from './api.ts'
+import { keep } from './entries.ts'
 
 /** What was noted is noted again after a minute: each test has a time of its own. */
 let clock = Date.now()
@@ -44,13 +45,7 @@ describe('GET /v1/status', () => {
       ['conflict', 1001],
       ['bad_signature', 1000],
     ] as const) {
-      await env.DB.prepare(
-        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-        INSERT INTO quarantine (id, reason, detail, signature, received_at, body)
-        SELECT ?1 || ':' || i, ?1, '', i, ?3, '' FROM n`,
-      )
-        .bind(reason, count, clock)
-        .run()
+      await keep(reason, count, `${clock}`)
     }
     expect((await status()).quarantined).toMatchObject({
       invalid_snapshot: { count: 1, exact: true },
