@@ -49,12 +49,6 @@ describe('a callback in any encoding', () => {
     }
   })
 
-  it('may be percent-encoded so far as a URL needs it, with & and = as they are', () => {
-    const list = '[{"url":"http://a.test/1.jpg?a=1&b=2&c"}]'
-    const given = signedCallback({ snapshot_pic_list: list })
-    expect(read(encodeURI(JSON.stringify(given)))).toEqual(Object.entries(given))
-  })
-
   it('may be wrapped five times, and not six', () => {
     let body = json
     for (let layer = 1; layer <= 5; layer += 1) body = JSON.stringify(body)
@@ -63,56 +57,34 @@ describe('a callback in any encoding', () => {
   })
 })
 
-describe('JSON', () => {
-  it('takes __proto__ for a field like any other', () => {
-    expect(JSON.stringify(read('{"__proto__":{"event":1},"event":2}'))).toBe('[["__proto__",{"event":1}],["event",2]]')
-    expect(decode('{"__proto__":{"event":1}}')).toMatchObject({ code: 'undecodable' })
-  })
+const unescaped = JSON.stringify(signedCallback({ snapshot_pic_list: '[{"url":"http://a.test/1.jpg?a=1&b=2&c"}]' }))
 
-  it('counts the last of its repeated keys, escaped or not', () => {
-    expect(read('{"event":1,"a":1,"event":2,"\\u0065vent":3}')).toEqual([
-      ['a', 1],
-      ['event', 3],
-    ])
-  })
-
-  it('lets no empty field_id or list hide another spelling', () => {
-    for (const name of ['file_id', 'fileId', 'FileId', 'FieldID', 'fieldid']) {
-      expect(read(`{"event":1,"field_id":"","${name}":"x","snapshot_pic_list":null,"SnapshotPicList":[]}`)).toEqual([
-        ['event', 1],
-        ['field_id', 'x'],
-        ['snapshot_pic_list', []],
-      ])
-    }
-  })
-})
-
-describe('a form', () => {
-  it('has + for a space, and decodes leniently', () => {
-    expect(read('event=a+b%20c&x=100%&y=%zz&z=%2B&=1&flag')).toEqual([
-      ['event', 'a b c'],
-      ['x', '100%'],
-      ['y', '%zz'],
-      ['z', '+'],
-      ['', '1'],
-      ['flag', ''],
-    ])
-  })
-
-  it('holds JSON only where that is its only field', () => {
-    expect(read('event=%7B')).toEqual([['event', '{']])
-    expect(read('event=1&data=%7B%22event%22%3A2%7D')).toEqual([
-      ['event', '1'],
-      ['data', '{"event":2}'],
-    ])
-  })
+it.each([
+  ['JSON, the last of its repeated keys', '{"event":1,"a":1,"event":2,"\\u0065vent":3}', '{"a":1,"event":3}'],
+  ['JSON, __proto__ for a field', '{"__proto__":{"event":1},"event":2}', '{"__proto__":{"event":1},"event":2}'],
+  ...['file_id', 'fileId', 'FileId', 'FieldID', 'fieldid'].map((name) => [
+    `JSON, ${name} beside an empty field_id`,
+    `{"event":1,"field_id":"","${name}":"x","snapshot_pic_list":null,"SnapshotPicList":[]}`,
+    '{"event":1,"field_id":"x","snapshot_pic_list":[]}',
+  ]),
+  ['JSON that is percent-encoded so far as a URL needs it', encodeURI(unescaped), unescaped],
+  [
+    'a form, + for a space, and what is no escape as it is',
+    'event=a+b%20c&x=100%&y=%zz&z=%2B&=1&flag',
+    '{"event":"a b c","x":"100%","y":"%zz","z":"+","":"1","flag":""}',
+  ],
+  ['a form of one field that is no JSON', 'event=%7B', '{"event":"{"}'],
+  ['a form with JSON beside another field', 'event=1&data=%7B%7D', '{"event":"1","data":"{}"}'],
+] as [string, body: string, fields: string][])('a callback is read from %s', (_, body, fields) => {
+  const found = read(body)
+  expect(typeof found === 'string' ? found : JSON.stringify(Object.fromEntries(found))).toBe(fields)
 })
 
 const NO_CALLBACKS = [
   ['', ' ', '\uFEFF', 'null', '123', 'true', '[]', '[{"event":"snapshot"}]', '{', '{}', '"', '""', '"{"', '"{}"'],
   ['%', '%7B', '%7B%', '%7B%7D', '%22', '%22%22', '=', '&', '&&', '&=&', '+', '\u0000', '{"a":1,}', '{"event":}'],
   ['a=1&b=2', 'events=1', "{'event':1}", '{"event":1}x', '{"event":1}{"event":1}', '{"a":{"event":1}}'],
-  ['data=%7B%7D', '%7B%7D=', '"\\ud800"', '"event', '\ud800'],
+  ['{"__proto__":{"event":1}}', 'data=%7B%7D', '%7B%7D=', '"\\ud800"', '"event', '\ud800'],
 ].flat()
 
 describe('what is no callback', () => {

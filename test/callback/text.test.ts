@@ -19,20 +19,29 @@ async function moreIn(body: string, contentType: string | null = null) {
   return 'record' in snapshot ? snapshot.record.extra?.more : snapshot.reason
 }
 
+const inForm = (more: string) => FORM_BODY.replace('?', more)
+const escaped = (bytes: string) => Array.from(latin(bytes), (byte) => `%${byte.toString(16)}`).join('')
+
+/** The bytes in JSON and in a form, percent-encoded or not. */
+const around = (bytes: string) => [JSON_BODY.replace('?', bytes), inForm(bytes), inForm(escaped(bytes))]
+
 describe('the characters of a body', () => {
-  it.each([
-    ['UTF-8, whatever is declared', '\xc3\xa9', 'é', 'text/plain; charset=gbk'],
-    ['GBK, where UTF-8 is declared', '\xc4\xe3\xba\xc3', '你好', 'text/plain; charset=utf-8'],
-    ['UTF-8, where GBK would have a common word', '\xcd\xbc\xc6\xac', 'ͼƬ'],
-    ['UTF-8, where GBK would have one character', '\xc6\xb4', 'ƴ'],
-    ['Big5, where it is declared', '\xa7\x41\xa6\x6e', '你好', 'text/plain; charset=big5'],
-    ['Latin-1, where it is declared', '\xe9', 'é', 'text/plain; charset=ISO-8859-1'],
-    ['Latin-1, declared in quotes', '\xe9', 'é', 'text/plain; Charset="latin1"; x=y'],
-  ])('are those of %s', async (_, bytes, text, contentType: string | null = null) => {
-    const escaped = Array.from(latin(bytes), (byte) => `%${byte.toString(16)}`).join('')
-    expect(await moreIn(JSON_BODY.replace('?', bytes), contentType)).toBe(text)
-    expect(await moreIn(FORM_BODY.replace('?', bytes), contentType)).toBe(text)
-    expect(await moreIn(FORM_BODY.replace('?', escaped), contentType)).toBe(text)
+  it.each<[string, bodies: string[], text: string, contentType?: string]>([
+    ['UTF-8, whatever is declared', around('\xc3\xa9'), 'é', 'text/plain; charset=gbk'],
+    ['GBK, where UTF-8 is declared', around('\xc4\xe3\xba\xc3'), '你好', 'text/plain; charset=utf-8'],
+    ['UTF-8, where GBK would have a common word', around('\xcd\xbc\xc6\xac'), 'ͼƬ'],
+    ['UTF-8, where GBK would have one character', around('\xc6\xb4'), 'ƴ'],
+    ['Big5, where it is declared', around('\xa7\x41\xa6\x6e'), '你好', 'text/plain; charset=big5'],
+    ['Latin-1, where it is declared', around('\xe9'), 'é', 'text/plain; charset=ISO-8859-1'],
+    ['Latin-1, declared in quotes', around('\xe9'), 'é', 'text/plain; Charset="latin1"; x=y'],
+    ['GBK whose second byte is a backslash, as before a quote', around('\x81\x5c'), '乗'],
+    ['GBK whose second byte is a letter, which PHP leaves as it is', [inForm('%81A')], '丄'],
+    ['GBK all over a form, where a field alone would be UTF-8', [inForm('%c4%d2&note=%c4%e3')], '囊'],
+    ['UTF-8 with the U+FFFD that was sent', [inForm('%EF%BF%BD%2B%zz')], '\uFFFD+%zz'],
+    ['UTF-8, where a U+FFFD was sent as Latin-1', [inForm('%EF%BF%BD%zz')], '\uFFFD%zz', 'text/plain; charset=latin1'],
+    ['UTF-8, where a U+FFFD was sent as GBK', [inForm('%EF%BF%BD%zz')], '\uFFFD%zz', 'text/plain; charset=gbk'],
+  ])('are those of %s', async (_, bodies, text, contentType) => {
+    for (const body of bodies) expect(await moreIn(body, contentType)).toBe(text)
   })
 
   it.each(['utf-16le', 'utf-16be'] as const)('in %s are known by their mark alone', async (charset) => {
@@ -41,26 +50,6 @@ describe('the characters of a body', () => {
     const unmarked = { bytes: bytes.subarray(2), contentType: `text/plain; charset=${charset}`, contentEncoding: null }
     expect(await refusalOf(() => decode(unmarked))).toMatchObject({ code: 'undecodable' })
   })
-
-  it('may have a second byte that is ASCII, percent-encoded or not', async () => {
-    // PHP leaves letters as they are: 丄 is %81A. 乗 has the bytes 81 5C.
-    expect(await moreIn(FORM_BODY.replace('?', '%81A'))).toBe('丄')
-    expect(await moreIn(FORM_BODY.replace('?', '%81%5C'))).toBe('乗')
-    expect(await moreIn(FORM_BODY.replace('?', '\x81\x5c'))).toBe('乗')
-    // Between the quotes of JSON it looks like an escape of the quote.
-    expect(await moreIn(JSON_BODY.replace('?', '\x81\x5c\x81\x5c'))).toBe('乗乗')
-  })
-
-  it('are read in one encoding all over a form', async () => {
-    // 囊 alone is also valid UTF-8, as another character.
-    expect(await moreIn(FORM_BODY.replace('?', '%c4%d2') + '&note=%c4%e3')).toBe('囊')
-  })
-
-  it('keep a U+FFFD that was sent', async () => {
-    for (const contentType of [null, 'text/plain; charset=latin1', 'text/plain; charset=gbk']) {
-      expect(await moreIn(FORM_BODY.replace('?', '%EF%BF%BD%2B%zz'), contentType)).toBe('\uFFFD+%zz')
-    }
-  })
 })
 
 describe('bytes that fit no encoding', () => {
@@ -68,15 +57,9 @@ describe('bytes that fit no encoding', () => {
 
   it.each(HOPELESS)('keep the callback from being stored: %j', async (bytes) => {
     const detail = expect.stringContaining('not valid in UTF-8, in GB18030')
-    const escaped = Array.from(latin(bytes), (byte) => `%${byte.toString(16)}`).join('')
-    for (const body of [
-      JSON_BODY.replace('?', bytes),
-      FORM_BODY.replace('?', bytes),
-      FORM_BODY.replace('?', escaped),
-    ]) {
+    for (const body of around(bytes))
       expect((await read(body)).snapshot).toEqual({ reason: 'invalid_snapshot', detail })
-    }
-    const list = `"snapshot_pic_list":"%5B%7B%22url%22:%22${escaped}%22%7D%5D"`
+    const list = `"snapshot_pic_list":"%5B%7B%22url%22:%22${escaped(bytes)}%22%7D%5D"`
     expect((await read(JSON_BODY.replace('"more":"?"', list))).snapshot).toEqual({ reason: 'invalid_snapshot', detail })
   })
 
