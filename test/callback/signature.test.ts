@@ -111,20 +111,13 @@ const NO_TIMESTAMPS = [
   ['١٧٠٠٠٠٠٠٠٠', '１７００００００００', '0x65500000', 'now', 'NaN', 'Infinity', '1700000000,1700000000'],
 ].flat()
 
-describe('the form of a timestamp', () => {
-  it('is 10 digits of seconds or 13 of milliseconds', () => {
-    expect([timeOf('1700000000'), timeOf('0000000000')]).toEqual([1_700_000_000_000, 0])
-    expect(timeOf('1747121418250')).toBe(1_747_121_418_250)
-  })
-
-  it.each(NO_TIMESTAMPS)('is not %j', async (timestamp) => {
+describe('a timestamp', () => {
+  it.each(NO_TIMESTAMPS)('is not %j: it is 10 digits of seconds, or 13 of milliseconds', async (timestamp) => {
     expect(timeOf(timestamp)).toBeUndefined()
     expect(await checkFreshness(timestamp, NOW, 600)).toEqual({ code: 'invalid_timestamp' })
     expect(await checkFreshness(timestamp, NOW, 0)).toEqual({ code: 'invalid_timestamp' })
   })
-})
 
-describe('a timestamp', () => {
   it.each([
     ['600 s ago', '1699999400', undefined],
     ['600 s ahead', '1700000600', undefined],
@@ -139,12 +132,7 @@ describe('a timestamp', () => {
   ])('%s is fresh, or stale by so many seconds', async (_, timestamp, ageSeconds) => {
     const refusal = ageSeconds === undefined ? undefined : { code: 'stale', ageSeconds }
     expect(await checkFreshness(timestamp, NOW, 600)).toEqual(refusal)
-  })
-
-  it('is fresh at any age while the age is not checked', async () => {
-    for (const timestamp of ['0000000000', '9999999999', '0000000000000', '9999999999999']) {
-      expect(await checkFreshness(timestamp, NOW, 0)).toBeUndefined()
-    }
+    expect(await checkFreshness(timestamp, NOW, 0)).toBeUndefined()
   })
 })
 
