@@ -129,15 +129,6 @@ describe('the content of a callback', () => {
     expect(Math.min(seen.same, seen.other)).toBeGreaterThan(200)
   })
 
-  it('has the documented spelling where two keys are one, wherever it stands, else the last', async () => {
-    const one = await hashIn(raw({ task_id: '"1"' }))
-    expect(await hashIn(raw({ task_id: '"1"', TaskId: '"2"' }))).toBe(one)
-    expect(await hashIn(raw({ task_id: undefined, TaskId: '"2"', taskID: '"1"' }))).toBe(one)
-    expect(await hashIn(raw({ task_id: '"2"' }).replace('{', '{"TaskId":"1",'))).not.toBe(one)
-    expect(await hashIn(raw({ task_id: '"2"' }).replace(/}$/, ',"task_id":"1"}'))).toBe(one)
-    expect(await hashIn(raw({ task_id: '"1"' }).replace('{', '{"TaskId":"2",'))).toBe(one)
-  })
-
   it('is another with anything that differs, and each difference is another', async () => {
     const titles = new Map([[await hashIn(raw()), 'the usual callback']])
     for (const [title, body] of DIFFERENCES) {

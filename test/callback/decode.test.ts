@@ -61,6 +61,8 @@ const unescaped = JSON.stringify(signedCallback({ snapshot_pic_list: '[{"url":"h
 
 it.each([
   ['JSON, the last of its repeated keys', '{"event":1,"a":1,"event":2,"\\u0065vent":3}', '{"a":1,"event":3}'],
+  ['JSON, the documented spelling', '{"event":1,"TaskId":2,"task_id":1,"taskId":3}', '{"event":1,"task_id":1}'],
+  ['JSON, else the last spelling', '{"event":1,"TaskId":2,"taskID":1}', '{"event":1,"task_id":1}'],
   ['JSON, __proto__ for a field', '{"__proto__":{"event":1},"event":2}', '{"__proto__":{"event":1},"event":2}'],
   ...['file_id', 'fileId', 'FileId', 'FieldID', 'fieldid'].map((name) => [
     `JSON, ${name} beside an empty field_id`,
