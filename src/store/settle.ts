@@ -216,7 +216,6 @@ async function keepInQuarantine(
   const outcome = await keep(db, { ...newEntry(callback, reason, detail), acknowledged, ask }, now)
   const kept = outcome !== 'full'
   if (reason === 'signature_reused') return { status: reason, kept }
-  if (!kept) throw new Error('the quarantine kept nothing of an authentic callback')
   return { status: 'quarantined', id: entryId(reason, content), reason }
 }
 

@@ -29,6 +29,7 @@ describe('the characters of a body', () => {
   it.each<[string, bodies: string[], text: string, contentType?: string]>([
     ['UTF-8, whatever is declared', around('\xc3\xa9'), 'é', 'text/plain; charset=gbk'],
     ['GBK, where UTF-8 is declared', around('\xc4\xe3\xba\xc3'), '你好', 'text/plain; charset=utf-8'],
+    ['GBK, where UTF-16 is declared', around('\xc4\xe3\xba\xc3'), '你好', 'text/plain; charset=utf-16le'],
     ['UTF-8, where GBK would have a common word', around('\xcd\xbc\xc6\xac'), 'ͼƬ'],
     ['UTF-8, where GBK would have one character', around('\xc6\xb4'), 'ƴ'],
     ['Big5, where it is declared', around('\xa7\x41\xa6\x6e'), '你好', 'text/plain; charset=big5'],

@@ -91,6 +91,17 @@ describe('results', () => {
     expect(await rows('SELECT task_id FROM removals ORDER BY task_id')).toEqual([{ task_id: 'a' }, { task_id: 'b' }])
   })
 
+  it('that have left are not stored again by the callback that brought them', async () => {
+    const callback = signedCallback({ task_id: 'old' })
+    await deliver(callback, keepTen)
+    await storedAt(START, 'old')
+    days(10.5)
+    await cron(1, keepTen)
+    const again = await deliver(callback, { ...keepTen, SIGNATURE_TOLERANCE_SECONDS: 0 })
+    expect(await again.json()).toEqual({ status: 'duplicate', task_id: 'old' })
+    expect(await stored()).toEqual([])
+  })
+
   it('are never removed before they are published', async () => {
     const send = vi.spyOn(env.EVENTS, 'send').mockRejectedValue(new Error('down'))
     await deliver(signedCallback({ task_id: 'unpublished' }), keepTen)

@@ -33,6 +33,13 @@ describe('the quarantine', () => {
     expect(await env.DB.prepare(left).first()).toEqual({ count: 1000, oldest: 6 })
   })
 
+  it('takes what was received before all the others of its reason: the oldest of them goes', async () => {
+    await fill('unsupported_event', 1000)
+    const { id } = (await settle(env.DB, { ...unusable('late'), receivedAt: 0 })) as { id: string }
+    expect(await findEntry(env.DB, id)).toMatchObject({ received_at: 0 })
+    expect(await buckets()).toEqual({ unsupported_event: 1000 })
+  })
+
   it.each([
     ['one task', (n: number) => verified('used', `forged ${n}`, 'task')],
     ['a few tasks', (n: number) => verified('used', `forged ${n}`, `task ${n % 3}`)],
