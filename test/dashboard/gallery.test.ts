@@ -85,6 +85,7 @@ describe('the gallery', () => {
       expect(idsOf((await pageOf(await someone.open(`/?status=${status}`))).text)).toEqual(ids)
     }
     expect((await pageOf(await someone.open('/?status=failed'))).text).toContain('There are no failed tasks.')
+    expect(linkOf((await pageOf(await someone.open('/?below=1'))).text, 'prev')).toBe('/?above=0') // an empty page
     expect((await pageOf(await someone.open('/tasks/waits'))).text).toContain('Pending')
   })
 })
