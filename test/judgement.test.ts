@@ -210,37 +210,27 @@ describe('an outage and its end are told once each', () => {
     expect(await minute()).toMatchObject(healthy)
   })
 
-  it('of KV', async () => {
+  it.each([
+    ['KV', ['kv'], 'Needs attention', 'KV does not have every result'],
+    ['the queue and KV', ['publishing', 'kv'], 'Failing', 'publishing is behind'],
+  ])('of %s, and no line says then that it is in time', async (_what, parts, title, words) => {
+    const isQueueDown = parts.includes('publishing')
+    const queue = isQueueDown ? [vi.spyOn(env.EVENTS, 'send'), vi.spyOn(env.EVENTS, 'sendBatch')] : []
+    const stores = [vi.spyOn(env.RESULTS, 'put'), ...queue]
     await minute()
-    const put = vi.spyOn(env.RESULTS, 'put').mockRejectedValue(new Error('KV PUT failed: 500'))
+    for (const store of stores) store.mockRejectedValue(new Error('down'))
     await deliver(signedCallback())
     const early = await minute()
     expect(early).toMatchObject(healthy)
     expect(early.page).toContain('Results reach KV in time')
-    const words = 'KV does not have every result'
-    expect(await minute({}, 20)).toMatchObject({
-      parts: ['kv'],
-      badge: words,
-      news: [`Needs attention: ${words}. See /health`],
-    })
-    put.mockRestore()
-    await minute({}, 60)
-    const late = await minute()
-    expect(late).toMatchObject({ parts: [], badge: 'Healthy' })
-    expect(late.page).toContain('Results reach KV in time')
-  })
-
-  it('of the queue and of KV: no line says that either is in time', async () => {
-    await minute()
-    const stores = [vi.spyOn(env.RESULTS, 'put'), vi.spyOn(env.EVENTS, 'send'), vi.spyOn(env.EVENTS, 'sendBatch')]
-    for (const store of stores) store.mockRejectedValue(new Error('down'))
-    await deliver(signedCallback())
-    expect(await minute()).toMatchObject(healthy)
     const late = await minute({}, 20)
-    expect(late).toMatchObject({ parts: ['publishing', 'kv'], badge: 'publishing is behind' })
-    expect(late.page).not.toContain('in time')
+    expect(late).toMatchObject({ parts, badge: words, news: [expect.stringMatching(`^${title}: ${words}`)] })
+    expect(late.page).not.toContain('Results reach KV in time')
+    expect(late.page.includes('Events reach the queue in time')).toBe(!isQueueDown)
     for (const store of stores) store.mockRestore()
     await minute({}, 60)
-    expect(await minute()).toMatchObject({ parts: [], badge: 'Healthy' })
+    const last = await minute()
+    expect(last).toMatchObject({ parts: [], badge: 'Healthy' })
+    expect(last.page).toContain('Results reach KV in time')
   })
 })
