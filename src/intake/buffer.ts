@@ -153,16 +153,12 @@ async function outcomeOf(one: Waiting, db: D1Database): Promise<Outcome> {
 export async function settleBuffered(buffered: BufferedCallback, db: D1Database): Promise<Settled> {
   const { received_at } = buffered
   const callback = await unlessRefused(readVerified(rawFromJson(buffered), received_at))
-  const settlement = callback && (await settle(db, callback, { acknowledged: true, trusted: true }))
-  const facts = {
-    task_id: callback?.task_id,
-    appid: callback?.appid,
-    buffered: true,
-    waited_ms: Date.now() - received_at,
+  if (callback === undefined) {
+    log('error', 'buffer.unreadable', { received_at })
+    return { status: 'unsettled' }
   }
-  log('info', `callback.${settlement?.status ?? 'undecodable'}`, facts)
-  if (settlement?.status === 'stored') return settlement
-  // It was answered 202: an acknowledged callback that is kept nowhere must not be forgotten.
-  const isKept = settlement !== undefined && (settlement.status !== 'signature_reused' || settlement.kept)
-  return { status: isKept ? 'settled' : 'unsettled' }
+  const settlement = await settle(db, callback, { acknowledged: true, trusted: true })
+  const { task_id, appid } = callback
+  log('info', `callback.${settlement.status}`, { task_id, appid, buffered: true, waited_ms: Date.now() - received_at })
+  return settlement.status === 'stored' ? settlement : { status: 'settled' }
 }

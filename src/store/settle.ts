@@ -122,7 +122,7 @@ export type Settlement =
   | { status: 'stored'; task_id: string; publication: Publication }
   | { status: 'duplicate'; task_id: string }
   | { status: 'quarantined'; id: string; reason: 'conflict' | Unusable['reason'] }
-  | { status: 'signature_reused'; kept: boolean }
+  | { status: 'signature_reused' }
   /** A purge of the ledger may have forgotten its signature. */
   | { status: 'stale' }
 
@@ -213,9 +213,8 @@ async function keepInQuarantine(
   const { snapshot, content } = callback
   const detail = 'reason' in snapshot ? snapshot.detail : DETAILS[reason as keyof typeof DETAILS]
   const ask = 'record' in snapshot ? { ...snapshot.record, due: now } : undefined
-  const outcome = await keep(db, { ...newEntry(callback, reason, detail), acknowledged, ask }, now)
-  const kept = outcome !== 'full'
-  if (reason === 'signature_reused') return { status: reason, kept }
+  await keep(db, { ...newEntry(callback, reason, detail), acknowledged, ask }, now)
+  if (reason === 'signature_reused') return { status: reason }
   return { status: 'quarantined', id: entryId(reason, content), reason }
 }
 

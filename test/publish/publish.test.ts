@@ -377,6 +377,16 @@ it('what has to leave KV goes a slice at a time, and a slice that KV does not ta
   expect(await isMore()).toBe(false)
 })
 
+it('what has to leave KV is owed still where it was deleted once more meanwhile', async () => {
+  await read('x') // makes the schema
+  await env.DB.prepare(`INSERT INTO removals VALUES ('gone', 'content', 0, 0)`).run()
+  vi.spyOn(env.RESULTS, 'delete').mockImplementationOnce(async () => {
+    await env.DB.prepare('UPDATE removals SET kv_due = 9').run()
+  })
+  await sweepRemovals(env, Date.now(), 3)
+  expect(await rows('SELECT kv_due FROM removals')).toEqual([{ kv_due: 9 }])
+})
+
 it('what has to leave KV is not asked of it where its key is longer than any that KV has', async () => {
   await read('x') // makes the schema
   for (const length of [512, 513]) {
