@@ -4,6 +4,8 @@ import type { Store } from '../lib/stores.ts'
 /** How a store fails each call. */
 export type Failing = {
   way: 'throws' | 'hangs' | 'takes it, then throws' | 'is slow'
+  /** How slow it is; without it, within the Worker's deadlines. */
+  slowMs?: number
   /** What it throws; without it, the store's own words for an outage. */
   words?: string
   /** Fails every second call instead of each. */

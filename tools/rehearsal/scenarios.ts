@@ -180,7 +180,8 @@ export const scenarios: Scenario[] = [
     about:
       'KV writes late, in two isolates by turns; meanwhile a third of the records are deleted, and a third replaced',
     phases: [
-      { ...phase({ RESULTS: { ...SLOW, everySecond: true } }), isolates: [0, 1], isOperated: true },
+      // Longer than the Worker waits for KV: what is put then lands over what has taken its place.
+      { ...phase({ RESULTS: { ...SLOW, slowMs: 12_000, everySecond: true } }), isolates: [0, 1], isOperated: true },
       { ...phase({ RESULTS: { ...THROWS, everySecond: true } }), isolates: [0, 1] },
     ],
   },

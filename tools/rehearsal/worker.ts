@@ -61,7 +61,7 @@ const SLOW_MS: Record<Store, number> = { D1: 1_500, INTAKE: 800, ASIDE: 800, EVE
 const STALL_MS = 80_000
 
 /** One call of one of the Worker's handlers. An isolate that has ended makes no more calls. */
-type Invocation = { callsLeft: number | null }
+type Invocation = { callsLeft: number | null; ctx: ExecutionContext }
 
 const failingIn =
   (invocation: Invocation): Watch =>
@@ -78,8 +78,9 @@ const failingIn =
     if (!failing || !isMeant(failing, statements) || (failing.everySecond && calls % 2 === 0)) return call()
     if (failing.way === 'hangs') return stall(store)
     if (failing.way === 'is slow') {
-      await pause(SLOW_MS[store])
-      return call()
+      const late = pause(failing.slowMs ?? SLOW_MS[store]).then(call)
+      invocation.ctx.waitUntil(late) // it is done though the Worker may wait no longer
+      return late
     }
     if (failing.way === 'takes it, then throws') await call()
     throw new Error(failing.words ?? OUTAGE[store])
@@ -111,7 +112,7 @@ const withFailing = (env: Env, invocation: Invocation): Env => ({
 })
 
 async function answer(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
-  const call: Invocation = { callsLeft: null }
+  const call: Invocation = { callsLeft: null, ctx }
   const response = await (await receiver()).fetch(request as never, withFailing(env, call), ctx)
   call.callsLeft = commands.callsLeft
   return response
@@ -138,7 +139,7 @@ async function consumeIntake(batch: MessageBatch<IntakeMessage>, env: Env, ctx: 
   const { queue, metadata } = batch
   const messages = batch.messages.map((message) => handed(message, () => (inIntake -= 1)))
   const whole = { queue, metadata, messages, ackAll() {}, retryAll() {} }
-  await (await receiver()).queue(whole, withFailing(env, { callsLeft: null }), ctx)
+  await (await receiver()).queue(whole, withFailing(env, { callsLeft: null, ctx }), ctx)
 }
 
 /** Stands for every consumer of the events. */
@@ -174,7 +175,7 @@ async function heard(what: string, request: Request, env: Env, ctx: ExecutionCon
       const { scheduledTime } = await request.json<{ scheduledTime: number }>()
       const controller = { scheduledTime, cron: '* * * * *', noRetry() {} }
       const { callsLeft } = commands
-      await (await receiver()).scheduled(controller, withFailing(env, { callsLeft }), ctx)
+      await (await receiver()).scheduled(controller, withFailing(env, { callsLeft, ctx }), ctx)
       return {}
     }
     case 'stored':
