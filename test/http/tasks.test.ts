@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { snapshotRecord } from '../../src/event.ts'
 import { read, rows } from '../worker.ts'
-import { api, ok, playZegocloud, refusal, register, said, TWO_APPS } from '../zego/zegocloud.ts'
+import { api, ok, playZegocloud, refusal, register, said, SECRETS, TWO_APPS } from '../zego/zegocloud.ts'
 
 const TENCENT = { Vendor: 'Tencent', FileId: '1397757897438985100', Type: 'SampleSnapshot', Definition: 10 }
 /** Its FileId is as long as one may be. */
@@ -97,6 +97,7 @@ describe('POST /v1/snapshots', () => {
         return [`refusal ${zego_code}`, () => refusal(zego_code, 'because'), 502, problem]
       },
     ),
+    ['refusal in words with the secret', () => refusal(7, `no ${SECRETS['12345']}`), 502, { zego_message: 'no …' }],
     ['refusal 6', () => refusal(6, 'too frequent'), 429, { code: 'too_frequent' }],
     ['lost connection', () => Promise.reject(new Error('connection lost')), 504, { code: 'zego_unknown' }],
     ['page', () => new Response('<html>', { status: 504 }), 504, { code: 'zego_unknown' }],

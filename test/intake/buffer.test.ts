@@ -340,8 +340,12 @@ describe('a job', () => {
     await request(url, { method: 'DELETE', headers: { authorization: 'Bearer test-token' } })
     for (const spy of [put, broken]) spy.mockRestore()
     vi.useFakeTimers({ now: Date.now() + 180_000, toFake: ['Date'] })
-    const INTAKE = { send: fail() }
-    for (const minute of [1, 2]) await cron(minute, { INTAKE })
+    const settings = { INTAKE: { send: fail() }, EVENTS: { send: fail() } }
+    await env.DB.prepare('UPDATE snapshots SET event_due = 1').run() // there is something to publish for good
+    for (const minute of [1, 2]) {
+      await cron(minute, settings)
+      vi.setSystemTime(Date.now() + 3_600_000)
+    }
     expect(await recordInKv('unpublished')).toMatchObject({ task_id: 'unpublished' })
     expect(await recordInKv('deleted')).toBeNull()
   })

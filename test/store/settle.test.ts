@@ -4,6 +4,7 @@ import { applyMigrations } from '../../src/store/schema.ts'
 import type { VerifiedCallback } from '../../src/callback/snapshot.ts'
 import { removeRecord } from '../../src/store/removals.ts'
 import { settle } from '../../src/store/settle.ts'
+import { noteAccepted } from '../../src/store/state.ts'
 import { verified, record, unusable } from './verified.ts'
 
 beforeEach(() => applyMigrations(env.DB))
@@ -207,6 +208,23 @@ describe('when D1 fails', () => {
       throw new Error('D1_ERROR: Network connection lost.')
     })
     expect(await settled(verified('a'))).toBe('stored')
+  })
+
+  it('counts an accepted callback once when D1 took it and then failed', async () => {
+    const prepare = env.DB.prepare.bind(env.DB)
+    vi.spyOn(env.DB, 'prepare').mockImplementationOnce((sql) => {
+      const bind = (...values: unknown[]) => ({
+        run: async () => {
+          await prepare(sql)
+            .bind(...values)
+            .run()
+          throw new Error('D1_ERROR: Network connection lost.')
+        },
+      })
+      return { bind } as never
+    })
+    await noteAccepted(env.DB, 'stale', { callbacks: 1, results: 1 }, 1, 0)
+    expect(await all(`SELECT value ->> '$.callbacks' AS callbacks FROM state`)).toEqual([{ callbacks: 1 }])
   })
 
   it('does not try a third time, nor again after any other error', async () => {

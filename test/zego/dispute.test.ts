@@ -90,6 +90,15 @@ describe('a forgery that comes second', () => {
     expect(calls).toHaveLength(1) // it had its question
   })
 
+  it('wins nothing by the same pictures with other offsets, which ZEGOCLOUD cannot tell apart', async () => {
+    playZegocloud(() => finished('http://pictures.test/1.jpg'))
+    await deliver(callback('offsets', GENUINE), ON)
+    await deliver(callback('offsets', [{ ...GENUINE[0], offset: 9 }]), ON)
+    await sweep()
+    expect(await record('offsets')).toMatchObject({ snapshot_pic_list: GENUINE })
+    expect(await disputes()).toEqual([])
+  })
+
   it('wins nothing by naming another vendor', async () => {
     playZegocloud(({ query }) =>
       query.get('Vendor') === 'Huawei' ? huawei('NO_TASK') : finished('http://pictures.test/1.jpg'),
