@@ -41,6 +41,12 @@ describe('an API token with spaces', () => {
   })
 })
 
+it('white space around a setting counts for nothing, before JSON and numbers too', () => {
+  const given = { ZEGO_CALLBACK_SECRET: ' {"1":" a "}\n', RETENTION_DAYS: ' 7 ', PLAN: 'paid\n' }
+  const { secrets, retentionDays, plan } = read(given)
+  expect([secrets, retentionDays, plan]).toEqual([{ everyApp: [], byApp: new Map([['1', ['a']]]) }, 7, 'paid'])
+})
+
 /** A script that finds no value writes these words, and anyone could sign with them. */
 describe.each(['null', 'undefined', ' null\n', '["null"]', '["good","undefined"]'])('the text %j', (text) => {
   it.each([

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest'
 import { signedCallback } from '../callbacks.ts'
 import { takeIntake, counted } from '../counted.ts'
-import { deliver } from '../worker.ts'
+import { deliver, request } from '../worker.ts'
 import { del, get, post } from './api.ts'
 
 type Line = { event: string; [fact: string]: unknown }
@@ -45,6 +45,12 @@ it.each<[string, string, () => Promise<unknown>, unknown, Record<string, unknown
     ])
   },
 )
+
+it('a POST to any other path has one, without what could be a path token', async () => {
+  const url = 'https://receiver.test/zego/calback/a-path-token-of-ours'
+  const lines = await linesOf(() => request(url, { method: 'POST', body: JSON.stringify(sent) }))
+  expect(lines).toEqual([{ event: 'request.misdirected', path: '/zego/calback/…' }])
+})
 
 it('a callback that waited for D1 has one when it is stored, with how long it waited', async () => {
   await deliver(signedCallback({ task_id: 'makes the schema' }))
