@@ -4,7 +4,7 @@ import { type Figure, inRounds, median } from './figure.ts'
 import { bodies, byTurns, flood, type Operation, send, type Server, withServers } from './server.ts'
 
 const CALLBACKS_A_ROUND = 1_200
-const ROUNDS = 9
+const PAIRS_A_ROUND = 2
 const POLL_MS = 10
 
 export const callbackFigures = () =>
@@ -12,7 +12,7 @@ export const callbackFigures = () =>
     await send(new URL('/table', floor.url))
     for (const { callbackUrl } of [ours, floor]) await flood(callbackUrl, bodies(CALLBACKS_A_ROUND / 4), 16) // to be warm
     await published(ours)
-    const whole = await inRounds(async () => ({ ours: await rate(ours, published), floor: await rate(floor) }), ROUNDS)
+    const whole = await inRounds(async () => best(ours, floor))
     const inARush = await inRounds(async () => {
       const taken = await flood(ours.callbackUrl, bodies(5 * 64), 64)
       await published(ours)
@@ -25,6 +25,16 @@ export const callbackFigures = () =>
       await cpuFigure(floor, 5_000, 5),
     ]
   })
+
+/** The best rates of several, by turns: whatever interrupts only slows down. */
+async function best(ours: Server, floor: Server) {
+  const rates = { ours: 0, floor: 0 }
+  for (let left = PAIRS_A_ROUND; left > 0; left -= 1) {
+    rates.ours = Math.max(rates.ours, await rate(ours, published))
+    rates.floor = Math.max(rates.floor, await rate(floor))
+  }
+  return rates
+}
 
 /** Callbacks a second until D1, KV and the queue have the last record; for ours, until it is marked so, too. */
 async function rate(server: Server, ended = async (_server: Server) => {}): Promise<number> {
