@@ -11,7 +11,7 @@ export function pictureServer() {
     response.writeHead(200, { 'content-type': 'image/svg+xml', 'cache-control': 'max-age=3600' })
     response.end(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360" width="640" height="360">
 <rect width="640" height="360" fill="hsl(${hue} 45% 70%)"/>
-<text x="320" y="200" text-anchor="middle" font-family="sans-serif" font-size="64">${offset} ms</text>
+<text x="320" y="200" text-anchor="middle" font-family="sans-serif" font-size="64">${(Number(offset) / 1000).toFixed(1)} s</text>
 </svg>
 `)
   })
