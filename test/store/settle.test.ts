@@ -78,6 +78,13 @@ describe('one callback after another', () => {
       { id: 'signature_reused:forged', reason: 'signature_reused', task_id: 'task', body: 'body of forged' },
     ])
   })
+
+  it('learns which task a signature named that the version before has entered, when its callback comes again', async () => {
+    await settle(env.DB, verified('a'))
+    await env.DB.prepare('UPDATE ledger SET task = NULL').run()
+    await settle(env.DB, verified('a'))
+    expect(await all('SELECT task FROM ledger')).toEqual([{ task: 'task' }])
+  })
 })
 
 describe('fifty deliveries at once', () => {
