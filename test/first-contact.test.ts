@@ -2,6 +2,8 @@
 import { env } from 'cloudflare:workers'
 import { createExecutionContext } from 'cloudflare:test'
 import { describe, expect, it, vi } from 'vitest'
+import { lookAgain } from '../src/quarantine/retry.ts'
+import { readSettings } from '../src/settings.ts'
 import worker from '../src/worker.ts'
 import { CALLBACK_URL, signedCallback } from './callbacks.ts'
 import { get } from './http/api.ts'
@@ -109,6 +111,16 @@ describe('a callback that was refused', () => {
     expect([await kept(), await rows('SELECT 1 FROM snapshots')]).toEqual([['bad_signature'], []])
     for (const year of [2023, 2022, 2021, 2023, 2022]) await cron(1, version(year))
     expect(await rows('SELECT refused_by FROM quarantine')).toEqual([{ refused_by: Date.UTC(2023) }])
+  })
+
+  it('is looked at in slices of a megabyte, whatever the plan', async () => {
+    ten(4)
+    for (let n = 0; n < 4; n += 1) {
+      await deliver({ ...signedCallback({ task_id: `${n}` }, 'forged'), padding: 'x'.repeat(600_000) }, WRONG)
+    }
+    const later = { ...env, ...RIGHT, PLAN: 'paid' }
+    expect(await lookAgain(later, readSettings(later), Date.now())).toBe(true)
+    expect(await rows(`SELECT 1 FROM quarantine WHERE refused_by = ${Date.UTC(2022)}`)).toHaveLength(2)
   })
 
   it('whose look ends its invocation is tried three times, and holds up none of the others', async () => {

@@ -114,8 +114,7 @@ export async function markPublished(db: D1Database, results: readonly PublishRes
 }
 
 const REPUBLISH = `
-  UPDATE snapshots SET kv_due = ?3, event_due = ?3, unpublished_since = ?2, kv_refused = NULL,
-    kv_again = iif(kv_due IS NULL, NULL, ?2 + ${LEASE_MS})
+  UPDATE snapshots SET kv_due = ?3, event_due = ?3, unpublished_since = ?2, kv_refused = NULL
   WHERE task_id = ?1 AND status <> 'pending'
   RETURNING content, delivery AS writeId, record AS text, place / 1000 AS storedAt, kv_due AS kvDue, event_due AS eventDue`
 

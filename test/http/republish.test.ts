@@ -61,6 +61,14 @@ describe('POST /v1/republish', () => {
     expect(last!.due - asked).toBe(1_004 * 250)
   })
 
+  it('puts off nothing that waits already, whenever its turn in the range is', async () => {
+    await stored(10)
+    await env.DB.prepare(`UPDATE snapshots SET kv_due = ?1, event_due = ?1 WHERE task_id = 't8'`).bind(START).run()
+    await republish(at(0), at(5_000))
+    const [row] = await rows(`SELECT kv_due, event_due FROM snapshots WHERE task_id = 't8'`)
+    expect(row).toEqual({ kv_due: START, event_due: START })
+  })
+
   it('is not "publishing is behind", however long it takes', async () => {
     await stored(1_000)
     await republish(at(0), at(5_000))

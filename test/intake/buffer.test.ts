@@ -1,6 +1,8 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { ASIDE_DEADLINE_MS, INTAKE_DEADLINE_MS } from '../../src/intake/buffer.ts'
+import { beginDrain, drain } from '../../src/intake/drain.ts'
+import { readSettings } from '../../src/settings.ts'
 import { D1_DEADLINE_MS } from '../../src/store/database.ts'
 import { signedCallback } from '../callbacks.ts'
 import { cron, deliver, events, recordInKv, request, rows } from '../worker.ts'
@@ -257,6 +259,15 @@ describe('what was put aside', () => {
     await cron(3)
     for (let patience = 200; patience > 0 && (await asideKeys()).length > 0; patience -= 1) await scheduler.wait(20)
     expect(await rows('SELECT count(*) AS stored FROM snapshots')).toEqual([{ stored: 35 }])
+  })
+
+  it('is read no further in a slice than fits the memory of a Worker', async () => {
+    await cron() // makes the schema
+    const large = JSON.stringify({ body: 'x'.repeat(2_600_000), received_at: 0 })
+    for (let n = 0; n < 6; n += 1) await env.ASIDE.put(`waiting:${n}`, large)
+    const run = await beginDrain('waiting:', env.ASIDE)
+    const left = await drain(run, env, readSettings({ ...env, PLAN: 'paid' }), Date.now())
+    expect(left?.keys).toEqual(['waiting:4', 'waiting:5'])
   })
 
   it('is published by the drain that settled it, not a minute later by the sweep', async () => {

@@ -377,6 +377,14 @@ it('what has to leave KV goes a slice at a time, and a slice that KV does not ta
   expect(await isMore()).toBe(false)
 })
 
+it("what has to leave KV waits for the next day once the day's deletes are used up", async () => {
+  await read('x') // makes the schema
+  await env.DB.prepare(`INSERT INTO removals VALUES ('gone', '', 0, 0)`).run()
+  vi.spyOn(env.RESULTS, 'delete').mockRejectedValue(new Error('KV delete() limit exceeded for the day.'))
+  await sweepRemovals(env, Date.now(), 3)
+  expect(await rows('SELECT kv_due FROM removals')).toEqual([{ kv_due: nextMidnight(Date.now()) }])
+})
+
 it('what has to leave KV is owed still where it was deleted once more meanwhile', async () => {
   await read('x') // makes the schema
   await env.DB.prepare(`INSERT INTO removals VALUES ('gone', 'content', 0, 0)`).run()

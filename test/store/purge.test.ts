@@ -242,6 +242,15 @@ describe('the ledger', () => {
     expect(await atItsTurn({ RETENTION_DAYS: 1 })).toBe(0)
   })
 
+  it('forgets what the version before entered for ever, once the secret has been replaced', async () => {
+    await deliver(callback(), keepTen)
+    await env.DB.prepare('UPDATE ledger SET latest_claim = 9e15').run()
+    days(5 * 366)
+    expect(await atItsTurn(keepTen)).toBe(1)
+    days(5 * 366 + 3)
+    expect(await atItsTurn(keepTen)).toBe(0)
+  })
+
   it('keeps a signature as long as the quarantine has an entry of it', async () => {
     const used = callback()
     await deliver(used, keepTen)
@@ -383,6 +392,18 @@ describe('the quarantine', () => {
     vi.setSystemTime(START + 30 * DAY + 1)
     await cron()
     expect(await left('unsupported_event')).toMatchObject([{ n: 0 }])
+  })
+
+  it('keeps what lost late 30 days from then, however old it is', async () => {
+    await kept(2, 'replaced', START)
+    days(20)
+    await env.DB.prepare(`UPDATE quarantine SET kept_at = ?1 WHERE id = 'replaced:1'`).bind(Date.now()).run()
+    days(50)
+    await cron()
+    expect(await left('replaced')).toMatchObject([{ n: 1 }])
+    days(51)
+    await cron()
+    expect(await left('replaced')).toMatchObject([{ n: 0 }])
   })
 
   it('lets go of large bodies few at a time, since D1 reads each page that it frees', async () => {

@@ -46,4 +46,12 @@ describe('content that wins', () => {
     await replace(env.DB, winner(claim), LATER)
     expect(await env.DB.prepare('SELECT latest_claim FROM ledger').first()).toEqual({ latest_claim })
   })
+
+  it('is given no place again that a loser of another task had', async () => {
+    const ahead = (Date.now() + 3_600_000) * 1000
+    await set(`task_id = 'made up', place = ${ahead}`)
+    await env.DB.prepare(`UPDATE ledger SET task = 'made up'`).run()
+    await replace(env.DB, winner(), LATER)
+    expect(await row('task_id, place')).toEqual({ task_id: 'task', place: ahead + 1 })
+  })
 })
