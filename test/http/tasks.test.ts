@@ -126,6 +126,14 @@ describe('POST /v1/snapshots', () => {
     expect(fetch).toHaveBeenCalledTimes(1)
   })
 
+  it('is registered though D1 fails at first: nobody else knows of it', async () => {
+    playZegocloud(startedAs('patient'))
+    await register('makes the schema')
+    vi.spyOn(env.DB, 'batch').mockRejectedValueOnce(new Error('D1 is down'))
+    expect((await said(api('POST', '/snapshots', TENCENT))).status).toBe(201)
+    expect((await read('patient')).status).toBe(200)
+  })
+
   it('tells the task id where it could not be registered', async () => {
     playZegocloud(startedAs('unregistered'))
     await register('makes the schema')
