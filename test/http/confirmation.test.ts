@@ -34,6 +34,8 @@ describe('GET /v1/snapshots/{task_id}/confirmation', () => {
     ['https://bucket.test/record/a%20b/0.jpg', 'record/a b/0.jpg', true],
     ['https://bucket.test/prefix/record/a/0.jpg', 'record/a/0.jpg', true],
     ['record/a/0.jpg', 'record/a/0.jpg', true],
+    ['record/a/0.jpg', 'https://bucket.test/record/a/0.jpg', true],
+    ['record/a/1.jpg', 'https://bucket.test/record/a/0.jpg', false],
     ['https://bucket.test/xrecord/a/0.jpg', 'record/a/0.jpg', false],
     ['https://bucket.test/?x=/record/a/0.jpg', 'record/a/0.jpg', false],
     ['https://bucket.test/record/a/1.jpg', 'record/a/0.jpg', false],
