@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { env } from 'cloudflare:workers'
+import { describe, expect, it, vi } from 'vitest'
 import { PICTURES, signedCallback } from '../callbacks.ts'
 import { deliver, read, rows } from '../worker.ts'
 import { api, finished, huawei, ON, playZegocloud, refusal, register, said, tencent } from '../zego/zegocloud.ts'
@@ -75,6 +76,16 @@ describe('GET /v1/snapshots/{task_id}/confirmation', () => {
     await deliver(signedCallback({ task_id: 'again' }))
     expect((await confirmation('again')).body).toEqual({ confirmed: true })
     expect(calls).toHaveLength(2)
+  })
+
+  it('is asked for in another slot of the rate limit where its own has passed meanwhile', async () => {
+    playZegocloud(() => finished(...URLS))
+    await deliver(signedCallback({ task_id: 'late' }))
+    const wait = scheduler.wait.bind(scheduler)
+    vi.spyOn(scheduler, 'wait').mockImplementationOnce(() => wait(500))
+    const prepared = vi.spyOn(env.DB, 'prepare')
+    expect((await confirmation('late')).body).toEqual({ confirmed: true })
+    expect(prepared.mock.calls.filter(([sql]) => sql.includes('INSERT INTO turns'))).toHaveLength(2)
   })
 
   it('knows no task that is not stored', async () => {
